@@ -1,0 +1,70 @@
+"""`python -m quintet_broker`: puts the parts together, serves, and stops in order on SIGTERM."""
+
+import asyncio
+import logging
+import signal
+
+import uvloop
+from aiohttp import web
+
+from quintet_broker.engine.engine import Engine
+from quintet_broker.services.access import Access
+from quintet_broker.services.topology import Topology
+from quintet_broker.settings import Settings, from_environment
+from quintet_broker.store.redis import Store
+from quintet_broker.web import admin_application, application
+
+BACKLOG = 4096
+DRAIN = 5.0
+"""Seconds that requests under way have to end."""
+
+
+async def serve(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT."""
+    engine = Engine(Store(settings.redis_url, settings.prefix))
+    topology = Topology(engine, settings.pod_name)
+    access = Access(
+        enabled=settings.auth,
+        master_key=settings.master_key,
+        namespace=settings.namespace,
+        pool=settings.pool,
+        dead_letter_queue=topology.dead_letter_queue,
+    )
+
+    def ready() -> bool:
+        return engine.connected and topology.restored
+
+    engine.start()
+    restoring = asyncio.create_task(topology.run())
+    runners = [
+        await _listen(application(settings, access, topology, ready), settings.host, settings.http_port),
+        await _listen(admin_application(settings, access, topology, ready), settings.host, settings.admin_port),
+    ]
+    await _stop_signal()
+    for runner in runners:
+        await runner.cleanup()
+    restoring.cancel()
+    await engine.stop()
+
+
+async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=DRAIN)
+    await runner.setup()
+    await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+    return runner
+
+
+async def _stop_signal() -> None:
+    stop = asyncio.Event()
+    for number in signal.SIGTERM, signal.SIGINT:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    uvloop.run(serve(from_environment()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,344 @@
+"""Cursor: one reader's place in a log, with what is in flight and what is acknowledged. Pure; `now` is an argument.
+
+An offset is, in this order: unread (at or above `read_to`), then part of a range in `in_flight`, then acknowledged
+or, where it has to go to another shard, leaving. A range whose deadline has passed is *due*: its records may be
+delivered again.
+
+Stored as fields of the shard's `cur:<cursor>`, <log> being the log's number:
+
+    to:<log>               acknowledged_to: every offset below is acknowledged
+    read:<log>             read_to
+    bits:<log>:<n>         512 bytes: bit i of byte b stands for offset 4096 n + 8 b + i, acknowledged
+    range:<log>:<offset>   a Range: count u32, deadline u64, deliveries u32, nonce u32, first received u64
+    leave:<log>:<offset>   a Leaving: target shard u32, sequence u64, deliveries u32, first received u64
+"""
+
+import heapq
+import struct
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+
+from msgspec import Struct, structs
+
+from quintet_broker.errors import ReceiptStale
+
+BITMAP_OFFSETS = 4096
+_RANGE = struct.Struct("<IQIIQ")
+_LEAVING = struct.Struct("<IQIQ")
+_DEADLINES_SLACK = 1000
+
+
+class Range(Struct, gc=False):
+    """Records delivered together: `count` offsets from `offset` on, those acknowledged since included."""
+
+    offset: int
+    count: int
+    deadline: int
+    """Milliseconds since 1970: until then nobody else gets them."""
+    deliveries: int
+    nonce: int
+    """Tells this delivery from those before and after it."""
+    first_received: int
+    """Milliseconds since 1970."""
+    left: int
+    """How many are not acknowledged."""
+    due: bool = False
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.count
+
+
+class Leaving(Struct, gc=False):
+    """A record on its way to another shard: acknowledged here once it is stored there."""
+
+    offset: int
+    target: int
+    sequence: int
+    deliveries: int
+    first_received: int
+
+
+class Cursor:
+    """The place of one reader in log `log`. Its verbs name offsets; receipts name an offset and a nonce."""
+
+    def __init__(self, log: int = 0) -> None:
+        self.log = log
+        self.acknowledged_to = 0
+        self.read_to = 0
+        self.in_flight = 0
+        """Records delivered whose deadline has not passed."""
+        self.due = 0
+        """Records delivered whose deadline has passed."""
+        self.leaving: dict[int, Leaving] = {}
+        """By offset, in the order of their sequences."""
+        self.gaps: list[tuple[int, int]] = []
+        """(start, end) of offsets that no record ever had, in order."""
+        self._acknowledged_above: dict[int, bytearray] = {}
+        self._ranges: dict[int, Range] = {}
+        self._bases: list[int] = []
+        self._deadlines: list[tuple[int, int]] = []
+        self._changed: set[str] = set()
+
+    # Delivery
+
+    def unread(self, tail: int) -> int:
+        """How many records lie between `read_to` and the log's tail."""
+        holes = sum(min(end, tail) - max(start, self.read_to) for start, end in self.gaps if end > self.read_to)
+        return tail - self.read_to - holes
+
+    def is_due(self, offset: int) -> bool:
+        found = self._find(offset)
+        return found is not None and found.due and not self.is_acknowledged(offset)
+
+    def deliver(self, offset: int, count: int, now: int, deadline: int, nonce: int) -> Range:
+        """Claim `count` records from `offset` on: all unread, or all in one due range and not acknowledged."""
+        if offset >= self.read_to:
+            found = Range(offset, count, deadline, 1, nonce, now, count)
+            self._read_to(offset + count)
+        else:
+            before = self._find(offset)
+            assert before is not None
+            self._carve(before, offset, count)
+            first_received = before.first_received or now
+            found = Range(offset, count, deadline, before.deliveries + 1, nonce, first_received, count)
+        self._insert(found)
+        return found
+
+    def expire(self, now: int) -> list[Range]:
+        """The ranges whose deadline passed since the last call; their records are due."""
+        expired = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            deadline, offset = heapq.heappop(self._deadlines)
+            found = self._ranges.get(offset)
+            if found and found.deadline == deadline and not found.due:
+                found.due = True
+                self.in_flight -= found.left
+                self.due += found.left
+                expired.append(found)
+        return expired
+
+    def next_deadline(self) -> int | None:
+        """Millisecond at which `expire` may find something; never too late, sometimes too early."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def live(self, found: Range) -> Iterator[int]:
+        """The offsets of a range that are not acknowledged."""
+        return (o for o in range(found.offset, found.end) if not self.is_acknowledged(o))
+
+    # Settling
+
+    def acknowledge(self, offset: int, nonce: int) -> None:
+        """Done with a record; again is fine. Raises ReceiptStale where another delivery holds it."""
+        if self.is_acknowledged(offset):
+            return
+        found = self._held(offset, nonce)
+        found.left -= 1
+        self._count(found, -1)
+        self._set_bit(offset)
+        if found.left == 0:
+            self._remove(found)
+
+    def extend(self, offset: int, nonce: int, deadline: int) -> None:
+        """Hide a delivered record until `deadline`; one of now or before releases it. Raises ReceiptStale."""
+        if self.is_acknowledged(offset):
+            raise ReceiptStale
+        found = self._held(offset, nonce)
+        self._carve(found, offset, 1)
+        self._insert(Range(offset, 1, deadline, found.deliveries, nonce, found.first_received, 1))
+
+    def give_back(self, offset: int, nonce: int, now: int) -> None:
+        """Undo a delivery that never reached its consumer, unless it was settled meanwhile."""
+        found = self._find(offset)
+        if found and found.nonce == nonce and not self.is_acknowledged(offset):
+            self._carve(found, offset, 1)
+            first_received = found.first_received if found.deliveries > 1 else 0
+            self._insert(Range(offset, 1, now, found.deliveries - 1, nonce, first_received, 1))
+
+    def leave(self, offset: int, target: int, sequence: int) -> None:
+        """A delivered record goes to another shard."""
+        found = self._find(offset)
+        assert found is not None
+        self._carve(found, offset, 1)
+        self.leaving[offset] = Leaving(offset, target, sequence, found.deliveries, found.first_received)
+        self._change("leave", offset)
+
+    def left(self, offset: int) -> None:
+        """A leaving record is stored where it went."""
+        if self.leaving.pop(offset, None):
+            self._change("leave", offset)
+            self._set_bit(offset)
+
+    def stay(self, offset: int, now: int) -> None:
+        """A leaving record does not go after all: it is due again."""
+        if leaving := self.leaving.pop(offset, None):
+            self._change("leave", offset)
+            self._insert(Range(offset, 1, now, leaving.deliveries, 0, leaving.first_received, 1))
+
+    def drop(self, offset: int) -> None:
+        """Acknowledge a record that is unread or due, without a delivery."""
+        if offset >= self.read_to:
+            self._read_to(offset + 1)
+        elif found := self._find(offset):
+            self._carve(found, offset, 1)
+        self._set_bit(offset)
+
+    def seek(self, offset: int) -> None:
+        """Acknowledge everything below `offset`, and forget what is in flight or leaving there."""
+        if offset <= self.acknowledged_to:
+            return
+        for base in self._bases[: bisect_left(self._bases, offset)]:
+            found = self._ranges[base]
+            self._carve(found, base, min(found.end, offset) - base)
+        for held in [held for held in self.leaving if held < offset]:
+            del self.leaving[held]
+            self._change("leave", held)
+        self._read_to(max(self.read_to, offset))
+        self._advance(offset)
+
+    def is_acknowledged(self, offset: int) -> bool:
+        if offset < self.acknowledged_to:
+            return True
+        bits = self._acknowledged_above.get(offset // BITMAP_OFFSETS)
+        place = offset % BITMAP_OFFSETS
+        return bits is not None and bool(bits[place >> 3] >> (place & 7) & 1)
+
+    # Ranges
+
+    def _find(self, offset: int) -> Range | None:
+        index = bisect_right(self._bases, offset) - 1
+        if index < 0:
+            return None
+        found = self._ranges[self._bases[index]]
+        return found if offset < found.end else None
+
+    def _held(self, offset: int, nonce: int) -> Range:
+        found = self._find(offset)
+        if found is None or found.nonce != nonce:
+            raise ReceiptStale
+        return found
+
+    def _insert(self, found: Range) -> None:
+        self._ranges[found.offset] = found
+        if self._bases and found.offset < self._bases[-1]:
+            insort(self._bases, found.offset)
+        else:
+            self._bases.append(found.offset)
+        if not found.due:
+            heapq.heappush(self._deadlines, (found.deadline, found.offset))
+            if len(self._deadlines) > 2 * len(self._ranges) + _DEADLINES_SLACK:
+                # Most belong to ranges that were settled long before their deadline.
+                self._deadlines = [(r.deadline, r.offset) for r in self._ranges.values() if not r.due]
+                heapq.heapify(self._deadlines)
+        self._count(found, found.left)
+        self._change("range", found.offset)
+
+    def _remove(self, found: Range) -> None:
+        del self._ranges[found.offset]
+        del self._bases[bisect_left(self._bases, found.offset)]
+        self._count(found, -found.left)
+        self._change("range", found.offset)
+
+    def _count(self, found: Range, difference: int) -> None:
+        if found.due:
+            self.due += difference
+        else:
+            self.in_flight += difference
+
+    def _carve(self, found: Range, offset: int, count: int) -> None:
+        """Take `count` offsets from `offset` on out of a range; what lies before and behind stays as it is."""
+        self._remove(found)
+        for start, end in (found.offset, offset), (offset + count, found.end):
+            left = sum(not self.is_acknowledged(o) for o in range(start, end))
+            if left:
+                self._insert(structs.replace(found, offset=start, count=end - start, left=left))
+
+    # Acknowledged offsets
+
+    def _read_to(self, offset: int) -> None:
+        self.read_to = self._over_gaps(offset)
+        self._changed.add(f"read:{self.log}")
+
+    def _over_gaps(self, offset: int) -> int:
+        for start, end in self.gaps:
+            if start <= offset < end:
+                offset = end
+        return offset
+
+    def _set_bit(self, offset: int) -> None:
+        if offset == self.acknowledged_to:
+            self._advance(offset + 1)
+            return
+        number, place = divmod(offset, BITMAP_OFFSETS)
+        bits = self._acknowledged_above.setdefault(number, bytearray(BITMAP_OFFSETS // 8))
+        bits[place >> 3] |= 1 << (place & 7)
+        self._change("bits", number)
+
+    def _advance(self, offset: int) -> None:
+        before = self.acknowledged_to
+        offset = self._over_gaps(offset)
+        while offset < self.read_to and self.is_acknowledged(offset):
+            offset = self._over_gaps(offset + 1)
+        self.acknowledged_to = offset
+        self._changed.add(f"to:{self.log}")
+        if before // BITMAP_OFFSETS != offset // BITMAP_OFFSETS:
+            for number in [n for n in self._acknowledged_above if n < offset // BITMAP_OFFSETS]:
+                del self._acknowledged_above[number]
+                self._change("bits", number)
+
+    # Stored form
+
+    def _change(self, what: str, number: int) -> None:
+        self._changed.add(f"{what}:{self.log}:{number}")
+
+    def changes(self) -> dict[str, bytes | int | None]:
+        """The stored fields that changed since the last call; None where one is gone."""
+        changed = {name: self._field(name) for name in self._changed}
+        self._changed.clear()
+        return changed
+
+    def _field(self, name: str) -> bytes | int | None:
+        what, _, *number = name.split(":")
+        if what == "to":
+            return self.acknowledged_to
+        if what == "read":
+            return self.read_to
+        key = int(number[0])
+        if what == "bits":
+            bits = self._acknowledged_above.get(key)
+            return bytes(bits) if bits else None
+        if what == "range":
+            r = self._ranges.get(key)
+            return _RANGE.pack(r.count, r.deadline, r.deliveries, r.nonce, r.first_received) if r else None
+        gone = self.leaving.get(key)
+        return _LEAVING.pack(gone.target, gone.sequence, gone.deliveries, gone.first_received) if gone else None
+
+    @classmethod
+    def load(cls, log: int, fields: dict[str, bytes], gaps: list[tuple[int, int]]) -> "Cursor":
+        """The cursor as its stored fields describe it."""
+        cursor = cls(log)
+        cursor.gaps = sorted(gaps)
+        cursor.read_to = int(fields.get(f"read:{log}", 0))
+        cursor.acknowledged_to = int(fields.get(f"to:{log}", 0))
+        ranges = []
+        leaving = []
+        for name, value in fields.items():
+            what, number, *key = name.split(":")
+            if int(number) != log or not key:
+                continue
+            offset = int(key[0])
+            if what == "bits":
+                cursor._acknowledged_above[offset] = bytearray(value)
+            elif what == "range":
+                ranges.append((offset, *_RANGE.unpack(value)))
+            else:
+                leaving.append(Leaving(offset, *_LEAVING.unpack(value)))
+        cursor.leaving = {gone.offset: gone for gone in sorted(leaving, key=lambda gone: gone.sequence)}
+        for offset, count, deadline, deliveries, nonce, first_received in sorted(ranges):
+            left = sum(not cursor.is_acknowledged(o) for o in range(offset, offset + count))
+            cursor._insert(Range(offset, count, deadline, deliveries, nonce, first_received, left))
+        cursor._changed.clear()
+        if gaps:
+            cursor._read_to(cursor.read_to)
+            cursor._advance(cursor.acknowledged_to)
+        return cursor

@@ -1,0 +1,111 @@
+"""Log: an ordered sequence of batches of records, kept as segments."""
+
+from collections import deque
+from typing import Protocol
+
+from msgspec import Struct
+
+from quintet_broker.engine.record import Record, decode
+
+SEGMENT_MAX_BYTES = 16 * 1024 * 1024
+SEGMENT_MIN_BYTES = 256 * 1024
+SEGMENT_MAX_AGE = 10 * 60 * 1000
+"""Milliseconds."""
+SEGMENTS_A_LOG = 4
+"""A log is cut into at least so many segments once it is large enough: what was read is freed by whole segments,
+so a short log keeps little that nobody needs."""
+
+
+class Reader(Protocol):
+    """What a log reads its batches from."""
+
+    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]: ...
+
+
+class Segment(Struct):
+    """A run of batches under one key, from `base` to the next segment's base."""
+
+    base: int
+    created: int
+    """Milliseconds since 1970."""
+    written: int
+    """Milliseconds since 1970, of the last append."""
+    bytes: int = 0
+
+    def encode(self) -> str:
+        """As `meta` keeps it, under seg:<log>:<base>."""
+        return f"{self.created}:{self.written}:{self.bytes}"
+
+
+class Log:
+    """Segments from oldest to newest, and the offset that the next record gets (`tail`).
+
+    Offsets begin at 0 and grow by one a record; `gaps` are offsets that no record ever had.
+    """
+
+    def __init__(self, number: int = 0, tail: int = 0) -> None:
+        self.number = number
+        self.tail = tail
+        self.segments: deque[Segment] = deque()
+        self.bytes = 0
+        """Stored bytes of all segments."""
+
+    @classmethod
+    def load(cls, number: int, meta: dict[str, str]) -> "Log":
+        """The log as a shard's `meta` describes it."""
+        log = cls(number, int(meta.get(f"tail:{number}", 0)))
+        prefix = f"seg:{number}:"
+        for field in sorted((f for f in meta if f.startswith(prefix)), key=lambda f: int(f[len(prefix) :])):
+            created, written, size = map(int, meta[field].split(":"))
+            log.segments.append(Segment(int(field[len(prefix) :]), created, written, size))
+            log.bytes += size
+        return log
+
+    def append(self, count: int, size: int, now: int) -> Segment:
+        """Place a batch of `count` records and `size` bytes at the tail; return the segment that takes it."""
+        if not self.segments or self._finished(self.segments[-1], now):
+            self.segments.append(Segment(self.tail, now, now))
+        segment = self.segments[-1]
+        segment.written = now
+        segment.bytes += size
+        self.bytes += size
+        self.tail += count
+        return segment
+
+    def _finished(self, segment: Segment, now: int) -> bool:
+        most = min(SEGMENT_MAX_BYTES, max(SEGMENT_MIN_BYTES, self.bytes // SEGMENTS_A_LOG))
+        return segment.bytes >= most or now - segment.created >= SEGMENT_MAX_AGE
+
+    def trim(self, offset: int) -> list[Segment]:
+        """Take away the segments that end at or before `offset`, the newest only if it is worth it."""
+        taken = []
+        while self.segments and self._end(0) <= offset:
+            if len(self.segments) == 1 and self.segments[0].bytes < SEGMENT_MIN_BYTES:
+                break
+            segment = self.segments.popleft()
+            self.bytes -= segment.bytes
+            taken.append(segment)
+        return taken
+
+    def written_before(self, time: int) -> int:
+        """The offset up to which every record was appended before `time` (milliseconds)."""
+        end = self.segments[0].base if self.segments else self.tail
+        for index, segment in enumerate(self.segments):
+            if segment.written >= time:
+                break
+            end = self._end(index)
+        return end
+
+    def _end(self, index: int) -> int:
+        return self.segments[index + 1].base if index + 1 < len(self.segments) else self.tail
+
+    async def read(self, store: Reader, shard: int, offset: int, batches: int) -> list[tuple[int, Record]]:
+        """Records from `offset` on, out of at most so many batches of one segment; none at the tail."""
+        for index, segment in enumerate(list(self.segments)):
+            if offset < self._end(index):
+                start = max(offset, segment.base)
+                found = await store.read(shard, self.number, segment.base, start, batches)
+                records = [pair for batch in found for pair in decode(batch) if pair[0] >= start]
+                if records:
+                    return records
+        return []

@@ -1,0 +1,72 @@
+"""Mover: brings leaving records to the shards they go to, by idempotent append.
+
+The source's write that marks a record as leaving gives it the next sequence of (source, target). The target stores
+it under that sequence, once however often it is sent; then the source acknowledges it. So a crash between any two of
+these steps neither loses nor doubles a record.
+"""
+
+import asyncio
+from collections.abc import Callable
+from itertools import islice
+
+from msgspec import structs
+
+from quintet_broker.engine.cursor import Leaving
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Append, Left, Stay
+from quintet_broker.engine.shard import MOVED_AT, Shard
+from quintet_broker.errors import Overloaded, PoolFull
+
+AT_ONCE = 100
+RETRY_AFTER = 0.5
+"""Seconds until a full target is tried again."""
+FIRST_RECEIVED_AT = "quintet-first-received-at"
+"""Header of a record that was delivered before it came here: milliseconds since 1970."""
+SOURCE = "quintet-dead-letter-source"
+"""Header: name of the queue that dead-lettered the record."""
+
+
+async def move(source: Shard, shard_of: Callable[[int], Shard | None], now: Callable[[], int]) -> None:
+    """Move all that is leaving `source`. Raises Unavailable."""
+    while first := next(iter(source.cursor.leaving.values()), None):
+        some = [
+            leaving for leaving in islice(source.cursor.leaving.values(), AT_ONCE) if leaving.target == first.target
+        ]
+        target = shard_of(first.target)
+        done: Left | Stay
+        if target is None:
+            done = Stay(now(), [leaving.offset for leaving in some])
+        elif await _append(source, target, some, now()):
+            done = Left(now(), [leaving.offset for leaving in some])
+        else:
+            await asyncio.sleep(RETRY_AFTER)
+            continue
+        source.ask(done)
+        await done.future
+
+
+async def _append(source: Shard, target: Shard, some: list[Leaving], now: int) -> bool:
+    """Store records at the target, all or none; False if it cannot take them now."""
+    found = dict(await source.read([leaving.offset for leaving in some]))
+    # A record may be gone meanwhile, by a purge or its age.
+    there = [leaving for leaving in some if leaving.offset in found]
+    records = [_moved(found[leaving.offset], leaving, source.policy.name, now) for leaving in there]
+    if not records:
+        return True
+    append = Append(now, records, [None] * len(records), -source.number, [leaving.sequence for leaving in there])
+    try:
+        target.ask(append)
+        await append.future
+    except (PoolFull, Overloaded):
+        return False
+    return True
+
+
+def _moved(record: Record, leaving: Leaving, name: str, now: int) -> Record:
+    added = {
+        SOURCE: name.encode(),
+        MOVED_AT: str(now).encode(),
+        FIRST_RECEIVED_AT: str(leaving.first_received).encode(),
+    }
+    kept = tuple((header, value) for header, value in record.headers if header not in added)
+    return structs.replace(record, headers=kept + tuple(added.items()))

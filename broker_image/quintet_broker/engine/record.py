@@ -1,0 +1,87 @@
+"""Record, and the batches that hold records: Kafka's RecordBatch v2, for every kind of messaging.
+
+A batch is encoded once, stored and, where the reader can take it whole, delivered as it is.
+Layout: https://kafka.apache.org/documentation/#recordbatch
+"""
+
+import struct
+from collections.abc import Sequence
+
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from msgspec import Struct
+
+Headers = tuple[tuple[str, bytes], ...]
+"""(name, value) in the producer's order."""
+
+MAX_BATCH_BYTES = 256 * 1024
+"""A batch is at most this long unless one record is larger, so that one record left alone pins little."""
+
+_BASE_OFFSET_AND_EPOCH = struct.Struct(">q i i")  # base offset, length, partition leader epoch
+_NO_PRODUCER = -1
+_UNBOUNDED = 1 << 31
+
+
+class Record(Struct, frozen=True, gc=False):
+    """What every face's message becomes. Its offset is its place in a batch."""
+
+    value: bytes
+    timestamp: int
+    """Milliseconds since 1970, when it was sent."""
+    key: bytes | None = None
+    headers: Headers = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        size = len(self.value) + len(self.key or b"")
+        for name, value in self.headers:
+            size += len(name) + len(value)
+        return size
+
+    def header(self, name: str) -> bytes | None:
+        """The first header of that name."""
+        return next((value for found, value in self.headers if found == name), None)
+
+
+def encode(records: Sequence[Record], base: int = 0, epoch: int = 0) -> bytes:
+    """A batch of `records` that begins at offset `base`, written by the owner of `epoch`."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=0,
+        is_transactional=0,
+        producer_id=_NO_PRODUCER,
+        producer_epoch=_NO_PRODUCER,
+        base_sequence=_NO_PRODUCER,
+        batch_size=_UNBOUNDED,
+    )
+    for index, record in enumerate(records):
+        builder.append(index, record.timestamp, record.key, record.value, list(record.headers))
+    batch = bytearray(builder.build())
+    # The CRC begins behind these fields, so that whoever stores a batch can place it.
+    _, length, _ = _BASE_OFFSET_AND_EPOCH.unpack_from(batch)
+    _BASE_OFFSET_AND_EPOCH.pack_into(batch, 0, base, length, epoch)
+    return bytes(batch)
+
+
+def decode(batch: bytes) -> list[tuple[int, Record]]:
+    """(offset, Record) for each record of a batch. Raises ValueError if its checksum is wrong."""
+    reader = DefaultRecordBatch(batch)
+    if not reader.validate_crc():
+        raise ValueError(f"batch at offset {reader.base_offset} is damaged: its CRC-32C does not match")
+    return [
+        (found.offset, Record(found.value or b"", found.timestamp, found.key, tuple(found.headers))) for found in reader
+    ]
+
+
+def gather(records: Sequence[Record]) -> list[list[Record]]:
+    """Split records, in order, into batches of at most MAX_BATCH_BYTES."""
+    batches: list[list[Record]] = []
+    room = 0
+    for record in records:
+        size = record.size
+        if not batches or size > room:
+            batches.append([])
+            room = MAX_BATCH_BYTES
+        batches[-1].append(record)
+        room -= size
+    return batches

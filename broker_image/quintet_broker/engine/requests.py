@@ -1,0 +1,114 @@
+"""What is asked of a shard: each request holds the future that answers it, and outlives a change of owner."""
+
+import asyncio
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from quintet_broker.engine.record import Record
+from quintet_broker.errors import BrokerError
+
+Answer = TypeVar("Answer")
+
+
+class Request(Generic[Answer]):
+    """Asked, and not yet answered."""
+
+    size = 0
+    """Bytes that it keeps in memory."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        """Milliseconds since 1970."""
+        self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def answer(self, answer: Answer) -> None:
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def refuse(self, error: BrokerError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Append(Request[None]):
+    """Store records, those with a time in `due` from then on.
+
+    With a producer, `sequences` has one for each record, never falling; a record is stored only if its producer had
+    none as high before.
+    """
+
+    def __init__(
+        self,
+        at: int,
+        records: list[Record],
+        due: list[int | None],
+        producer: int | None = None,
+        sequences: list[int] | None = None,
+    ) -> None:
+        super().__init__(at)
+        self.records = records
+        self.due = due
+        self.producer = producer
+        self.sequences = sequences or []
+        self.size = sum(record.size for record in records)
+
+
+class Acknowledge(Request[list[BrokerError | None]]):
+    """Settle (offset, nonce) pairs for good."""
+
+    def __init__(self, at: int, receipts: list[tuple[int, int]]) -> None:
+        super().__init__(at)
+        self.receipts = receipts
+
+
+class Extend(Request[list[BrokerError | None]]):
+    """Hide (offset, nonce, milliseconds from now) each; 0 releases."""
+
+    def __init__(self, at: int, receipts: list[tuple[int, int, int]]) -> None:
+        super().__init__(at)
+        self.receipts = receipts
+
+
+class Purge(Request[None]):
+    """Drop every record, delayed ones too."""
+
+
+class Left(Request[None]):
+    """The leaving records at these offsets are stored where they went."""
+
+    def __init__(self, at: int, offsets: list[int]) -> None:
+        super().__init__(at)
+        self.offsets = offsets
+
+
+class Delivery(Struct, frozen=True, gc=False):
+    """A record that was claimed for one consumer."""
+
+    offset: int
+    nonce: int
+    record: Record
+    deliveries: int
+    first_received: int
+    """Milliseconds since 1970."""
+
+
+class Receive(Request[list[Delivery]]):
+    """Deliver up to `limit` records, waiting for the first until `until` (milliseconds since 1970)."""
+
+    def __init__(self, at: int, limit: int, visibility: int, until: int) -> None:
+        super().__init__(at)
+        self.limit = limit
+        self.visibility = visibility
+        """Milliseconds."""
+        self.until = until
+        self.waiting = True
+        """Whether nothing was claimed for it yet."""
+
+
+class Stay(Request[None]):
+    """The leaving records at these offsets cannot go: their target is gone."""
+
+    def __init__(self, at: int, offsets: list[int]) -> None:
+        super().__init__(at)
+        self.offsets = offsets

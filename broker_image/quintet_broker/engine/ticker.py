@@ -1,0 +1,200 @@
+"""Ticker: runs the ticks of all shards of a broker, one pipelined write at a time.
+
+What arrives in one turn of the event loop, for any shard, becomes one write; what arrives while it is under way
+forms the next.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from quintet_broker.engine.shard import Shard
+from quintet_broker.errors import Unavailable
+from quintet_broker.store.redis import Store
+from quintet_broker.store.tick import Outcome
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 10_000
+"""Milliseconds that a request waits for a store that does not answer."""
+WRITE_SHARDS = 256
+"""Shards in one write."""
+CHECK_EVERY = 1.0
+"""Seconds."""
+RECONNECT_AFTER = (0.02, 0.5)
+"""Seconds before the first and, at most, before later attempts."""
+
+
+class Ticker:
+    """The pod's loop over its shards; it owns the connection's health."""
+
+    def __init__(self, store: Store, leaving: Callable[[Shard], None]) -> None:
+        self.waiting_bytes = 0
+        self.connected = False
+        self._store = store
+        self._leaving = leaving
+        self._shards: set[Shard] = set()
+        self._awake: dict[Shard, None] = {}
+        self._timers: list[tuple[int, int, Shard]] = []
+        self._timer_of: dict[Shard, int] = {}
+        self._event = asyncio.Event()
+        self._lost = True
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, shard: Shard) -> None:
+        self._shards.add(shard)
+        self.wake(shard)
+
+    def remove(self, shard: Shard) -> None:
+        self._shards.discard(shard)
+        self._awake.pop(shard, None)
+        self._timer_of.pop(shard, None)
+
+    def wake(self, shard: Shard) -> None:
+        """Run a tick of the shard soon."""
+        self._awake[shard] = None
+        self._event.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self.start(self._check())
+        try:
+            while True:
+                if self._lost:
+                    await self._connect()
+                await self._sleep()
+                # Let everything else of this turn arrive before the tick is closed.
+                await asyncio.sleep(0)
+                try:
+                    await self._turn()
+                except Unavailable as error:
+                    self._lose(error)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside the ticks; losing the store there counts as losing it here."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Unavailable):
+            self._lose(error)
+        elif error:
+            logger.error("a task of the engine failed", exc_info=error)
+
+    # The store
+
+    def _lose(self, reason: object) -> None:
+        if not self._lost:
+            logger.warning("the store is lost: %s", reason)
+        self._lost = True
+        self.connected = False
+        self._event.set()
+
+    async def _connect(self) -> None:
+        """Connect anew; every shard is taken again, since the store may not hold what memory holds."""
+        pause, longest = RECONNECT_AFTER
+        while True:
+            try:
+                await self._store.connect()
+                break
+            except Unavailable as error:
+                logger.info("no store yet: %s", error)
+            for shard in self._shards:
+                shard.refuse_older(self._store.now() - PATIENCE, Unavailable())
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+        for shard in self._shards:
+            shard.taken = False
+            self.wake(shard)
+        self._lost = False
+        self.connected = True
+        logger.info("the store is connected")
+
+    async def _check(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            for shard in self._shards:
+                shard.let_go()
+            if not self._lost:
+                try:
+                    await self._store.check()
+                except Unavailable as error:
+                    self._lose(error)
+
+    # Ticks
+
+    async def _sleep(self) -> None:
+        while not self._event.is_set() and not self._lost:
+            pause = (self._timers[0][0] - self._store.now()) / 1000 if self._timers else None
+            if pause is not None and pause <= 0:
+                break
+            try:
+                async with asyncio.timeout(pause):
+                    await self._event.wait()
+            except TimeoutError:
+                break
+        self._event.clear()
+        now = self._store.now()
+        while self._timers and self._timers[0][0] <= now:
+            time, _, shard = heapq.heappop(self._timers)
+            if self._timer_of.get(shard) == time:
+                del self._timer_of[shard]
+                self._awake[shard] = None
+
+    async def _turn(self) -> None:
+        shards = list(self._awake)[:WRITE_SHARDS]
+        for shard in shards:
+            del self._awake[shard]
+        if self._awake:
+            self._event.set()
+        untaken = [shard for shard in shards if not shard.taken]
+        if untaken:
+            await self._take(untaken)
+        now = self._store.now()
+        ticks = [(shard, tick) for shard in shards if (tick := shard.collect(now))]
+        if ticks:
+            outcomes = await self._store.write([tick for _, tick in ticks])
+            for (shard, _), outcome in zip(ticks, outcomes, strict=True):
+                self._completed(shard, outcome)
+        now = self._store.now()
+        for shard in shards:
+            if shard in self._shards:
+                self._follow(shard, now)
+
+    async def _take(self, shards: list[Shard]) -> None:
+        results = await asyncio.gather(*(shard.take() for shard in shards), return_exceptions=True)
+        for shard, result in zip(shards, results, strict=True):
+            if result is not None:
+                self.wake(shard)
+        for result in results:
+            if result is not None:
+                raise result
+
+    def _completed(self, shard: Shard, outcome: Outcome) -> None:
+        shard.complete(outcome)
+        if outcome is not Outcome.APPLIED:
+            self.wake(shard)
+        if outcome is Outcome.LOST:
+            self._lose("a write was not answered")
+
+    def _follow(self, shard: Shard, now: int) -> None:
+        """What a shard needs after its tick: something read, something moved, another tick later."""
+        if shard.wants_fetch(now):
+            self.start(shard.fetch(now))
+        if shard.taken and shard.cursor.leaving:
+            self._leaving(shard)
+        if shard.has_arrivals:
+            self.wake(shard)
+        time = shard.next_wake()
+        if time is not None and self._timer_of.get(shard) != time:
+            self._timer_of[shard] = time
+            heapq.heappush(self._timers, (time, id(shard), shard))

@@ -1,0 +1,293 @@
+"""A queue's verbs, as every protocol face calls them."""
+
+import base64
+import binascii
+import hashlib
+import random
+import struct
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from quintet_api.queue import QueueSpec
+from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE
+from quintet_broker.engine.record import Headers, Record
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, Purge, Receive
+from quintet_broker.engine.shard import MOVED_AT, Policy, Shard, Totals
+from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, QueueFull, ReceiptInvalid
+
+MAX_RECEIVE = 1000
+MAX_SEND = 10_000
+MAX_DELAY = 15 * 60
+MAX_VISIBILITY = 12 * 60 * 60
+MAX_WAIT = 20
+MAX_PRODUCER = 2**53 - 1
+
+_OWN = "quintet-"
+_ID = "quintet-id"
+_RECEIPT = struct.Struct(">BIBQI")  # version, shard, log, offset, nonce
+_RECEIPT_VERSION = 1
+
+
+class NewMessage(Struct, frozen=True):
+    """A message as a producer hands it over."""
+
+    value: bytes
+    key: bytes | None = None
+    headers: Headers = ()
+    """Names that begin with `quintet-` are refused."""
+    delay: float | None = None
+    """Seconds until it becomes visible; None takes the queue's deliveryDelay."""
+    system: Headers = ()
+    """What a face keeps beside its record: names begin with the face's own, and no other face delivers them."""
+
+
+class Producer(Struct, frozen=True):
+    """Makes a send idempotent: a second send with the same numbers is confirmed and not stored again."""
+
+    id: int
+    """Chosen at random by the client, 1 .. 2^53 - 1, once a session."""
+    sequence: int
+    """One more at each send, beginning with 0; each send is one sequence, however many messages it holds."""
+
+
+class Message(Struct, frozen=True):
+    """A message as a consumer gets it."""
+
+    id: str
+    """A UUID, the same in each delivery, kept through delay and dead letter."""
+    receipt: str
+    """Names this delivery to acknowledge, release and extend."""
+    value: bytes
+    key: bytes | None
+    headers: Headers
+    system: Headers
+    sent_at: int
+    """Milliseconds since 1970, when the broker accepted it."""
+    first_received_at: int
+    """Milliseconds since 1970."""
+    deliveries: int
+    """How often it was delivered, this time included."""
+    dead_letter_source: str | None
+    """Name of the queue that dead-lettered it."""
+
+
+class Counts(Struct, frozen=True):
+    """How many messages a queue holds, by what they wait for."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+class Queue:
+    """One queue: its spec and its verbs.
+
+    Verbs over several receipts answer with a list in their order: None, or why that one was refused.
+    Any verb may raise Unavailable or Overloaded, which are worth a retry.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        uid: str,
+        spec: QueueSpec,
+        origin: Literal["Declared", "Runtime"],
+        created_at: int,
+        modified_at: int,
+        shard: Shard,
+        now: Callable[[], int],
+    ) -> None:
+        self.name = name
+        self.uid = uid
+        self.spec = spec
+        self.origin = origin
+        self.created_at = created_at
+        """Seconds since 1970."""
+        self.modified_at = modified_at
+        """Seconds since 1970."""
+        self.shard = shard
+        self._now = now
+
+    @property
+    def totals(self) -> Totals:
+        """What went through since this broker opened the queue."""
+        return self.shard.totals
+
+    async def send(self, messages: Sequence[NewMessage], producer: Producer | None = None) -> list[str]:
+        """Store all messages or none; return their ids once the pool's durability holds.
+
+        Raises MessageTooLarge, InvalidArgument, QueueFull, PoolFull.
+        """
+        self._check(messages, producer)
+        now = self._now()
+        ids = _ids(len(messages), self.shard.number, producer)
+        records = [_record(message, message_id, now) for message, message_id in zip(messages, ids, strict=True)]
+        due = [self._due(message, now) for message in messages]
+        if producer is None:
+            await self._ask(Append(now, records, due))
+        else:
+            await self._ask(Append(now, records, due, producer.id, [producer.sequence] * len(records)))
+        return [str(message_id) for message_id in ids]
+
+    def _check(self, messages: Sequence[NewMessage], producer: Producer | None) -> None:
+        if not 1 <= len(messages) <= MAX_SEND:
+            raise InvalidArgument(f"A send takes 1 to {MAX_SEND} messages.")
+        if producer and not (0 < producer.id <= MAX_PRODUCER and 0 <= producer.sequence <= MAX_PRODUCER):
+            raise InvalidArgument("A producer's id is 1 to 2^53 - 1, its sequence 0 to 2^53 - 1.")
+        for message in messages:
+            if any(name.startswith(_OWN) for name, _ in message.headers):
+                raise InvalidArgument(f"Header names that begin with {_OWN!r} are reserved.")
+            if message.delay is not None and not 0 <= message.delay <= MAX_DELAY:
+                raise InvalidArgument(f"A delay is 0 to {MAX_DELAY} seconds.")
+            size = len(message.value) + sum(len(name) + len(value) for name, value in message.headers)
+            if size > self.spec.max_message_size:
+                raise MessageTooLarge(
+                    f"The message has {size} bytes; the queue takes at most {self.spec.max_message_size}."
+                )
+        self._check_limits(len(messages))
+
+    def _check_limits(self, more: int) -> None:
+        limits = self.spec.limits
+        held = self.shard.visible + self.shard.cursor.in_flight + self.shard.delayed
+        if limits.messages is not None and held + more > limits.messages:
+            raise QueueFull(f"The queue holds {held} messages; limits.messages is {limits.messages}.")
+        if limits.bytes is not None and self.shard.log.bytes >= limits.bytes:
+            raise QueueFull(f"The queue holds {self.shard.log.bytes} bytes; limits.bytes is {limits.bytes}.")
+
+    def _due(self, message: NewMessage, now: int) -> int | None:
+        delay = self.spec.delivery_delay.total_seconds() if message.delay is None else message.delay
+        return now + round(delay * 1000) if delay else None
+
+    async def receive(
+        self, limit: int, *, visibility_timeout: float | None = None, wait: float | None = None
+    ) -> list[Message]:
+        """Deliver up to `limit` (1 - 1000) messages, waiting up to `wait` (0 - 20) seconds for the first.
+
+        None takes the queue's visibilityTimeout and receiveWaitTime. Cancelling gives back what was claimed.
+        Raises TooManyInFlight, InvalidArgument.
+        """
+        visible_after = self._or_default(visibility_timeout, self.spec.visibility_timeout.total_seconds())
+        waiting = self._or_default(wait, self.spec.receive_wait_time.total_seconds())
+        if not 1 <= limit <= MAX_RECEIVE:
+            raise InvalidArgument(f"A receive takes 1 to {MAX_RECEIVE} messages.")
+        if not 0 <= visible_after <= MAX_VISIBILITY:
+            raise InvalidArgument(f"A visibility timeout is 0 to {MAX_VISIBILITY} seconds.")
+        if not 0 <= waiting <= MAX_WAIT:
+            raise InvalidArgument(f"A receive waits 0 to {MAX_WAIT} seconds.")
+        now = self._now()
+        request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000))
+        return [self._message(delivery) for delivery in await self._ask(request)]
+
+    @staticmethod
+    def _or_default(value: float | None, default: float) -> float:
+        return default if value is None else value
+
+    def _message(self, delivery: Delivery) -> Message:
+        record = delivery.record
+        own = {name: value for name, value in record.headers if name.startswith(_OWN)}
+        source = own.pop(SOURCE, None)
+        own.pop(MOVED_AT, None)
+        first_received = own.pop(FIRST_RECEIVED_AT, None)
+        return Message(
+            id=str(uuid.UUID(bytes=own.pop(_ID))),
+            receipt=self._receipt(delivery),
+            value=record.value,
+            key=record.key,
+            headers=tuple(pair for pair in record.headers if not pair[0].startswith(_OWN)),
+            system=tuple((name[len(_OWN) :], value) for name, value in own.items()),
+            sent_at=record.timestamp,
+            first_received_at=int(first_received) if first_received else delivery.first_received,
+            deliveries=delivery.deliveries,
+            dead_letter_source=source.decode() if source else None,
+        )
+
+    def _receipt(self, delivery: Delivery) -> str:
+        packed = _RECEIPT.pack(_RECEIPT_VERSION, self.shard.number, 0, delivery.offset, delivery.nonce)
+        return base64.urlsafe_b64encode(packed).decode()
+
+    async def acknowledge(self, receipts: Sequence[str]) -> list[BrokerError | None]:
+        """Settle messages for good. Acknowledging twice is fine."""
+        opened = [self._open(receipt) for receipt in receipts]
+        held = [(offset, nonce) for offset, nonce in _good(opened)]
+        return _in_order(opened, await self._ask(Acknowledge(self._now(), held)))
+
+    async def release(self, receipts: Sequence[str]) -> list[BrokerError | None]:
+        """Make messages visible again now."""
+        return await self.extend([(receipt, 0) for receipt in receipts])
+
+    async def extend(self, receipts: Sequence[tuple[str, float]]) -> list[BrokerError | None]:
+        """Hide each message for so many seconds (0 - 43200) from now."""
+        if any(not 0 <= seconds <= MAX_VISIBILITY for _, seconds in receipts):
+            raise InvalidArgument(f"A visibility timeout is 0 to {MAX_VISIBILITY} seconds.")
+        opened = [self._open(receipt) for receipt, _ in receipts]
+        hidden = [
+            (*held, round(seconds * 1000))
+            for held, (_, seconds) in zip(opened, receipts, strict=True)
+            if not isinstance(held, ReceiptInvalid)
+        ]
+        return _in_order(opened, await self._ask(Extend(self._now(), hidden)))
+
+    def _open(self, receipt: str) -> tuple[int, int] | ReceiptInvalid:
+        """(offset, nonce) of a receipt."""
+        try:
+            packed = base64.b64decode(receipt, altchars=b"-_", validate=True)
+            version, shard, log, offset, nonce = _RECEIPT.unpack(packed)
+        except (binascii.Error, struct.error, ValueError):
+            return ReceiptInvalid()
+        if (version, shard, log) != (_RECEIPT_VERSION, self.shard.number, 0):
+            return ReceiptInvalid()
+        return offset, nonce
+
+    async def purge(self) -> None:
+        """Drop every message that was confirmed before this call: visible, in flight and delayed."""
+        await self._ask(Purge(self._now()))
+
+    async def counts(self) -> Counts:
+        # Nothing to settle, but answered by the owner: the counts that follow are true.
+        await self._ask(Acknowledge(self._now(), []))
+        return Counts(self.shard.visible, self.shard.cursor.in_flight, self.shard.delayed)
+
+    async def _ask(self, request: Any) -> Any:
+        self.shard.ask(request)
+        return await request.future
+
+
+def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:
+    """How the queue's shard treats its records; `dead_letter` is the shard of its dead-letter queue."""
+    return Policy(
+        name=name,
+        retention=round(spec.message_retention.total_seconds() * 1000),
+        in_flight=spec.limits.in_flight,
+        paused=spec.paused,
+        max_receives=spec.dead_letter.max_receives if spec.dead_letter else 0,
+        dead_letter=dead_letter,
+    )
+
+
+def _ids(count: int, shard: int, producer: Producer | None) -> list[uuid.UUID]:
+    """New message ids; the same for the same send of a producer."""
+    if producer is None:
+        return [uuid.UUID(int=random.getrandbits(128), version=4) for _ in range(count)]
+    send = hashlib.blake2b(struct.pack(">IQQ", shard, producer.id, producer.sequence), digest_size=16).digest()
+    first = int.from_bytes(send)
+    return [uuid.UUID(int=(first + index) % 2**128, version=5) for index in range(count)]
+
+
+def _record(message: NewMessage, message_id: uuid.UUID, now: int) -> Record:
+    system = tuple((_OWN + name, value) for name, value in message.system)
+    return Record(message.value, now, message.key, ((_ID, message_id.bytes), *message.headers, *system))
+
+
+def _good(opened: Sequence[tuple[int, int] | ReceiptInvalid]) -> list[tuple[int, int]]:
+    return [held for held in opened if not isinstance(held, ReceiptInvalid)]
+
+
+def _in_order(
+    opened: Sequence[tuple[int, int] | ReceiptInvalid], results: list[BrokerError | None]
+) -> list[BrokerError | None]:
+    """The results of the good receipts, with the errors of the others at their places."""
+    following = iter(results)
+    return [held if isinstance(held, ReceiptInvalid) else next(following) for held in opened]

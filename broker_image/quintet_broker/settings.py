@@ -1,0 +1,51 @@
+"""The broker's settings: the environment, read once."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True):
+    """Each field is read from the variable QUINTET_<FIELD>."""
+
+    redis_url: str
+    """redis://host:port/0, or unix:///path/to/socket."""
+    prefix: str
+    """Sets a pool's keys apart from others in the same Redis: the pool's uid."""
+    namespace: str = "default"
+    pool: str = "default"
+    pod_name: str = "broker-0"
+    host: str = "127.0.0.1"
+    http_port: int = 9400
+    admin_port: int = 9401
+    account_id: str = "000000000000"
+    auth: bool = False
+    """Whether clients must sign (AWS faces) or send Basic credentials (/v1/)."""
+    master_key_file: str = ""
+    """File with the pool's master key; access keys are derived from it."""
+    admin_token_file: str = ""
+    """File with the bearer token of /admin/v1/; without it /admin/v1/ is closed."""
+
+    @property
+    def master_key(self) -> bytes:
+        return Path(self.master_key_file).read_bytes().strip() if self.master_key_file else b""
+
+    @property
+    def admin_token(self) -> str:
+        return Path(self.admin_token_file).read_text().strip() if self.admin_token_file else ""
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises SystemExit with the variable's name where one is missing or unreadable."""
+    found = {
+        name: environment[variable]
+        for name in Settings.__struct_fields__
+        if (variable := f"QUINTET_{name.upper()}") in environment
+    }
+    try:
+        return msgspec.convert(found, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SystemExit(f"quintet broker: bad settings in the environment (QUINTET_*): {error}") from error

@@ -1,0 +1,240 @@
+"""One state machine that drives a shard and the model side by side, over any store, crashes included."""
+
+import asyncio
+from typing import Any, cast
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, Purge, Receive, Request
+from quintet_broker.engine.shard import Policy, Shard
+from quintet_broker.errors import ReceiptStale
+from quintet_broker.store.redis import Store
+from quintet_broker.store.tick import Outcome
+from tests.unit.fake_store import FaultyStore, Inner
+from tests.unit.model import Model
+
+VISIBILITY = 30_000
+POLICY = Policy("orders", retention=10**12, in_flight=1_000)
+PRODUCER = 7
+
+
+class Pod:
+    """A broker whose loop is turned by hand."""
+
+    waiting_bytes = 0
+
+    def wake(self, shard: Shard) -> None:
+        """Nothing to do: `EngineMachine.settle` turns every shard it uses."""
+
+
+class EngineMachine(RuleBasedStateMachine):
+    """Sends, receives, settles, lets time pass; loses writes before and after they are applied; changes owners."""
+
+    deliveries: Bundle[Delivery] = Bundle("deliveries")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.store = FaultyStore(self.loop.run_until_complete(self.make_store()))
+        self.model = Model()
+        self.numbers = 0
+        self.sequence = -1
+        self.owner = self.new_owner()
+        self.paused: Shard | None = None
+
+    async def make_store(self) -> Inner:
+        raise NotImplementedError
+
+    async def close_store(self) -> None:
+        """Where the store has something to close."""
+
+    def new_owner(self) -> Shard:
+        return Shard(1, POLICY, cast(Store, self.store), Pod())
+
+    # Turning the loop
+
+    def ask(self, request: Request[Any], shard: Shard | None = None) -> Any:
+        shard = shard or self.owner
+        shard.ask(request)
+        self.loop.run_until_complete(self.settle(shard))
+        assert request.future.done()
+        return request.future.result()
+
+    def make(self, kind: type[Request[Any]], *arguments: Any) -> Any:
+        async def inside() -> Request[Any]:
+            return kind(self.store.now(), *arguments)
+
+        return self.loop.run_until_complete(inside())
+
+    async def settle(self, shard: Shard) -> None:
+        while True:
+            if not shard.taken:
+                await shard.take()
+            tick = shard.collect(self.store.now())
+            if tick:
+                [outcome] = await self.store.write([tick])
+                shard.complete(outcome)
+            elif shard.wants_fetch(self.store.now()):
+                await shard.fetch(self.store.now())
+            else:
+                return
+
+    def records(self, count: int) -> tuple[list[int], list[Record]]:
+        numbers = list(range(self.numbers, self.numbers + count))
+        self.numbers += count
+        return numbers, [Record(str(number).encode(), self.store.now()) for number in numbers]
+
+    # What clients do
+
+    @rule(count=st.integers(1, 5))
+    def send(self, count: int) -> None:
+        numbers, records = self.records(count)
+        self.ask(self.make(Append, records, [None] * count))
+        for number in numbers:
+            self.model.sent(number)
+
+    @rule(delay=st.integers(1, 60_000))
+    def send_delayed(self, delay: int) -> None:
+        [number], records = self.records(1)
+        due = self.store.now() + delay
+        self.ask(self.make(Append, records, [due]))
+        self.model.sent(number, due)
+
+    @rule(count=st.integers(1, 3), twice=st.booleans())
+    def send_once(self, count: int, twice: bool) -> None:
+        """A producer that sends again what it sent before has it stored once."""
+        numbers, records = self.records(count)
+        self.sequence += 1
+        for _ in range(1 + twice):
+            self.ask(self.make(Append, records, [None] * count, PRODUCER, [self.sequence] * count))
+        for number in numbers:
+            self.model.sent(number)
+
+    @rule(target=deliveries, limit=st.integers(1, 7), visibility=st.sampled_from([0, 1, VISIBILITY]))
+    def receive(self, limit: int, visibility: int) -> Any:
+        now = self.store.now()
+        visible = len(self.model.visible(now))
+        received = self.ask(self.make(Receive, limit, visibility, now))
+        assert min(1, visible) <= len(received) <= min(limit, visible)
+        for delivery in received:
+            self.model.delivered(int(delivery.record.value), delivery.deliveries, now, visibility)
+        return multiple(*received)
+
+    @rule(delivery=deliveries)
+    def acknowledge(self, delivery: Delivery) -> None:
+        number = int(delivery.record.value)
+        [error] = self.ask(self.make(Acknowledge, [(delivery.offset, delivery.nonce)]))
+        if error is None:
+            self.model.acknowledged(number)
+        else:
+            assert isinstance(error, ReceiptStale)
+            self.model.check_stale(number, delivery.deliveries)
+
+    @rule(delivery=consumes(deliveries), hidden=st.sampled_from([0, 10, VISIBILITY]))
+    def extend(self, delivery: Delivery, hidden: int) -> None:
+        number = int(delivery.record.value)
+        [error] = self.ask(self.make(Extend, [(delivery.offset, delivery.nonce, hidden)]))
+        if error is None:
+            self.model.hidden(number, self.store.now() + hidden)
+        else:
+            self.model.check_stale(number, delivery.deliveries)
+
+    @rule()
+    def purge(self) -> None:
+        self.ask(self.make(Purge))
+        self.model.purged()
+
+    @rule(passed=st.sampled_from([1, 10, VISIBILITY, 2 * VISIBILITY]))
+    def wait(self, passed: int) -> None:
+        self.store.time += passed
+        self.loop.run_until_complete(self.settle(self.owner))
+
+    # What goes wrong
+
+    @rule(when=st.sampled_from(["before", "after"]))
+    def lose_next_write(self, when: str) -> None:
+        """The connection breaks: the owner does not know whether its write was applied."""
+        self.store.lose_next = when
+
+    @rule()
+    def crash(self) -> None:
+        self.owner = self.new_owner()
+        self.loop.run_until_complete(self.settle(self.owner))
+
+    @rule(applied=st.booleans(), count=st.integers(1, 3))
+    def crash_in_receive(self, applied: bool, count: int) -> None:
+        """The owner dies between its claim and its answer: whoever asked got nothing, the claim may stand."""
+        now = self.store.now()
+        if not self.model.visible(now):
+            return
+        received = self.make(Receive, count, VISIBILITY, now)
+        self.owner.ask(received)
+        self.loop.run_until_complete(self._claim_and_die(applied, now))
+        self.store.time += VISIBILITY
+        self.crash()
+
+    async def _claim_and_die(self, applied: bool, now: int) -> None:
+        while not (tick := self.owner.collect(now)):
+            await self.owner.fetch(now)
+        for held in self.model.held.values():
+            held.maybe += held.visible_at <= now
+        if applied:
+            self.store.lose_next = None
+            await self.store.write([tick])
+
+    @rule()
+    def pause_owner(self) -> None:
+        """The owner stops, another takes the shard."""
+        self.loop.run_until_complete(self.settle(self.owner))
+        self.paused = self.owner
+        self.crash()
+
+    @rule()
+    def wake_paused_owner(self) -> None:
+        """An owner that was overtaken writes and delivers: all of it must be refused."""
+        if self.paused is None:
+            return
+        stale, self.paused = self.paused, None
+        _, records = self.records(1)
+        written = self.make(Append, records, [None])
+        stale.ask(written)
+        received = self.make(Receive, 3, VISIBILITY, self.store.now())
+        stale.ask(received)
+        self.store.lose_next = None
+        self.loop.run_until_complete(self._expect_fenced(stale, written, received))
+
+    async def _expect_fenced(self, stale: Shard, *requests: Request[Any]) -> None:
+        tick = stale.collect(self.store.now())
+        assert tick is not None
+        assert await self.store.write([tick]) == [Outcome.FENCED], "an owner that was overtaken wrote"
+        stale.close(ReceiptStale())
+        for request in requests:
+            assert isinstance(request.future.exception(), ReceiptStale)
+
+    # What always holds
+
+    @invariant()
+    def counts_agree(self) -> None:
+        if not self.owner.taken:
+            return
+        shard = self.owner
+        assert shard.visible + shard.cursor.in_flight + shard.delayed == len(self.model.held)
+
+    def teardown(self) -> None:
+        try:
+            self.drain()
+        finally:
+            self.loop.run_until_complete(self.close_store())
+            self.loop.close()
+
+    def drain(self) -> None:
+        """Whatever was confirmed and not acknowledged is delivered."""
+        self.store.lose_next = None
+        self.store.time += 10 * VISIBILITY
+        expected = set(self.model.held)
+        received: set[int] = set()
+        while some := self.ask(self.make(Receive, 1_000, VISIBILITY, self.store.now())):
+            received |= {int(delivery.record.value) for delivery in some}
+        assert received == expected

@@ -1,0 +1,55 @@
+"""The engine's queue as lists and dicts: what a state machine compares the real one with."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Held:
+    """A message as the model knows it."""
+
+    number: int
+    visible_at: int = 0
+    """Milliseconds: not delivered before."""
+    deliveries: int = 0
+    maybe: int = 0
+    """Deliveries that a crash may have counted, though nobody got them."""
+
+
+@dataclass
+class Model:
+    """Messages that were confirmed and not acknowledged, by number; and those that are gone for good."""
+
+    held: dict[int, Held] = field(default_factory=dict)
+    settled: set[int] = field(default_factory=set)
+
+    def sent(self, number: int, visible_at: int = 0) -> None:
+        self.held[number] = Held(number, visible_at)
+
+    def delivered(self, number: int, deliveries: int, now: int, visibility: int) -> None:
+        assert number not in self.settled, f"{number} was acknowledged, and delivered again"
+        assert number in self.held, f"{number} was never confirmed"
+        held = self.held[number]
+        assert held.visible_at <= now, f"{number} was delivered while it was hidden"
+        assert held.deliveries < deliveries <= held.deliveries + held.maybe + 1, "a wrong count of deliveries"
+        held.deliveries = deliveries
+        held.maybe = 0
+        held.visible_at = now + visibility
+
+    def acknowledged(self, number: int) -> None:
+        self.held.pop(number, None)
+        self.settled.add(number)
+
+    def hidden(self, number: int, until: int) -> None:
+        self.held[number].visible_at = until
+
+    def purged(self) -> None:
+        self.settled |= set(self.held)
+        self.held.clear()
+
+    def check_stale(self, number: int, deliveries: int) -> None:
+        """A receipt was refused that came with the delivery of that count."""
+        held = self.held.get(number)
+        assert held is None or held.deliveries + held.maybe > deliveries, "a good receipt was refused"
+
+    def visible(self, now: int) -> set[int]:
+        return {number for number, held in self.held.items() if held.visible_at <= now}

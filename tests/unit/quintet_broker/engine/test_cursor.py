@@ -1,0 +1,172 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quintet_broker.engine.cursor import BITMAP_OFFSETS, Cursor
+from quintet_broker.errors import ReceiptStale
+
+
+def stored(cursor: Cursor, fields: dict[str, bytes]) -> dict[str, bytes]:
+    """The fields with the cursor's changes applied, as a store would keep them."""
+    for name, value in cursor.changes().items():
+        fields.pop(name, None)
+        if value is not None:
+            fields[name] = value if isinstance(value, bytes) else str(value).encode()
+    return fields
+
+
+def test_in_order_acknowledgements_keep_no_bitmap() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 3, now=0, deadline=10, nonce=1)
+    for offset in range(3):
+        cursor.acknowledge(offset, 1)
+    assert (cursor.acknowledged_to, cursor.in_flight) == (3, 0)
+    assert set(stored(cursor, {})) == {"to:0", "read:0"}
+
+
+def test_out_of_order_acknowledgements_wait_for_the_first() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 3, now=0, deadline=10, nonce=1)
+    cursor.acknowledge(2, 1)
+    cursor.acknowledge(1, 1)
+    assert (cursor.acknowledged_to, cursor.in_flight) == (0, 1)
+    cursor.acknowledge(0, 1)
+    assert cursor.acknowledged_to == 3
+
+
+def test_acknowledging_again_is_fine_and_counts_once() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 2, now=0, deadline=10, nonce=1)
+    for _ in range(2):
+        cursor.acknowledge(1, 1)
+    assert cursor.in_flight == 1
+
+
+def test_a_receipt_of_an_earlier_delivery_is_stale() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 1, now=5, deadline=10, nonce=1)
+    assert [found.offset for found in cursor.expire(10)] == [0]
+    again = cursor.deliver(0, 1, now=10, deadline=20, nonce=2)
+    assert (again.deliveries, again.first_received) == (2, 5)
+    with pytest.raises(ReceiptStale):
+        cursor.acknowledge(0, 1)
+    cursor.acknowledge(0, 2)
+
+
+def test_extending_one_record_leaves_its_neighbours() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 5, now=0, deadline=10, nonce=1)
+    cursor.extend(2, 1, 50)
+    due = [offset for found in cursor.expire(10) for offset in cursor.live(found)]
+    assert due == [0, 1, 3, 4]
+    assert (cursor.in_flight, cursor.due) == (1, 4)
+
+
+def test_a_delivery_given_back_does_not_count() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 1, now=5, deadline=10, nonce=1)
+    cursor.give_back(0, 1, now=5)
+    assert [found.deliveries for found in cursor.expire(5)] == [0]
+    assert cursor.deliver(0, 1, now=7, deadline=20, nonce=2).first_received == 7
+
+
+def test_a_record_that_leaves_is_acknowledged_when_it_arrived() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 2, now=0, deadline=10, nonce=1)
+    cursor.leave(0, target=9, sequence=4)
+    assert (cursor.in_flight, cursor.acknowledged_to) == (1, 0)
+    fields = stored(cursor, {})
+    loaded = Cursor.load(0, fields, [])
+    assert [(gone.target, gone.sequence) for gone in loaded.leaving.values()] == [(9, 4)]
+    loaded.left(0)
+    assert (loaded.acknowledged_to, loaded.leaving) == (1, {})
+    assert "leave:0:0" not in stored(loaded, fields)
+
+
+def test_a_record_that_cannot_leave_is_due_again() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 1, now=0, deadline=10, nonce=1)
+    cursor.leave(0, target=9, sequence=4)
+    cursor.stay(0, now=20)
+    assert [found.deliveries for found in cursor.expire(20)] == [1]
+
+
+def test_gaps_are_neither_unread_nor_waited_for() -> None:
+    cursor = Cursor.load(0, {"read:0": b"3", "to:0": b"1"}, [(3, 1000)])
+    assert cursor.unread(1002) == 2
+    cursor.deliver(1000, 2, now=0, deadline=10, nonce=1)
+    assert cursor.read_to == 1002
+
+
+def test_a_gap_is_crossed_once_everything_before_is_acknowledged() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 2, now=0, deadline=10, nonce=1)
+    loaded = Cursor.load(0, stored(cursor, {}), [(2, 1000)])
+    loaded.acknowledge(0, 1)
+    assert loaded.acknowledged_to == 1
+    loaded.acknowledge(1, 1)
+    assert loaded.acknowledged_to == 1000
+
+
+def test_deadlines_of_settled_records_do_not_pile_up() -> None:
+    cursor = Cursor()
+    for offset in range(10_000):
+        cursor.deliver(offset, 1, now=0, deadline=10**9, nonce=1)
+        cursor.acknowledge(offset, 1)
+    assert len(cursor._deadlines) < 2_000
+
+
+verbs = st.lists(
+    st.tuples(
+        st.sampled_from(["deliver", "acknowledge", "extend", "expire", "again", "seek", "leave", "left", "give_back"]),
+        st.integers(0, 3 * BITMAP_OFFSETS),
+        st.integers(1, BITMAP_OFFSETS),
+    ),
+    max_size=40,
+)
+
+
+@given(verbs)
+def test_it_is_loaded_as_it_was(steps: list[tuple[str, int, int]]) -> None:
+    """After any verbs, what is stored describes the same cursor, and its counters are true."""
+    cursor = Cursor()
+    fields: dict[str, bytes] = {}
+    for now, (verb, place, count) in enumerate(steps, 1):
+        step(cursor, verb, place, count, now)
+        fields = stored(cursor, fields)
+        loaded = Cursor.load(0, dict(fields), [])
+        loaded.expire(now)
+        cursor.expire(now)
+        assert summary(loaded) == summary(cursor)
+        assert cursor.in_flight == sum(r.left for r in cursor._ranges.values() if not r.due)
+        assert cursor.due == sum(r.left for r in cursor._ranges.values() if r.due)
+
+
+def step(cursor: Cursor, verb: str, place: int, count: int, now: int) -> None:
+    offset = place % (cursor.read_to + 1)
+    found = cursor._find(offset)
+    held = found is not None and not cursor.is_acknowledged(offset)
+    if verb == "deliver":
+        cursor.deliver(cursor.read_to, count, now, now + count % 7, nonce=1)
+    elif verb == "expire":
+        cursor.expire(now)
+    elif verb == "seek":
+        cursor.seek(offset)
+    elif verb == "left":
+        cursor.left(offset)
+    elif held and verb == "acknowledge":
+        cursor.acknowledge(offset, 1)
+    elif held and verb == "extend":
+        cursor.extend(offset, 1, now + count % 7)
+    elif held and verb == "leave":
+        cursor.leave(offset, 3, now)
+    elif held and verb == "give_back":
+        cursor.give_back(offset, 1, now)
+    elif verb == "again" and cursor.is_due(offset):
+        cursor.deliver(offset, 1, now, now + 5, nonce=1)
+
+
+def summary(cursor: Cursor) -> tuple[object, ...]:
+    ranges = [(r.offset, r.count, r.deliveries, r.nonce, r.left, r.due) for r in cursor._ranges.values()]
+    bits = {number: bytes(b) for number, b in cursor._acknowledged_above.items()}
+    return cursor.acknowledged_to, cursor.read_to, sorted(ranges), bits, set(cursor.leaving)
