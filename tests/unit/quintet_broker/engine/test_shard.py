@@ -1,0 +1,324 @@
+"""What a shard does beyond what the state machine covers: dead letters, limits, expiry, waiting, giving back."""
+
+import asyncio
+import copy
+from typing import Any, cast
+
+import pytest
+from msgspec import structs
+
+from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE, move
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Purge, Receive, Request
+from quintet_broker.engine.shard import WAITING_BYTES, Policy, Shard
+from quintet_broker.errors import BrokerError, Overloaded, PoolFull, TooManyInFlight
+from quintet_broker.store.redis import Store
+from quintet_broker.store.tick import Outcome
+from tests.unit.fake_store import FakeStore, FaultyStore
+
+HOUR = 3_600_000
+POLICY = Policy("orders", retention=HOUR, in_flight=100)
+
+
+class Bench:
+    """Shards of one store, whose loop is turned until nothing is left to do."""
+
+    def __init__(self) -> None:
+        self.waiting_bytes = 0
+        self.inner = FakeStore()
+        self.store = FaultyStore(self.inner)
+        self.shards: dict[int, Shard] = {}
+
+    def wake(self, shard: Shard) -> None:
+        """`turn` turns every shard."""
+
+    def open(self, number: int, policy: Policy = POLICY) -> Shard:
+        shard = self.shards[number] = Shard(number, policy, cast(Store, self.store), self)
+        return shard
+
+    async def turn(self) -> None:
+        busy = True
+        while busy:
+            busy = False
+            for shard in self.shards.values():
+                busy |= await self._turn(shard)
+            await asyncio.sleep(0)
+
+    async def _turn(self, shard: Shard) -> bool:
+        if not shard.taken:
+            await shard.take()
+        if tick := shard.collect(self.store.now()):
+            [outcome] = await self.store.write([tick])
+            shard.complete(outcome)
+            return True
+        if shard.wants_fetch(self.store.now()):
+            await shard.fetch(self.store.now())
+            return True
+        return False
+
+    async def ask(self, shard: Shard, request: Request[Any]) -> Any:
+        shard.ask(request)
+        await self.turn()
+        return request.future.result()
+
+    async def send(self, shard: Shard, *values: bytes) -> None:
+        records = [Record(value, self.store.now()) for value in values]
+        await self.ask(shard, Append(self.store.now(), records, [None] * len(records)))
+
+    async def receive(self, shard: Shard, limit: int = 10, visibility: int = 1000) -> list[Delivery]:
+        now = self.store.now()
+        received: list[Delivery] = await self.ask(shard, Receive(now, limit, visibility, now))
+        return received
+
+    async def acknowledge(self, shard: Shard, *some: Delivery) -> list[BrokerError | None]:
+        pairs = [(delivery.offset, delivery.nonce) for delivery in some]
+        results: list[BrokerError | None] = await self.ask(shard, Acknowledge(self.store.now(), pairs))
+        return results
+
+    async def move(self, source: Shard) -> None:
+        moving = asyncio.ensure_future(move(source, self.shards.get, self.store.now))
+        while not moving.done():
+            await self.turn()
+        await moving
+
+
+def values(deliveries: list[Delivery]) -> list[bytes]:
+    return [delivery.record.value for delivery in deliveries]
+
+
+async def dead_lettered(bench: Bench) -> tuple[Shard, Shard]:
+    """A queue whose one message was delivered in vain, and its dead-letter queue."""
+    target = bench.open(2)
+    source = bench.open(1, structs.replace(POLICY, max_receives=1, dead_letter=2))
+    await bench.send(source, b"poison")
+    await bench.receive(source, visibility=1000)
+    bench.store.time += 1000
+    await bench.turn()
+    return source, target
+
+
+async def test_a_record_received_too_often_goes_to_the_dead_letter_queue() -> None:
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    assert await bench.receive(source) == []
+    await bench.move(source)
+    [delivery] = await bench.receive(target)
+    assert (delivery.record.value, delivery.deliveries) == (b"poison", 1)
+    assert delivery.record.header(SOURCE) == b"orders"
+    assert delivery.record.header(FIRST_RECEIVED_AT) is not None
+    assert source.cursor.acknowledged_to == source.log.tail
+    assert source.totals.dead_lettered == 1
+
+
+@pytest.mark.parametrize("crash_after", ["append", "mark"])
+async def test_a_crash_while_a_record_moves_neither_loses_nor_doubles_it(crash_after: str) -> None:
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    if crash_after == "append":
+        moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
+        while target.visible == 0:
+            await bench._turn(target)
+            await asyncio.sleep(0)
+        moving.cancel()
+        await asyncio.wait([moving])
+    source, target = bench.open(1, source.policy), bench.open(2)
+    await bench.turn()
+    assert len(source.cursor.leaving) == 1
+    await bench.move(source)
+    assert values(await bench.receive(target)) == [b"poison"]
+    assert source.visible + source.cursor.in_flight + len(source.cursor.leaving) == 0
+
+
+async def test_without_its_dead_letter_queue_a_record_stays() -> None:
+    bench = Bench()
+    source, _ = await dead_lettered(bench)
+    del bench.shards[2]
+    source.set_policy(POLICY)
+    await bench.move(source)
+    assert values(await bench.receive(source)) == [b"poison"]
+
+
+async def test_a_full_target_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quintet_broker.engine.mover.RETRY_AFTER", 0)
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    bench.store.full = True
+    moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
+    for _ in range(5):
+        await bench.turn()
+    assert len(source.cursor.leaving) == 1
+    bench.store.full = False
+    while not moving.done():
+        await bench.turn()
+    assert target.visible == 1
+
+
+async def test_a_full_store_refuses_sends_and_can_be_drained() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"kept")
+    bench.store.full = True
+    with pytest.raises(PoolFull):
+        await bench.send(shard, b"refused")
+    received = await bench.receive(shard)
+    assert await bench.acknowledge(shard, *received) == [None]
+
+
+async def test_a_store_that_turns_full_in_a_write_refuses_its_sends_alone() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"kept")
+    [delivery] = await bench.receive(shard)
+    now = bench.store.now()
+    sent = Append(now, [Record(b"refused", now)], [None])
+    settled = Acknowledge(now, [(delivery.offset, delivery.nonce)])
+    shard.ask(sent)
+    shard.ask(settled)
+    assert shard.collect(now)
+    shard.complete(Outcome.FULL)
+    await bench.turn()
+    assert isinstance(sent.future.exception(), PoolFull)
+    assert settled.future.result() == [None]
+    assert shard.visible == 0
+
+
+async def test_too_much_at_once_is_refused() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    half = Append(0, [Record(bytes(WAITING_BYTES // 2 + 1), 0)], [None])
+    shard.ask(half)
+    with pytest.raises(Overloaded):
+        shard.ask(Append(0, [Record(bytes(WAITING_BYTES // 2), 0)], [None]))
+    await bench.turn()
+    assert bench.waiting_bytes == 0
+
+
+async def test_no_more_are_in_flight_than_allowed() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, in_flight=2))
+    await bench.send(shard, b"a", b"b", b"c")
+    received = await bench.receive(shard)
+    assert values(received) == [b"a", b"b"]
+    with pytest.raises(TooManyInFlight):
+        await bench.receive(shard)
+    await bench.acknowledge(shard, received[0])
+    assert values(await bench.receive(shard)) == [b"c"]
+
+
+async def test_a_paused_queue_delivers_nothing() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, paused=True))
+    await bench.send(shard, b"a")
+    assert await bench.receive(shard) == []
+    shard.set_policy(POLICY)
+    assert values(await bench.receive(shard)) == [b"a"]
+
+
+async def test_old_records_expire_one_by_one_and_by_segment() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"old")
+    bench.store.time += HOUR // 2
+    await bench.send(shard, b"new")
+    bench.store.time += HOUR // 2
+    assert values(await bench.receive(shard, visibility=0)) == [b"new"]
+    bench.store.time += HOUR
+    await bench.turn()
+    assert shard.visible == 0
+    assert shard.totals.expired == 2
+
+
+async def test_a_long_poll_is_answered_by_the_next_send_within_its_write() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    now = bench.store.now()
+    waiting = Receive(now, 1, 1000, now + 5000)
+    shard.ask(waiting)
+    await bench.turn()
+    assert not waiting.future.done()
+    shard.ask(Append(now, [Record(b"a", now)], [None]))
+    tick = shard.collect(now)
+    assert tick
+    assert tick.appends
+    assert tick.cursor
+    assert await bench.store.write([tick]) == [Outcome.APPLIED]
+    shard.complete(Outcome.APPLIED)
+    assert values(waiting.future.result()) == [b"a"]
+
+
+async def test_a_long_poll_ends_empty_in_time() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    now = bench.store.now()
+    waiting = Receive(now, 1, 1000, now + 5000)
+    shard.ask(waiting)
+    await bench.turn()
+    assert shard.next_wake() == now + 5000
+    bench.store.time += 5000
+    await bench.turn()
+    assert waiting.future.result() == []
+
+
+async def test_what_a_vanished_consumer_was_given_is_visible_again_and_uncounted() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a")
+    now = bench.store.now()
+    gone = Receive(now, 1, HOUR // 2, now)
+    shard.ask(gone)
+    tick = shard.collect(now)
+    assert tick
+    gone.future.cancel()
+    await bench.store.write([tick])
+    shard.complete(Outcome.APPLIED)
+    [delivery] = await bench.receive(shard)
+    assert delivery.deliveries == 1
+
+
+async def test_a_purge_keeps_what_is_sent_after_it_in_the_same_tick() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.turn()
+    now = bench.store.now()
+    due: list[list[int | None]] = [[None], [now + 10]]
+    requests: list[Request[Any]] = [Append(now, [Record(b"before", now)], when) for when in due]
+    requests += [Purge(now)]
+    requests += [Append(now, [Record(b"after", now)], when) for when in due]
+    for request in requests:
+        shard.ask(request)
+    await bench.turn()
+    bench.store.time += 10
+    received = await bench.receive(shard) + await bench.receive(shard)
+    assert values(received) == [b"after", b"after"]
+
+
+async def test_after_a_change_of_store_no_offset_is_used_twice() -> None:
+    """The store comes back without its last write, as a replica that lagged would."""
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a")
+    replica = copy.deepcopy(bench.inner.shards[1])
+    await bench.send(shard, b"lost")
+    lost = shard.log.tail - 1
+    bench.inner.shards[1] = replica
+    bench.inner.id = "second"
+    await bench.send(shard, b"b")
+    received = await bench.receive(shard)
+    assert values(received) == [b"a", b"b"]
+    assert received[1].offset > lost
+    await bench.acknowledge(shard, *received)
+    assert shard.cursor.acknowledged_to == shard.log.tail
+    assert shard.cursor.gaps == []
+
+
+async def test_redelivery_is_not_starved_by_new_records() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"again")
+    await bench.receive(shard, visibility=10)
+    bench.store.time += 10
+    for number in range(20):
+        await bench.send(shard, b"new %d" % number)
+        if b"again" in values(await bench.receive(shard, limit=1)):
+            return
+    pytest.fail("the record that was due again was never delivered")
