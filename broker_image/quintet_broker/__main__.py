@@ -37,8 +37,8 @@ async def serve(settings: Settings) -> None:
     engine.start()
     restoring = asyncio.create_task(topology.run())
     runners = [
-        await _listen(application(settings, access, topology, ready), settings.host, settings.http_port),
-        await _listen(admin_application(settings, access, topology, ready), settings.host, settings.admin_port),
+        await _listen(application(settings, access, topology), settings.host, settings.http_port),
+        await _listen(admin_application(settings, topology, ready), settings.host, settings.admin_port),
     ]
     await _stop_signal()
     for runner in runners:

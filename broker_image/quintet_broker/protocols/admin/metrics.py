@@ -1,0 +1,59 @@
+"""What /metrics tells of each queue, in Prometheus's text format."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from quintet_broker.services.queue import Queue
+from quintet_broker.services.topology import Topology
+
+LABELS = ["kind", "namespace", "name"]
+TOTALS = {
+    "sent": "Messages accepted and confirmed",
+    "received": "Deliveries of messages to consumers",
+    "acknowledged": "Messages settled by their consumers",
+    "dead_lettered": "Messages moved to the dead-letter queue",
+    "expired": "Messages dropped at the end of their retention",
+}
+
+
+class QueueCollector(Collector):
+    """Reads the queues when it is asked; keeps nothing."""
+
+    def __init__(self, topology: Topology, namespace: str) -> None:
+        self._topology = topology
+        self._namespace = namespace
+
+    def collect(self) -> Iterable[Metric]:
+        queues = self._topology.queues()
+        yield self._held(queues)
+        for name, help_text in TOTALS.items():
+            counter = CounterMetricFamily(f"quintet_messages_{name}", f"{help_text}.", labels=LABELS)
+            for queue in queues:
+                counter.add_metric(self._labels(queue), getattr(queue.totals, name))
+            yield counter
+
+    def _held(self, queues: list[Queue]) -> Metric:
+        gauge = GaugeMetricFamily(
+            "quintet_messages", "Messages held, by what they wait for.", labels=[*LABELS, "state"]
+        )
+        for queue in queues:
+            labels = self._labels(queue)
+            gauge.add_metric([*labels, "visible"], queue.shard.visible)
+            gauge.add_metric([*labels, "in_flight"], queue.shard.cursor.in_flight)
+            gauge.add_metric([*labels, "delayed"], queue.shard.delayed)
+        return gauge
+
+    def _labels(self, queue: Queue) -> list[str]:
+        return ["Queue", self._namespace, queue.name]
+
+
+def render(topology: Topology, namespace: str) -> tuple[bytes, str]:
+    """(body, content type) of the metrics of every queue."""
+    registry = CollectorRegistry()
+    registry.register(QueueCollector(topology, namespace))
+    encode, content_type = choose_encoder("")
+    return encode(registry), content_type

@@ -1,0 +1,164 @@
+"""The bodies of /v1/ as types: what is read is checked against them, and the OpenAPI document is made of them."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from quintet_api.common import parse_duration
+from quintet_broker.errors import InvalidArgument
+
+Found = TypeVar("Found")
+
+Text = Annotated[str, Meta(description="Text, UTF-8.")]
+Base64 = Annotated[str, Meta(description="Bytes in base64, as RFC 4648 section 4 has it.")]
+Milliseconds = Annotated[int, Meta(description="Milliseconds since 1970.")]
+Duration = Annotated[str, Meta(description="A duration as 250ms, 30s, 1m30s or 12h.", pattern="^([0-9]+(ms|s|m|h))+$")]
+Receipt = Annotated[str, Meta(description="Names one delivery of a message.", max_length=256)]
+HeaderValues = Annotated[dict[str, str], Meta(description="Headers by name.")]
+
+
+class Body(Struct, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
+    """A JSON object; fields that it does not know are refused."""
+
+
+class Producer(Body):
+    """Makes a send happen once: sent again under the same numbers, it is confirmed and not stored again."""
+
+    id: Annotated[int, Meta(ge=1, le=2**53 - 1, description="Chosen at random, once a session.")]
+    sequence: Annotated[int, Meta(ge=0, le=2**53 - 1, description="One more at each send.")]
+
+
+class NewMessage(Body):
+    """A message to send: one of value and valueBase64, and at most one of key and keyBase64."""
+
+    value: Text | UnsetType = UNSET
+    value_base64: Base64 | UnsetType = UNSET
+    key: Text | UnsetType = UNSET
+    key_base64: Base64 | UnsetType = UNSET
+    headers: HeaderValues = {}
+    headers_base64: HeaderValues = {}
+    delay: Duration | UnsetType = UNSET
+
+
+class Send(Body):
+    """Messages to store, all or none."""
+
+    messages: Annotated[list[NewMessage], Meta(min_length=1, max_length=10_000)]
+    producer: Producer | UnsetType = UNSET
+
+
+class Sent(Body):
+    """The ids of the stored messages, in order."""
+
+    ids: list[str]
+
+
+class Receive(Body):
+    """What to receive. Without visibilityTimeout and wait, the queue's own hold."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 10
+    visibility_timeout: Duration | UnsetType = UNSET
+    wait: Duration | UnsetType = UNSET
+
+
+class Message(Body):
+    """A delivered message. What is not UTF-8 comes in the fields that end in Base64."""
+
+    id: str
+    receipt: Receipt
+    sent_at: Milliseconds
+    first_received_at: Milliseconds
+    deliveries: Annotated[int, Meta(ge=1, description="How often it was delivered, this time included.")]
+    value: Text | UnsetType = UNSET
+    value_base64: Base64 | UnsetType = UNSET
+    key: Text | UnsetType = UNSET
+    key_base64: Base64 | UnsetType = UNSET
+    headers: HeaderValues = {}
+    headers_base64: HeaderValues = {}
+    dead_letter_source: str | UnsetType = UNSET
+
+
+class Received(Struct):
+    """Messages, none if there were none in time."""
+
+    messages: list[Message]
+
+
+class Receipts(Body):
+    """Receipts of messages to acknowledge or release."""
+
+    receipts: Annotated[list[Receipt], Meta(min_length=1, max_length=10_000)]
+
+
+class Extension(Body):
+    """Hides one message for so long from now."""
+
+    receipt: Receipt
+    visibility_timeout: Duration
+
+
+class Extensions(Body):
+    """Messages to hide longer."""
+
+    extensions: Annotated[list[Extension], Meta(min_length=1, max_length=10_000)]
+
+
+class Problem(Struct):
+    """Why something was refused (RFC 9457)."""
+
+    type: Annotated[str, Meta(description="urn:quintet:problem: and the error's name.")]
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: str
+
+
+class Results(Struct):
+    """For each receipt, in order: null, or why it was refused."""
+
+    results: list[Problem | None]
+
+
+class Counts(Struct, rename="camel"):
+    """Messages by what they wait for."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+class QueueInfo(Struct, rename="camel"):
+    """A queue as it is."""
+
+    name: str
+    origin: Annotated[
+        Literal["Declared", "Runtime"], Meta(description="Declared by a manifest, or made at run time by a client.")
+    ]
+    spec: Annotated[dict[str, Any], Meta(description="The fields of a Queue manifest's spec, defaults filled in.")]
+    counts: Counts
+    created_at: Milliseconds
+    modified_at: Milliseconds
+
+
+class Queues(Struct):
+    """Queues, sorted by name."""
+
+    queues: list[QueueInfo]
+
+
+def decode(body: bytes, kind: type[Found]) -> Found:
+    """Raises InvalidArgument, naming the field."""
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"The body is not as it must be: {error}") from error
+
+
+def seconds(duration: str | UnsetType, field: str) -> float | None:
+    """Raises InvalidArgument."""
+    if duration is UNSET:
+        return None
+    try:
+        return parse_duration(duration).total_seconds()
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument(f"{field}: {error}") from error

@@ -1,0 +1,89 @@
+"""Message ↔ JSON: bytes that are UTF-8 are text, others base64 in the field that says so."""
+
+import base64
+import binascii
+
+from msgspec import UNSET, UnsetType
+
+from quintet_broker.errors import InvalidArgument
+from quintet_broker.protocols.http import codec
+from quintet_broker.services import queue
+
+
+def new_message(message: codec.NewMessage, place: int) -> queue.NewMessage:
+    """Raises InvalidArgument, naming the field; `place` is the message's in its request."""
+    at = f"messages[{place}]"
+    value = _bytes(message.value, message.value_base64, f"{at}.value")
+    if value is None:
+        raise InvalidArgument(f"{at}: give value or valueBase64.")
+    texts = [(name, text.encode()) for name, text in message.headers.items()]
+    others = [(name, _unpacked(text, f"{at}.headersBase64")) for name, text in message.headers_base64.items()]
+    return queue.NewMessage(
+        value=value,
+        key=_bytes(message.key, message.key_base64, f"{at}.key"),
+        headers=(*texts, *others),
+        delay=codec.seconds(message.delay, f"{at}.delay"),
+    )
+
+
+def message(found: queue.Message) -> codec.Message:
+    """As it is delivered."""
+    value, value_base64 = _text(found.value)
+    key, key_base64 = _text(found.key) if found.key is not None else (UNSET, UNSET)
+    texts, others = {}, {}
+    for name, content in found.headers:
+        text, packed = _text(content)
+        if text is not UNSET:
+            texts[name] = text
+        elif packed is not UNSET:
+            others[name] = packed
+    return codec.Message(
+        id=found.id,
+        receipt=found.receipt,
+        sent_at=found.sent_at,
+        first_received_at=found.first_received_at,
+        deliveries=found.deliveries,
+        value=value,
+        value_base64=value_base64,
+        key=key,
+        key_base64=key_base64,
+        headers=texts,
+        headers_base64=others,
+        dead_letter_source=found.dead_letter_source or UNSET,
+    )
+
+
+async def info(found: queue.Queue) -> codec.QueueInfo:
+    """The queue with its counts."""
+    counts = await found.counts()
+    return codec.QueueInfo(
+        name=found.name,
+        origin=found.origin,
+        spec=found.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+        counts=codec.Counts(counts.visible, counts.in_flight, counts.delayed),
+        created_at=found.created_at * 1000,
+        modified_at=found.modified_at * 1000,
+    )
+
+
+def _bytes(text: str | UnsetType, packed: str | UnsetType, field: str) -> bytes | None:
+    if text is not UNSET and packed is not UNSET:
+        raise InvalidArgument(f"{field}: give it as text or as base64, not both.")
+    if packed is not UNSET:
+        return _unpacked(packed, f"{field}Base64")
+    return None if text is UNSET else text.encode()
+
+
+def _unpacked(packed: str, field: str) -> bytes:
+    try:
+        return base64.b64decode(packed, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidArgument(f"{field}: this is not base64.") from error
+
+
+def _text(content: bytes) -> tuple[str | UnsetType, str | UnsetType]:
+    """(text, UNSET) or, for what is not UTF-8, (UNSET, base64)."""
+    try:
+        return content.decode(), UNSET
+    except UnicodeDecodeError:
+        return UNSET, base64.b64encode(content).decode()

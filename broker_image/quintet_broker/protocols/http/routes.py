@@ -1,0 +1,191 @@
+"""/v1/: a queue's verbs as JSON over HTTP. `ROUTES` lists every operation; openapi.py describes them from it."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Struct
+from pydantic import ValidationError
+
+from quintet_api.queue import QueueSpec
+from quintet_broker.errors import BrokerError, InvalidArgument, UnknownKey
+from quintet_broker.protocols.http import codec, errors, mapping
+from quintet_broker.protocols.keys import ACCESS, TOPOLOGY
+from quintet_broker.services import queue
+from quintet_broker.services.access import Access, Verb
+
+Answer = Struct | None
+Handler = Callable[[web.Request], Awaitable[Answer]]
+
+
+class Route(Struct, frozen=True):
+    """One operation of /v1/."""
+
+    method: str
+    path: str
+    verb: Verb | None
+    """What its key must allow; None for what is open to all."""
+    handler: Handler
+    body: Any = None
+    """Type of the request's body."""
+    answer: Any = None
+    """Type of the answer's body; None for 204."""
+    query: tuple[tuple[str, str], ...] = ()
+    """(name, description) of query parameters."""
+
+
+async def list_queues(request: web.Request) -> codec.Queues:
+    """List the queues whose name begins with a prefix."""
+    found = request.app[TOPOLOGY].queues(request.query.get("prefix", ""))
+    return codec.Queues([await mapping.info(one) for one in found])
+
+
+async def get_queue(request: web.Request) -> codec.QueueInfo:
+    """Tell what a queue is and how much it holds."""
+    return await mapping.info(_queue(request))
+
+
+async def put_queue(request: web.Request) -> codec.QueueInfo:
+    """Create a queue from the fields of a manifest's spec; an existing one must have the same."""
+    spec = _spec(codec.decode(await request.read(), dict[str, Any]))
+    made, _ = await request.app[TOPOLOGY].create_queue(request.match_info["name"], spec)
+    return await mapping.info(made)
+
+
+async def patch_queue(request: web.Request) -> codec.QueueInfo:
+    """Change fields of a run-time queue's spec; null sets a field back to its default."""
+    changes = codec.decode(await request.read(), dict[str, Any])
+    before = _queue(request).spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    merged = {field: value for field, value in (before | changes).items() if value is not None}
+    changed = await request.app[TOPOLOGY].update_queue(request.match_info["name"], _spec(merged))
+    return await mapping.info(changed)
+
+
+async def delete_queue(request: web.Request) -> None:
+    """Delete a run-time queue and its messages."""
+    await request.app[TOPOLOGY].delete_queue(request.match_info["name"])
+
+
+async def purge_queue(request: web.Request) -> None:
+    """Drop every message of a queue."""
+    await _queue(request).purge()
+
+
+async def send(request: web.Request) -> codec.Sent:
+    """Store messages, all or none; the answer confirms them."""
+    body = codec.decode(await request.read(), codec.Send)
+    messages = [mapping.new_message(message, place) for place, message in enumerate(body.messages)]
+    producer = None if body.producer is UNSET else queue.Producer(body.producer.id, body.producer.sequence)
+    return codec.Sent(await _queue(request).send(messages, producer))
+
+
+async def receive(request: web.Request) -> codec.Received:
+    """Deliver messages, waiting for the first."""
+    body = codec.decode(await request.read(), codec.Receive)
+    messages = await _queue(request).receive(
+        body.limit,
+        visibility_timeout=codec.seconds(body.visibility_timeout, "visibilityTimeout"),
+        wait=codec.seconds(body.wait, "wait"),
+    )
+    return codec.Received([mapping.message(message) for message in messages])
+
+
+async def acknowledge(request: web.Request) -> codec.Results:
+    """Settle messages for good."""
+    body = codec.decode(await request.read(), codec.Receipts)
+    return _results(await _queue(request).acknowledge(body.receipts))
+
+
+async def release(request: web.Request) -> codec.Results:
+    """Make messages visible again now."""
+    body = codec.decode(await request.read(), codec.Receipts)
+    return _results(await _queue(request).release(body.receipts))
+
+
+async def extend(request: web.Request) -> codec.Results:
+    """Hide messages longer."""
+    body = codec.decode(await request.read(), codec.Extensions)
+    wanted = [
+        (extension.receipt, codec.seconds(extension.visibility_timeout, f"extensions[{place}]") or 0.0)
+        for place, extension in enumerate(body.extensions)
+    ]
+    return _results(await _queue(request).extend(wanted))
+
+
+QUEUE = "/v1/queues/{name}"
+MESSAGES = f"{QUEUE}/messages"
+ROUTES = (
+    Route("GET", "/v1/queues", "manage", list_queues, None, codec.Queues, (("prefix", "Names begin with this."),)),
+    Route("GET", QUEUE, "receive", get_queue, None, codec.QueueInfo),
+    Route("PUT", QUEUE, "manage", put_queue, dict[str, Any], codec.QueueInfo),
+    Route("PATCH", QUEUE, "manage", patch_queue, dict[str, Any], codec.QueueInfo),
+    Route("DELETE", QUEUE, "manage", delete_queue),
+    Route("POST", f"{QUEUE}:purge", "manage", purge_queue),
+    Route("POST", MESSAGES, "send", send, codec.Send, codec.Sent),
+    Route("POST", f"{MESSAGES}:receive", "receive", receive, codec.Receive, codec.Received),
+    Route("POST", f"{MESSAGES}:acknowledge", "receive", acknowledge, codec.Receipts, codec.Results),
+    Route("POST", f"{MESSAGES}:release", "receive", release, codec.Receipts, codec.Results),
+    Route("POST", f"{MESSAGES}:extend", "receive", extend, codec.Extensions, codec.Results),
+)
+
+
+def mount(app: web.Application) -> None:
+    """Add every operation to the clients' application."""
+    for route in ROUTES:
+        # A name ends at the colon that begins a verb.
+        path = route.path.replace("{name}", "{name:[^/:]+}")
+        app.router.add_route(route.method, path, _serving(route))
+
+
+def _serving(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def serve(request: web.Request) -> web.Response:
+        try:
+            _authorize(request, route)
+            answer = await route.handler(request)
+        except BrokerError as error:
+            return errors.response(error)
+        if answer is None:
+            return web.Response(status=204)
+        return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+
+    return serve
+
+
+def _authorize(request: web.Request, route: Route) -> None:
+    access = request.app[ACCESS]
+    if access.enabled and route.verb:
+        access.check(_key_id(request, access), route.verb, request.match_info.get("name"))
+
+
+def _key_id(request: web.Request, access: Access) -> str:
+    """The key id of Basic credentials whose secret is right (RFC 7617)."""
+    scheme, _, packed = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        raise UnknownKey("This needs Basic credentials: access key id and secret access key.")
+    try:
+        key_id, _, secret = base64.b64decode(packed, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError) as error:
+        raise UnknownKey("The Basic credentials cannot be read.") from error
+    if not hmac.compare_digest(access.secret(key_id).encode(), secret.encode()):
+        raise UnknownKey("The secret access key is wrong.")
+    return key_id
+
+
+def _queue(request: web.Request) -> queue.Queue:
+    return request.app[TOPOLOGY].queue(request.match_info["name"])
+
+
+def _spec(fields: dict[str, Any]) -> QueueSpec:
+    try:
+        return QueueSpec.model_validate(fields)
+    except ValidationError as error:
+        found = error.errors()[0]
+        raise InvalidArgument(f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}") from error
+
+
+def _results(results: list[BrokerError | None]) -> codec.Results:
+    return codec.Results([codec.Problem(**errors.problem(error)) if error else None for error in results])

@@ -1,0 +1,169 @@
+"""Redis and the broker as real processes on loopback, to be started, killed and started again."""
+
+import atexit
+import ctypes
+import http.client
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+ROOT = Path(__file__).parent.parent
+STARTS_WITHIN = 20.0
+"""Seconds."""
+_PR_SET_PDEATHSIG = 1
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Process:
+    """One program, its log in a file."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.log = directory / f"{name}.log"
+        self._name = name
+        self._process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.kill)
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ)
+
+    def is_up(self) -> bool:
+        raise NotImplementedError
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+        self.launch()
+        self.wait_until_up()
+
+    def launch(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                env=self.environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=_die_with_parent,
+            )
+
+    def wait_until_up(self) -> None:
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not self.is_up():
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{self._name} did not start:\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        self._process.wait(STARTS_WITHIN)
+        self._process = None
+
+
+class RedisServer(Process):
+    """A Redis on a Unix socket, with its data in `directory`."""
+
+    def __init__(self, directory: Path, appendfsync: str = "always") -> None:
+        super().__init__(directory, "redis")
+        self.directory = directory
+        self.appendfsync = appendfsync
+        # A socket's path is at most 107 bytes long.
+        self._sockets = Path(tempfile.mkdtemp(prefix="quintet-"))
+        atexit.register(shutil.rmtree, self._sockets, ignore_errors=True)
+        self.socket = self._sockets / "redis.sock"
+        self.url = f"unix://{self.socket}"
+
+    def command(self) -> list[str]:
+        settings = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "dir": str(self.directory),
+            "appendonly": "yes",
+            "appendfsync": self.appendfsync,
+            "save": "",
+        }
+        return ["redis-server", *(word for name, value in settings.items() for word in (f"--{name}", value))]
+
+    def is_up(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+            except OSError:
+                return False
+
+
+class Broker(Process):
+    """A broker on free ports of loopback. `settings` are fields of the broker's Settings."""
+
+    def __init__(self, directory: Path, redis_url: str, *, auth: bool = False, **settings: Any) -> None:
+        super().__init__(directory, settings.get("pod_name", "broker"))
+        self.master_key = secrets.token_bytes(32).hex()
+        self.admin_token = secrets.token_urlsafe()
+        key, token = directory / "master-key", directory / "admin-token"
+        key.write_text(self.master_key)
+        token.write_text(self.admin_token)
+        self.settings: dict[str, Any] = {
+            "redis_url": redis_url,
+            "prefix": "test",
+            "http_port": free_port(),
+            "admin_port": free_port(),
+            "auth": str(auth).lower(),
+            "master_key_file": key,
+            "admin_token_file": token,
+        } | settings
+        self.http_url = f"http://127.0.0.1:{self.settings['http_port']}"
+        self.admin_url = f"http://127.0.0.1:{self.settings['admin_port']}"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "quintet_broker"]
+
+    def environment(self) -> dict[str, str]:
+        settings = {f"QUINTET_{name.upper()}": str(value) for name, value in self.settings.items()}
+        return super().environment() | settings
+
+    def is_up(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.admin_url}/readyz", timeout=2) as response:
+                return bool(response.status == 200)
+        except (URLError, http.client.HTTPException, OSError):
+            return False
