@@ -153,7 +153,7 @@ class Cursor:
         if found and found.nonce == nonce and not self.is_acknowledged(offset):
             self._carve(found, offset, 1)
             first_received = found.first_received if found.deliveries > 1 else 0
-            self._insert(Range(offset, 1, now, found.deliveries - 1, nonce, first_received, 1))
+            self._insert(Range(offset, 1, now, found.deliveries - 1, 0, first_received, 1))
 
     def leave(self, offset: int, target: int, sequence: int) -> None:
         """A delivered record goes to another shard."""

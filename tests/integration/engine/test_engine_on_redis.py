@@ -6,9 +6,9 @@ from typing import ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from tests.processes import RedisServer
 
 from quintet_broker.store.redis import Store
+from tests.processes import RedisServer
 from tests.unit.engine_machine import EngineMachine
 from tests.unit.fake_store import Inner
 
