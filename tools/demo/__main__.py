@@ -1,0 +1,129 @@
+"""A queue from a manifest, a file through it record by record, and a broker killed on the way.
+
+`python -m tools.demo [--keep]`: boto3 and our own client each send a file of this machine, both receive it, and
+the broker is killed while each of them sends. At the end both copies are put together again and compared with the
+file. Exits with 1 if anything was lost.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import quintet
+from tools.demo.account import Account, records_of_machine
+from tools.demo.clients import MAX_RECEIVES, Boto3, Quintet
+from tools.demo.system import COMMAND, MANIFESTS, ROOT, STATE, System
+
+PATIENCE = 60.0
+"""Seconds after which the demo gives up."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--keep", action="store_true", help="leave the system running")
+    keep = parser.parse_args().keep
+    system = System()
+    say("Quintet: a queue from a manifest, a file through it, a broker killed on the way\n")
+    seconds = system.start()
+    try:
+        row("manifest", f"{(MANIFESTS / 'queue.yaml').relative_to(ROOT)}: Queue orders, Queue orders-dead-letter")
+        row("running", f"{system.url}, Redis and a broker as local processes, ready in {seconds:.1f} s")
+        passed = asyncio.run(run(system))
+        show_next(system, keep)
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if not keep:
+            system.stop()
+    return 0 if passed else 1
+
+
+async def run(system: System) -> bool:
+    """Send, kill, receive, compare; whether all is as it should be."""
+    file, records = records_of_machine()
+    row("file", f"{file}: {len(records):,} records, {sum(map(len, records)):,} bytes")
+    account = Account(records)
+    boto3 = Boto3(system.url, account)
+    async with asyncio.timeout(PATIENCE), quintet.connect(system.url) as client:
+        own = Quintet(client, account)
+        began = time.monotonic()
+        with boto3.receiving():
+            receiving = asyncio.create_task(own.receive())
+            await send(system, account, boto3.name, lambda: asyncio.to_thread(boto3.send, records))
+            await send(system, account, own.name, lambda: own.send(records))
+            await until(account.is_complete, receiving)
+            receiving.cancel()
+            await asyncio.wait([receiving])
+        took = time.monotonic() - began
+        dead_lettered = await own.dead_letter(b"a record that no consumer wants")
+    return show(account, took, dead_lettered)
+
+
+async def send(system: System, account: Account, sender: str, sending: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Send all records with one client, and kill the broker when it is half through."""
+    half = len(account.records) // 2
+    began = time.monotonic()
+    task = asyncio.ensure_future(sending())
+    await until(lambda: account.confirmed_of(sender) >= half, task)
+    killed, pid = time.monotonic(), system.kill_broker()
+    before = account.confirmed_of(sender)
+    await until(lambda: account.confirmed_of(sender) > before, task)
+    away = time.monotonic() - killed
+    await task
+    rate = len(account.records) / (time.monotonic() - began - away)
+    row(f"{sender} sent", f"{account.confirmed_of(sender):,} records, {rate:,.0f} a second while the broker ran")
+    row("", f"broker (pid {pid}) killed by SIGKILL after {before:,}; the next was confirmed {away:.1f} s later")
+
+
+async def until(holds: Callable[[], bool], task: "asyncio.Future[None]") -> None:
+    """Wait for a condition, or for the end of what brings it about; raises what that raised."""
+    while not holds() and not task.done():  # noqa: ASYNC110 - threads bring it about too
+        await asyncio.sleep(0.002)
+    if task.done():
+        await task
+
+
+def show(account: Account, took: float, dead_lettered: bool) -> bool:
+    whole = b"".join(account.records)
+    same = all(account.put_together(sender) == whole for sender in (Boto3.name, Quintet.name))
+    digest = hashlib.sha256(whole).hexdigest()[:16]
+    say("")
+    row("sent", f"{len(account.confirmed):,} records, each confirmed")
+    row("received", f"{len(account.received):,} records, {len(account.received) / took:,.0f} a second, kills included")
+    row("lost", f"{account.lost:,}")
+    row("duplicates", f"{account.duplicates:,} sent twice in doubt, {account.redelivered:,} delivered again")
+    row("file", f"both copies {'are the same as the file' if same else 'DIFFER from the file'} (SHA-256 {digest}…)")
+    dead = "is in orders-dead-letter" if dead_lettered else "IS NOT in orders-dead-letter"
+    row("dead letter", f"a record given back {MAX_RECEIVES} times {dead}")
+    return same and dead_lettered and account.lost == 0
+
+
+def show_next(system: System, keep: bool) -> None:
+    say("")
+    if not keep:
+        say("Nothing was left running. To use it yourself: make demo KEEP=1. README.md has more.")
+        return
+    log = STATE.relative_to(ROOT) / "up.log"
+    say(f"Left running at {system.url} (process {system.process.pid}, log {log}). Next:")
+    command, where = COMMAND.relative_to(ROOT), f"--state-dir {STATE.relative_to(ROOT)}"
+    for arguments in ("send orders 'two coffees'", "receive orders", "get queues"):
+        verb, _, rest = arguments.partition(" ")
+        say(f"  {command} {verb} {where} {rest}")
+    say(f"  kill {system.process.pid}    # ends it")
+
+
+def row(name: str, text: str) -> None:
+    say(f"  {name:<13}{text}")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
