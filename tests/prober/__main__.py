@@ -1,0 +1,38 @@
+"""`python -m tests.prober --url URL --queue NAME`: probe a running system, print the verdict; exit 1 on a fault."""
+
+import argparse
+import asyncio
+import sys
+
+import aiohttp
+
+from tests.prober.ports import HttpPort
+from tests.prober.prober import Load, Prober
+
+
+async def probe(arguments: argparse.Namespace) -> int:
+    load = Load(arguments.producers, arguments.consumers, rate=arguments.rate)
+    async with (
+        aiohttp.ClientSession() as session,
+        Prober([HttpPort(session, arguments.url, arguments.queue)], load) as prober,
+    ):
+        await asyncio.sleep(arguments.seconds)
+        verdict = await prober.finish()
+    print(verdict)
+    return 1 if verdict.faults(ordered=arguments.ordered) else 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.prober", description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--queue", required=True)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--producers", type=int, default=4)
+    parser.add_argument("--consumers", type=int, default=4)
+    parser.add_argument("--rate", type=float, help="messages a second of each producer; default: flat out")
+    parser.add_argument("--ordered", action="store_true", help="the queue promises order by key")
+    sys.exit(asyncio.run(probe(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Ledger: what a prober sent, received and acknowledged, and what to make of it. Pure: times are arguments."""
+
+import zlib
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+EXAMPLES = 5
+"""Kept of each finding."""
+
+
+class Name(NamedTuple):
+    """One message: numbered from 0 by producer and key."""
+
+    producer: int
+    key: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"producer {self.producer} key {self.key} number {self.number}"
+
+
+@dataclass
+class Finding:
+    """How often something was seen, and the first times of it."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, example: str) -> None:
+        self.count += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(example)
+
+
+@dataclass
+class Verdict:
+    """What a run came to. The findings from `lost` on are faults; `reordered` and `doubled` where it was promised."""
+
+    sent: int
+    confirmed: int
+    received: int
+    """Messages, not deliveries."""
+    acknowledged: int
+    dead_lettered: int
+    redelivered: int
+    """Deliveries after the first, of messages that were not acknowledged."""
+    lost: Finding
+    """Confirmed and never received."""
+    duplicated: Finding
+    """Received again though its acknowledgement was confirmed."""
+    early: Finding
+    """Received again before its visibility timeout had passed."""
+    phantom: Finding
+    """Received and never sent."""
+    corrupt: Finding
+    """Its checksum is wrong."""
+    doubled: Finding
+    """Sent once, received under more than one message id."""
+    reordered: Finding
+    """Confirmed, and received first after a later one of its producer and key."""
+
+    def faults(self, *, ordered: bool = False, idempotent: bool = True) -> dict[str, Finding]:
+        """The faults that were seen, by name, of a system that promises order and sends that happen once, or not."""
+        names = ["lost", "duplicated", "early", "phantom", "corrupt"]
+        names += ["doubled"] * idempotent + ["reordered"] * ordered
+        found: dict[str, Finding] = {name: getattr(self, name) for name in names}
+        return {name: finding for name, finding in found.items() if finding.count}
+
+    def __str__(self) -> str:
+        lines = []
+        for name, value in vars(self).items():
+            lines.append(f"{name:13} {value.count if isinstance(value, Finding) else value}")
+            if isinstance(value, Finding):
+                lines += [f"    {example}" for example in value.examples]
+        return "\n".join(lines)
+
+
+@dataclass
+class Entry:
+    """One message as the ledger knows it."""
+
+    confirmed: bool = False
+    acknowledged: bool = False
+    deliveries: int = 0
+    hidden_until: float = 0.0
+    """Seconds: whoever delivers it again before breaks the visibility timeout."""
+    ids: set[str] = field(default_factory=set)
+
+
+class Ledger:
+    """The books of one run. `visibility` is the timeout that its consumers ask for, in seconds."""
+
+    def __init__(self, run: str, visibility: float) -> None:
+        self.run = run
+        self.confirmed = 0
+        self.received = 0
+        self.acknowledged = 0
+        self.dead_lettered: set[Name] = set()
+        self._visibility = visibility
+        self._entries: dict[Name, Entry] = {}
+        self._latest: dict[tuple[int, int], int] = {}
+        self._late: list[tuple[Name, int]] = []
+        self._redelivered = 0
+        self._duplicated, self._early, self._phantom = Finding(), Finding(), Finding()
+        self._corrupt, self._doubled = Finding(), Finding()
+
+    def send(self, name: Name, size: int = 0) -> str:
+        """Note that a message is about to be sent; return its body, of at least `size` characters."""
+        self._entries[name] = Entry()
+        text = f"{self.run} {name.producer} {name.key} {name.number} "
+        text = text.ljust(size - 9, "x")
+        return f"{zlib.crc32(text.encode()):08x} {text}"
+
+    def confirm(self, name: Name) -> None:
+        self._entries[name].confirmed = True
+        self.confirmed += 1
+
+    def is_confirmed(self, name: Name) -> bool:
+        return self._entries[name].confirmed
+
+    def receive(self, body: str, message_id: str, asked: float, at: float, *, dead: bool = False) -> Name | None:
+        """Note a delivery, asked for and received at these times, in seconds; `dead` from the dead-letter queue.
+
+        None where the body is not one of ours.
+        """
+        name = self._read(body)
+        if name is None:
+            return None
+        entry = self._entries[name]
+        self._judge(name, entry, message_id, at)
+        if not entry.deliveries:
+            self.received += 1
+            self._order(name)
+        entry.deliveries += 1
+        entry.ids.add(message_id)
+        # It was claimed after it was asked for, so it stays hidden at least this long.
+        entry.hidden_until = asked + self._visibility
+        if dead:
+            self.dead_lettered.add(name)
+        return name
+
+    def _read(self, body: str) -> Name | None:
+        checksum, _, text = body.partition(" ")
+        if f"{zlib.crc32(text.encode()):08x}" != checksum:
+            self._corrupt.add(body[:80])
+            return None
+        run, producer, key, number, *_ = text.split(" ")
+        name = Name(int(producer), int(key), int(number))
+        if run != self.run or name not in self._entries:
+            self._phantom.add(f"run {run} {name}")
+            return None
+        return name
+
+    def _judge(self, name: Name, entry: Entry, message_id: str, at: float) -> None:
+        if entry.ids and message_id not in entry.ids:
+            # A second message with the same number: its deliveries say nothing about the first one's.
+            self._doubled.add(f"{name}: {', '.join(sorted(entry.ids))} and {message_id}")
+        elif entry.acknowledged:
+            self._duplicated.add(f"{name}: delivery {entry.deliveries + 1}")
+        elif entry.deliveries:
+            self._redelivered += 1
+            if at < entry.hidden_until:
+                self._early.add(f"{name}: {entry.hidden_until - at:.3f} s too early")
+
+    def _order(self, name: Name) -> None:
+        latest = self._latest.get(name[:2], -1)
+        if name.number < latest:
+            self._late.append((name, latest))
+        self._latest[name[:2]] = max(latest, name.number)
+
+    def acknowledge(self, name: Name) -> None:
+        """Note that its acknowledgement was confirmed."""
+        entry = self._entries[name]
+        if not entry.acknowledged:
+            entry.acknowledged = True
+            self.acknowledged += 1
+
+    @property
+    def missing(self) -> int:
+        """How many were confirmed and not received."""
+        return sum(1 for entry in self._entries.values() if entry.confirmed and not entry.deliveries)
+
+    def verdict(self) -> Verdict:
+        lost, reordered = Finding(), Finding()
+        for name, entry in self._entries.items():
+            if entry.confirmed and not entry.deliveries:
+                lost.add(str(name))
+        for name, later in self._late:
+            # A send without an answer may take effect after those that follow it.
+            if self._entries[name].confirmed:
+                reordered.add(f"{name}: received after number {later}")
+        return Verdict(
+            sent=len(self._entries),
+            confirmed=self.confirmed,
+            received=self.received,
+            acknowledged=self.acknowledged,
+            dead_lettered=len(self.dead_lettered),
+            redelivered=self._redelivered,
+            lost=lost,
+            duplicated=self._duplicated,
+            early=self._early,
+            phantom=self._phantom,
+            corrupt=self._corrupt,
+            doubled=self._doubled,
+            reordered=reordered,
+        )

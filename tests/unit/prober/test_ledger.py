@@ -1,0 +1,166 @@
+"""A clean run is clean, and each kind of fault that is planted into one is found, and only that."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.prober.ledger import Ledger, Name
+
+VISIBILITY = 5.0
+RUN = "run"
+NAMES = [Name(producer, key, number) for number in range(4) for producer in range(2) for key in range(2)]
+
+
+class Run:
+    """A ledger with a clock and a queue that does as it is told."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger(RUN, VISIBILITY)
+        self.now = 100.0
+        self.bodies: dict[Name, str] = {}
+
+    def send(self, name: Name, *, confirmed: bool = True) -> None:
+        self.bodies[name] = self.ledger.send(name, 60)
+        if confirmed:
+            self.ledger.confirm(name)
+
+    def receive(self, name: Name, *, message_id: str | None = None) -> None:
+        self.now += 0.001
+        self.ledger.receive(self.bodies[name], message_id or str(name), self.now, self.now)
+
+    def acknowledge(self, name: Name) -> None:
+        self.ledger.acknowledge(name)
+
+    def faults(self) -> dict[str, int]:
+        found = self.ledger.verdict().faults(ordered=True)
+        return {name: finding.count for name, finding in found.items()}
+
+
+def whole_run(skipped: frozenset[Name] = frozenset()) -> Run:
+    run = Run()
+    for name in NAMES:
+        run.send(name)
+    for name in NAMES:
+        if name not in skipped:
+            run.receive(name)
+            run.acknowledge(name)
+    return run
+
+
+@given(data=st.data())
+def test_a_clean_run_is_clean(data: st.DataObject) -> None:
+    """Whatever is unconfirmed, lost while unconfirmed, unacknowledged and received again in time."""
+    run = Run()
+    unconfirmed = data.draw(st.sets(st.sampled_from(NAMES)))
+    vanished = data.draw(st.sets(st.sampled_from(sorted(unconfirmed)))) if unconfirmed else set()
+    again = data.draw(st.sets(st.sampled_from(NAMES))) - vanished
+    for name in NAMES:
+        run.send(name, confirmed=name not in unconfirmed)
+    there = [name for name in NAMES if name not in vanished]
+    for name in there:
+        run.receive(name)
+        if name not in again:
+            run.acknowledge(name)
+    run.now += VISIBILITY
+    for name in again:
+        run.receive(name)
+        run.acknowledge(name)
+    verdict = run.ledger.verdict()
+    assert run.faults() == {}
+    assert verdict.redelivered == len(again)
+    assert verdict.received == verdict.acknowledged == len(there)
+    assert verdict.confirmed == len(NAMES) - len(unconfirmed)
+
+
+@given(lost=st.sets(st.sampled_from(NAMES), min_size=1))
+def test_lost(lost: set[Name]) -> None:
+    run = whole_run(frozenset(lost))
+    assert run.faults() == {"lost": len(lost)}
+    assert run.ledger.missing == len(lost)
+    assert run.ledger.verdict().lost.examples[0] in map(str, lost)
+
+
+@given(again=st.sets(st.sampled_from(NAMES), min_size=1))
+def test_duplicated(again: set[Name]) -> None:
+    run = whole_run()
+    run.now += VISIBILITY
+    for name in again:
+        run.receive(name)
+    assert run.faults() == {"duplicated": len(again)}
+
+
+@given(name=st.sampled_from(NAMES), after=st.floats(0, VISIBILITY - 0.01))
+def test_early(name: Name, after: float) -> None:
+    run = whole_run(frozenset({name}))
+    run.receive(name)
+    run.now += after
+    run.receive(name)
+    assert run.faults().keys() - {"reordered"} == {"early"}
+    assert run.ledger.verdict().redelivered == 1
+
+
+@given(name=st.sampled_from(NAMES))
+def test_doubled(name: Name) -> None:
+    run = whole_run()
+    run.receive(name, message_id="another")
+    assert run.faults() == {"doubled": 1}
+    assert not run.ledger.verdict().faults(idempotent=False)
+
+
+@given(st.permutations(range(4)))
+def test_reordered(order: list[int]) -> None:
+    run = Run()
+    names = [Name(0, 0, number) for number in order]
+    for name in sorted(names):
+        run.send(name)
+    for name in names:
+        run.receive(name)
+    overtaken = sum(number < max(order[:place], default=-1) for place, number in enumerate(order))
+    assert run.ledger.verdict().reordered.count == overtaken
+    assert run.faults() == ({"reordered": overtaken} if overtaken else {})
+    assert not run.ledger.verdict().faults(ordered=False)
+
+
+def test_a_send_without_an_answer_may_come_late() -> None:
+    run = Run()
+    run.send(Name(0, 0, 0), confirmed=False)
+    run.send(Name(0, 0, 1))
+    run.receive(Name(0, 0, 1))
+    run.receive(Name(0, 0, 0))
+    assert run.faults() == {}
+
+
+@pytest.mark.parametrize("sender", [Ledger("another", VISIBILITY), Ledger(RUN, VISIBILITY)])
+def test_phantom(sender: Ledger) -> None:
+    run = whole_run()
+    body = sender.send(Name(9, 9, 9))
+    assert run.ledger.receive(body, "id", run.now, run.now) is None
+    assert run.faults() == {"phantom": 1}
+
+
+@given(name=st.sampled_from(NAMES), place=st.integers(0, 59))
+def test_corrupt(name: Name, place: int) -> None:
+    run = whole_run(frozenset())
+    body = run.bodies[name]
+    broken = body[:place] + chr(ord(body[place]) ^ 1) + body[place + 1 :]
+    assert run.ledger.receive(broken, "id", run.now, run.now) is None
+    assert run.faults() == {"corrupt": 1}
+
+
+def test_a_body_cut_short_is_corrupt() -> None:
+    run = whole_run()
+    body = run.bodies[NAMES[0]]
+    cuts: list[Callable[[str], Any]] = [lambda text: text[:-1], lambda text: text[:4], lambda _: ""]
+    for cut in cuts:
+        assert run.ledger.receive(cut(body), "id", run.now, run.now) is None
+    assert run.faults() == {"corrupt": len(cuts)}
+
+
+def test_the_verdict_reads_as_text() -> None:
+    run = whole_run(frozenset(NAMES[:7]))
+    text = str(run.ledger.verdict())
+    assert "lost          7" in text
+    assert text.count("    producer") == 5
