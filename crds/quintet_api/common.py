@@ -78,9 +78,9 @@ def parse_bytes(value: object) -> int:
 
 
 def format_bytes(count: int) -> str:
-    """With the largest binary unit that divides it: `1Mi`, `1000`."""
+    """With the largest binary unit that divides it, as far as a number before a unit may go: `1Mi`, `1000`."""
     for unit in ("Ti", "Gi", "Mi", "Ki"):
-        if count and count % BYTES[unit] == 0:
+        if count and count % BYTES[unit] == 0 and count // BYTES[unit] < 10**6:
             return f"{count // BYTES[unit]}{unit}"
     return str(count)
 

@@ -1,7 +1,7 @@
 """Manifests read and validated against the generated CRDs, with the file, line and field of each problem."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ class Manifest:
     name: str
     body: dict[str, Any]
     """With the CRD's defaults, without status."""
+    document: Document = field(repr=False, compare=False)
+    """As it was read, with the line of each field."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class _Loader:
         if key[2] and (first := self.places.setdefault(key, place)) != place:
             problems.append(document.problem(("metadata", "name"), f"{kind} {key[2]} is declared in {first} already"))
         if not problems:
-            self.manifests.append(Manifest(document.file, document.line, *key, body))
+            self.manifests.append(Manifest(document.file, document.line, *key, body, document))
         return problems
 
 
