@@ -1,0 +1,51 @@
+"""50 kills by SIGKILL at random moments, of the broker, of Redis and of both, under the prober."""
+
+import asyncio
+
+import aiohttp
+
+from tests.integration.faults.system import Killer, make_queue, seed
+from tests.prober.ports import HttpPort
+from tests.prober.prober import Load, Prober
+from tests.processes import Broker, RedisServer
+
+KILLS = 25
+"""In each of the two tests."""
+BETWEEN = 5
+"""Messages that must go the whole way between two strikes."""
+
+
+async def strike(prober: Prober, killer: Killer) -> None:
+    """Until there were KILLS of them."""
+    await prober.progress(BETWEEN)
+    while killer.kills < KILLS:
+        # The children die with the thread that starts them, and the loop's threads live as long as the test.
+        await asyncio.to_thread(killer.strike)
+        await prober.progress(BETWEEN)
+
+
+async def test_nothing_is_lost(own_broker: Broker, own_redis: RedisServer, session: aiohttp.ClientSession) -> None:
+    await make_queue(session, own_broker, "orders", {})
+    port = HttpPort(session, own_broker.http_url, "orders")
+    async with Prober([port], Load(rate=100, visibility=2.0)) as prober:
+        await strike(prober, Killer(seed(), own_broker, own_redis))
+        verdict = await prober.finish()
+    print(verdict)
+    assert verdict.faults() == {}
+    assert verdict.confirmed > KILLS
+
+
+async def test_what_nobody_acknowledges_is_dead_lettered_once(
+    own_broker: Broker, own_redis: RedisServer, session: aiohttp.ClientSession
+) -> None:
+    await make_queue(session, own_broker, "dead", {})
+    await make_queue(session, own_broker, "orders", {"deadLetter": {"queue": "dead", "maxReceives": 2}})
+    port, dead = (HttpPort(session, own_broker.http_url, name) for name in ("orders", "dead"))
+    load = Load(rate=100, visibility=1.0, poison_every=3)
+    async with Prober([port], load, dead_letter=[dead]) as prober:
+        await strike(prober, Killer(seed(), own_broker, own_redis))
+        verdict = await prober.finish()
+    print(verdict)
+    assert verdict.faults() == {}
+    assert prober.poisoned
+    assert prober.poisoned - prober.ledger.dead_lettered == set()
