@@ -1,0 +1,15 @@
+"""The command `quintet`. What a command needs is imported when it runs: `quintet --help` answers at once."""
+
+import click
+
+from quintet.cli.up import up
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="quintet")
+def main() -> None:
+    """Messaging from manifests: run it here with `quintet up`, and use it."""
+
+
+for command in (up,):
+    main.add_command(command)

