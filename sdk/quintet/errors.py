@@ -1,0 +1,107 @@
+"""What a verb of the client may raise. Every refusal of the broker is a class here, under the broker's own name.
+
+The docstring of an error is its message where the broker gave no better one.
+"""
+
+
+class QuintetError(Exception):
+    """The request could not be served."""
+
+    def __init__(self, detail: str = "", status: int | None = None) -> None:
+        self.detail = detail or (type(self).__doc__ or "").strip()
+        """What was wrong, for people."""
+        self.status = status
+        """Of the HTTP answer; None where there was none."""
+        super().__init__(self.detail)
+
+
+class InvalidArgument(QuintetError):
+    """An argument is outside its bounds."""
+
+
+class UnknownKey(QuintetError):
+    """The access key id is unknown, or its secret is wrong."""
+
+
+class AccessDenied(QuintetError):
+    """This access key may not do that."""
+
+
+class QueueNotFound(QuintetError):
+    """The queue does not exist."""
+
+
+class QueueExists(QuintetError):
+    """A queue of this name exists with other attributes."""
+
+
+class QueueDeclared(QuintetError):
+    """The queue is declared by a manifest: change or delete it there."""
+
+
+class DeadLetterQueueNotFound(QuintetError):
+    """The dead-letter queue does not exist."""
+
+
+class MessageTooLarge(QuintetError):
+    """The message is larger than the queue's maxMessageSize, or the request larger than the broker takes."""
+
+
+class ReceiptInvalid(QuintetError):
+    """The receipt was not given out by this queue."""
+
+
+class ReceiptStale(QuintetError):
+    """The message was delivered again since, or is gone: this receipt no longer holds it."""
+
+
+class Unsupported(QuintetError):
+    """This is not supported yet."""
+
+
+class QueueFull(QuintetError):
+    """The queue has reached limits.messages or limits.bytes."""
+
+
+class PoolFull(QuintetError):
+    """The pool's memory is full: receive and acknowledge messages, then try again."""
+
+
+class TooManyInFlight(QuintetError):
+    """The queue has as many messages in flight as limits.inFlight allows."""
+
+
+class Overloaded(QuintetError):
+    """Too much is waiting to be written."""
+
+
+class Unavailable(QuintetError):
+    """The storage cannot be reached; a send may or may not have been kept."""
+
+
+class ConnectionLost(QuintetError):
+    """The broker cannot be reached, or the connection broke; a send may or may not have been kept."""
+
+
+class TimedOut(QuintetError):
+    """The broker did not answer in time; a send may or may not have been kept."""
+
+
+class ClientClosed(QuintetError):
+    """The client is not open."""
+
+
+RETRIED = (ConnectionLost, TimedOut, Unavailable, Overloaded, PoolFull)
+"""What passes by itself: the client asks again until its timeout."""
+
+UNCERTAIN = (ConnectionLost, TimedOut, Unavailable)
+"""After these the broker may have done what was asked."""
+
+
+_BY_NAME = {kind.__name__: kind for kind in QuintetError.__subclasses__()}
+_PREFIX = "urn:quintet:problem:"
+
+
+def from_problem(kind: str, detail: str, status: int) -> QuintetError:
+    """The error that a problem document (RFC 9457) tells of: its type, detail and status."""
+    return _BY_NAME.get(kind.removeprefix(_PREFIX), QuintetError)(detail, status)

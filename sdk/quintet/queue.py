@@ -1,0 +1,177 @@
+"""A queue's verbs."""
+
+import contextlib
+import itertools
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from quintet import wire
+from quintet.coalescer import Coalescer
+from quintet.errors import QuintetError
+from quintet.message import Message, NewMessage
+from quintet.receiver import Receiver
+
+if TYPE_CHECKING:
+    from quintet.client import Client
+
+Item = TypeVar("Item", str, wire.Extension)
+
+MAX_PRODUCER = 2**53 - 1
+MAX_WAIT = 20.0
+"""Seconds for which the broker lets a receive wait."""
+AHEAD = 100
+"""Messages."""
+GIVE_BACK_WITHIN = 2.0
+"""Seconds."""
+
+
+class Queue:
+    """One queue, made by `Client.queue`. Any verb may raise QuintetError; each names those of its own.
+
+    What fails in passing (the connection, a broker that restarts, a full pool) is tried again until the client's
+    timeout, then raised: ConnectionLost, TimedOut, Unavailable, Overloaded, PoolFull.
+    """
+
+    def __init__(self, name: str, client: "Client") -> None:
+        self.name = name
+        self.path = f"/v1/queues/{quote(name, safe='')}"
+        self._client = client
+        self._producer = 1 + secrets.randbelow(MAX_PRODUCER)
+        self._sequence = itertools.count()
+        self._sends = Coalescer(self._send_body, self._post_sends)
+        self._acknowledges = Coalescer(wire.receipts, self._settling("acknowledge"))
+        self._releases = Coalescer(wire.receipts, self._settling("release"))
+        self._extends = Coalescer(wire.extensions, self._settling("extend"))
+
+    # Sending
+
+    async def send(
+        self,
+        value: str | bytes,
+        *,
+        key: str | bytes | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+        delay: float | None = None,
+    ) -> str:
+        """Store a message and return its id, a UUID, once the pool's durability holds.
+
+        It is stored once, however often the client had to ask. Sends that run at the same time go together in one
+        request. `delay`: seconds (0 - 900) until it can be received; None takes the queue's deliveryDelay.
+        Raises MessageTooLarge, QueueFull, InvalidArgument, QueueNotFound; TypeError for what is no text or bytes.
+        After ConnectionLost, TimedOut and Unavailable, or if the caller was cancelled, it may have been stored.
+        """
+        [message_id] = await self.send_batch([NewMessage(value, key, headers or {}, delay)])
+        return message_id
+
+    async def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
+        """Store all messages (1 - 10,000, 16 MiB as JSON) or none; return their ids, in order. Else as `send`."""
+        encoded = [wire.new_message(message) for message in messages]
+        size = sum(len(message) for message in encoded)
+        return list(await self._sends.ask(encoded, size, self._client.timeout))
+
+    def _send_body(self, messages: Sequence[bytes]) -> bytes:
+        return wire.send(messages, self._producer, next(self._sequence))
+
+    async def _post_sends(self, body: bytes) -> Sequence[str]:
+        answer = await self._client.transport.attempt("POST", f"{self.path}/messages", body)
+        return wire.decode(answer, wire.Sent).ids
+
+    # Receiving
+
+    def receive(
+        self, *, visibility_timeout: float | None = None, wait: float | None = None, ahead: int = AHEAD
+    ) -> Receiver:
+        """The queue's messages, to be read by `async for`; see Receiver.
+
+        `visibility_timeout`: seconds (0 - 43200) for which a message stays hidden from others; None takes the queue's.
+        `wait`: it ends after so many seconds in which nothing came; None never ends.
+        `ahead`: how many messages (1 - 1000) are fetched, at most, before they are read.
+        """
+        receiver = Receiver(self, visibility_timeout, wait, ahead)
+        self._client.receivers.add(receiver)
+        return receiver
+
+    async def receive_batch(
+        self, limit: int = 10, *, wait: float | None = None, visibility_timeout: float | None = None
+    ) -> list[Message]:
+        """Up to `limit` (1 - 1000) messages, none if there were none within `wait` seconds (0 - 20).
+
+        None takes the queue's receiveWaitTime and visibilityTimeout. If an answer is lost, or the caller is cancelled
+        just then, its messages stay hidden until their visibility timeout. Raises TooManyInFlight, InvalidArgument,
+        QueueNotFound.
+        """
+        body: dict[str, Any] = {"limit": limit}
+        if wait is not None:
+            body["wait"] = wire.duration(wait)
+        if visibility_timeout is not None:
+            body["visibilityTimeout"] = wire.duration(visibility_timeout)
+        answer = await self._client.transport.call(
+            "POST", f"{self.path}/messages:receive", wire.encode(body), wait=MAX_WAIT if wait is None else wait
+        )
+        return [self._message(found) for found in wire.decode(answer, wire.Received).messages]
+
+    def _message(self, found: wire.Delivered) -> Message:
+        return Message(
+            id=found.id,
+            value=wire.content(found.value, found.value_base64),
+            key=found.key if found.key_base64 is None else wire.text(found.key_base64),
+            headers=found.headers | {name: wire.text(packed) for name, packed in found.headers_base64.items()},
+            deliveries=found.deliveries,
+            sent_at=found.sent_at,
+            first_received_at=found.first_received_at,
+            dead_letter_source=found.dead_letter_source,
+            receipt=found.receipt,
+            queue=self,
+        )
+
+    # Settling
+
+    async def acknowledge(self, receipt: str) -> None:
+        """Settle a message for good. Again is fine. Raises ReceiptStale, ReceiptInvalid."""
+        await self._settle(self._acknowledges, receipt)
+
+    async def release(self, receipt: str) -> None:
+        """Make a message visible again now. Raises ReceiptStale, ReceiptInvalid."""
+        await self._settle(self._releases, receipt)
+
+    async def extend(self, receipt: str, seconds: float) -> None:
+        """Hide a message for so many seconds (0 - 43200) from now. Raises ReceiptStale, ReceiptInvalid."""
+        await self._settle(self._extends, wire.Extension(receipt, wire.duration(seconds)))
+
+    def give_back(self, receipts: Sequence[str]) -> None:
+        """Release messages that nobody waits for: if it fails, they are visible after their visibility timeout."""
+        if receipts:
+            self._client.start(self._give_back(receipts))
+
+    async def _give_back(self, receipts: Sequence[str]) -> None:
+        with contextlib.suppress(QuintetError):
+            await self._releases.ask(receipts, len(receipts) * wire.RECEIPT_BYTES, GIVE_BACK_WITHIN)
+
+    async def _settle(self, verb: Coalescer[Item, wire.Problem | None], item: Item) -> None:
+        [problem] = await verb.ask([item], wire.RECEIPT_BYTES, self._client.timeout)
+        if problem:
+            raise problem.error()
+
+    def _settling(self, verb: str) -> Callable[[bytes], Awaitable[Sequence[wire.Problem | None]]]:
+        async def post(body: bytes) -> Sequence[wire.Problem | None]:
+            answer = await self._client.transport.attempt("POST", f"{self.path}/messages:{verb}", body)
+            return wire.decode(answer, wire.Results).results
+
+        return post
+
+    # The queue itself
+
+    async def purge(self) -> None:
+        """Drop every message that was confirmed before: visible, in flight and delayed. Raises QueueNotFound."""
+        await self._client.transport.call("POST", f"{self.path}:purge")
+
+    async def info(self) -> wire.QueueInfo:
+        """What the queue is and how much it holds. Raises QueueNotFound."""
+        return wire.decode(await self._client.transport.call("GET", self.path), wire.QueueInfo)
+
+    async def idle(self) -> None:
+        """Until nothing that was asked of it is under way."""
+        for verb in self._sends, self._acknowledges, self._releases, self._extends:
+            await verb.idle()

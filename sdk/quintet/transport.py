@@ -1,0 +1,76 @@
+"""Transport: requests of one client over HTTP, and which failures are worth another attempt."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from quintet.errors import RETRIED, ConnectionLost, QuintetError, TimedOut, Unavailable
+from quintet.retry import pauses
+from quintet.wire import Problem
+
+ATTEMPT = 12.0
+"""Seconds for one attempt; a broker gives up on its store after 10."""
+CONNECT = 5.0
+"""Seconds."""
+
+
+class Transport:
+    """One HTTP session. Not thread-safe: it belongs to the event loop that it was made in."""
+
+    def __init__(self, url: str, key_id: str | None, secret: str | None, timeout: float) -> None:
+        self._timeout = timeout
+        self._base = url.rstrip("/")
+        self._where = urlsplit(url).netloc
+        self._session = aiohttp.ClientSession(
+            auth=aiohttp.BasicAuth(key_id, secret or "") if key_id else None,
+            # As many connections as there are receives waiting, and four for each queue.
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def call(self, method: str, path: str, body: bytes | None = None, *, wait: float = 0) -> bytes:
+        """The answer's body, asked for again until the timeout, beside `wait` seconds that the broker may take.
+
+        Raises QuintetError: the refusal, or the last failure.
+        """
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._timeout + wait
+        for pause in pauses():
+            try:
+                return await self.attempt(method, path, body, within=min(ATTEMPT + wait, ends_at - loop.time()))
+            except RETRIED:
+                if loop.time() + pause >= ends_at:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("pauses never end")
+
+    async def attempt(self, method: str, path: str, body: bytes | None = None, *, within: float = ATTEMPT) -> bytes:
+        """The answer's body, within so many seconds, or the client's timeout. Raises QuintetError."""
+        limits = aiohttp.ClientTimeout(total=within, connect=min(CONNECT, within))
+        headers = {"Content-Type": "application/json"} if body is not None else None
+        try:
+            async with self._session.request(
+                method, self._base + path, data=body, headers=headers, timeout=limits, allow_redirects=False
+            ) as response:
+                answer = await response.read()
+        except TimeoutError as error:
+            raise TimedOut(f"{self._where} did not answer within {within:.3g} s.") from error
+        except aiohttp.ClientError as error:
+            raise ConnectionLost(f"{self._where}: {error or type(error).__name__}") from error
+        if response.status >= 300:
+            raise _refusal(response.status, answer)
+        return answer
+
+
+def _refusal(status: int, answer: bytes) -> QuintetError:
+    try:
+        return msgspec.json.decode(answer, type=Problem).error()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Not the broker's own words: something in between answered.
+        kind = Unavailable if status in (502, 503, 504) else QuintetError
+        return kind(f"HTTP status {status}: {answer[:200].decode(errors='replace')}", status)
