@@ -8,6 +8,7 @@ from quintet_broker.protocols.admin import routes as admin
 from quintet_broker.protocols.http import openapi
 from quintet_broker.protocols.http import routes as http
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
+from quintet_broker.protocols.sqs import routes as sqs
 from quintet_broker.services.access import Access
 from quintet_broker.services.topology import Topology
 from quintet_broker.settings import Settings
@@ -22,6 +23,7 @@ def application(settings: Settings, access: Access, topology: Topology) -> web.A
     app[SETTINGS], app[ACCESS], app[TOPOLOGY] = settings, access, topology
     http.mount(app)
     openapi.mount(app)
+    sqs.mount(app)
     return app
 
 

@@ -1,0 +1,48 @@
+"""AWS JSON 1.0, as services that once spoke the query protocol speak it.
+
+Source: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html and aws-query-compatible in the same place.
+"""
+
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from quintet_broker.protocols.aws.errors import AwsError
+from quintet_broker.protocols.aws.shapes import Names, misread, request_id
+
+CONTENT_TYPE = "application/x-amz-json-1.0"
+
+Found = TypeVar("Found", bound=Struct)
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, action: str, body: bytes) -> None:
+        self.action = action
+        self._body = body
+
+    def read(self, kind: type[Found], names: Names) -> Found:
+        """The input of the operation. Raises AwsError."""
+        try:
+            return msgspec.json.decode(self._body or b"{}", type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise misread(error) from error
+
+    def answer(self, output: Struct | None, names: Names) -> web.Response:
+        body = b"{}" if output is None else msgspec.json.encode(output)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id()})
+
+    def refuse(self, error: AwsError) -> web.Response:
+        kind = error.kind
+        return web.Response(
+            body=msgspec.json.encode({"__type": kind.type, "message": error.message}),
+            status=kind.status,
+            headers={
+                "Content-Type": CONTENT_TYPE,
+                "x-amzn-RequestId": request_id(),
+                "x-amzn-query-error": f"{kind.code};{kind.fault}",
+            },
+        )

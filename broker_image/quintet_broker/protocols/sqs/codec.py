@@ -1,0 +1,217 @@
+"""What SQS's operations take and give, as types. One type serves both protocols.
+
+Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html
+"""
+
+from msgspec import Struct, field
+
+from quintet_broker.protocols.aws.shapes import Names, names
+
+Attributes = dict[str, str]
+
+
+class Shape(Struct, rename="pascal", omit_defaults=True, gc=False):
+    """A structure; members that it does not know are passed over, as AWS does."""
+
+
+class MessageAttribute(Shape):
+    """A typed attribute of a message."""
+
+    data_type: str = ""
+    string_value: str | None = None
+    binary_value: bytes | None = None
+
+
+class Entry(Shape):
+    """One part of a batch."""
+
+    id: str
+
+
+class BatchError(Shape):
+    """Why one part of a batch was refused."""
+
+    id: str
+    sender_fault: bool
+    code: str
+    message: str
+
+
+class BatchResult(Shape):
+    """What became of each part of a batch."""
+
+    successful: list[Entry]
+    failed: list[BatchError]
+
+
+# Queues
+
+
+class CreateQueue(Shape):
+    queue_name: str
+    attributes: Attributes = {}
+    tags: dict[str, str] = field(default_factory=dict, name="tags")
+
+
+class GetQueueUrl(Shape):
+    queue_name: str
+    queue_owner_account: str | None = field(default=None, name="QueueOwnerAWSAccountId")
+
+
+class QueueUrl(Shape):
+    queue_url: str
+
+
+class ListQueues(Shape):
+    queue_name_prefix: str = ""
+    max_results: int | None = None
+    next_token: str | None = None
+
+
+class QueueUrls(Shape):
+    queue_urls: list[str] = []
+    next_token: str | None = None
+
+
+class OfQueue(Shape):
+    """Input of an operation on one queue; in the query protocol the URL may be the request's own."""
+
+    queue_url: str
+
+
+class DeleteQueue(OfQueue):
+    pass
+
+
+class PurgeQueue(OfQueue):
+    pass
+
+
+class GetQueueAttributes(OfQueue):
+    attribute_names: list[str] = []
+
+
+class QueueAttributes(Shape):
+    attributes: Attributes = {}
+
+
+class SetQueueAttributes(OfQueue):
+    attributes: Attributes
+
+
+# Sending
+
+
+class NewMessage(Shape):
+    """What is sent, alone or in a batch."""
+
+    message_body: str
+    delay_seconds: int | None = None
+    message_attributes: dict[str, MessageAttribute] = {}
+    message_system_attributes: dict[str, MessageAttribute] = {}
+    message_deduplication_id: str | None = None
+    message_group_id: str | None = None
+
+
+class SendMessage(NewMessage, kw_only=True):
+    queue_url: str
+
+
+class NewMessageEntry(NewMessage, kw_only=True):
+    id: str
+
+
+class SendMessageBatch(OfQueue):
+    entries: list[NewMessageEntry] = []
+
+
+class Sent(Shape):
+    """The answer to a message that is stored, alone or in a batch."""
+
+    message_id: str
+    body_md5: str = field(name="MD5OfMessageBody")
+    attributes_md5: str | None = field(default=None, name="MD5OfMessageAttributes")
+    system_attributes_md5: str | None = field(default=None, name="MD5OfMessageSystemAttributes")
+    id: str | None = None
+    """Of its entry in a batch."""
+
+
+class SentBatch(Shape):
+    successful: list[Sent]
+    failed: list[BatchError]
+
+
+# Receiving
+
+
+class ReceiveMessage(OfQueue):
+    attribute_names: list[str] = []
+    message_system_attribute_names: list[str] = []
+    message_attribute_names: list[str] = []
+    max_number_of_messages: int | None = None
+    visibility_timeout: int | None = None
+    wait_time_seconds: int | None = None
+
+
+class Message(Shape):
+    """A delivered message."""
+
+    message_id: str
+    receipt_handle: str
+    body_md5: str = field(name="MD5OfBody")
+    body: str
+    attributes: Attributes = {}
+    attributes_md5: str | None = field(default=None, name="MD5OfMessageAttributes")
+    message_attributes: dict[str, MessageAttribute] = {}
+
+
+class Messages(Shape):
+    messages: list[Message] = []
+
+
+class DeleteMessage(OfQueue):
+    receipt_handle: str
+
+
+class DeleteEntry(Entry):
+    receipt_handle: str
+
+
+class DeleteMessageBatch(OfQueue):
+    entries: list[DeleteEntry] = []
+
+
+class ChangeMessageVisibility(OfQueue):
+    receipt_handle: str
+    visibility_timeout: int
+
+
+class VisibilityEntry(Entry):
+    receipt_handle: str
+    visibility_timeout: int | None = None
+
+
+class ChangeMessageVisibilityBatch(OfQueue):
+    entries: list[VisibilityEntry] = []
+
+
+_LISTS = {
+    "AttributeNames": "AttributeName",
+    "Failed": "BatchResultErrorEntry",
+    "MessageAttributeNames": "MessageAttributeName",
+    "MessageSystemAttributeNames": "MessageSystemAttributeName",
+    "Messages": "Message",
+    "QueueUrls": "QueueUrl",
+}
+_MAPS = {
+    "Attributes": "Attribute",
+    "MessageAttributes": "MessageAttribute",
+    "MessageSystemAttributes": "MessageSystemAttribute",
+    "tags": "Tag",
+}
+
+
+def query_names(operation: str) -> Names:
+    """How the query protocol calls an operation's lists and maps."""
+    entries = {"Entries": f"{operation}RequestEntry", "Successful": f"{operation}ResultEntry"}
+    return names(_LISTS | entries, _MAPS)

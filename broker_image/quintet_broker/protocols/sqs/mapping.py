@@ -1,0 +1,254 @@
+"""Record ↔ SQS message. docs/sqs.md has the table, and what SQS cannot express."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from quintet_broker.engine.record import Headers
+from quintet_broker.errors import MessageTooLarge
+from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER, AwsError
+from quintet_broker.protocols.sqs import codec, digest
+from quintet_broker.protocols.sqs.codec import MessageAttribute
+from quintet_broker.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_CONTENTS
+from quintet_broker.services import queue
+
+MAX_ATTRIBUTES = 10
+MAX_DELAY = 900
+
+TRACE, TYPES = "sqs-trace", "sqs-types"
+"""What is kept beside the record: AWSTraceHeader, and the types of attributes that are not plain String."""
+ENCODING, KEY, HEADERS = "quintet.encoding", "quintet.key", "quintet.headers"
+"""Attributes that say what SQS cannot express: `base64` for the body; the key; headers that cannot be attributes."""
+
+_OWN = "quintet."
+_NO_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What a body must not hold: everything that is no character of XML 1.0."""
+_NAME = re.compile(r"(?!\.)(?!(?i:aws|amazon)\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
+_TYPE = re.compile(r"(String|Number|Binary)(\..+)?")
+_NUMBER = re.compile(r"[+-]?(?=[0-9.]{1,39}(?![0-9.]))([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_GROUP = re.compile(r"[!-~]{1,128}")
+_SYSTEM = frozenset(
+    [
+        "All",
+        "ApproximateFirstReceiveTimestamp",
+        "ApproximateReceiveCount",
+        "AWSTraceHeader",
+        "DeadLetterQueueSourceArn",
+        "MessageDeduplicationId",
+        "MessageGroupId",
+        "SenderId",
+        "SentTimestamp",
+        "SequenceNumber",
+    ]
+)
+_ALL = frozenset(["All", ".*"])
+
+
+# Sending
+
+
+def new_message(sent: codec.NewMessage, most: int) -> queue.NewMessage:
+    """`most` is the queue's maxMessageSize. Raises AwsError, MessageTooLarge."""
+    _check_body(sent.message_body)
+    _check_attributes(sent.message_attributes)
+    if sent.message_deduplication_id is not None:
+        raise AwsError(INVALID_VALUE, "MessageDeduplicationId is not valid for this queue type: it is for FIFO queues.")
+    if sent.message_group_id is not None and not _GROUP.fullmatch(sent.message_group_id):
+        raise AwsError(INVALID_VALUE, "MessageGroupId has 1 to 128 letters, digits and punctuation marks.")
+    if sent.delay_seconds is not None and not 0 <= sent.delay_seconds <= MAX_DELAY:
+        raise _invalid(sent.delay_seconds, "DelaySeconds", f"it must be from 0 to {MAX_DELAY}")
+    if size(sent) > most:
+        raise MessageTooLarge(f"One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.")
+    return queue.NewMessage(
+        value=sent.message_body.encode(),
+        key=None if sent.message_group_id is None else sent.message_group_id.encode(),
+        headers=tuple((name, _content(attribute)) for name, attribute in sent.message_attributes.items()),
+        delay=sent.delay_seconds,
+        system=_system(sent),
+    )
+
+
+def size(sent: codec.NewMessage) -> int:
+    """Bytes, as SQS counts them: the body, and each attribute's name, type and value."""
+    attributes = sum(
+        len(name.encode()) + len(attribute.data_type.encode()) + len(_content(attribute))
+        for name, attribute in sent.message_attributes.items()
+    )
+    return len(sent.message_body.encode()) + attributes
+
+
+def answer(sent: codec.NewMessage, message_id: str, entry_id: str | None = None) -> codec.Sent:
+    """What is said of a message that was stored; `entry_id` is that of its entry in a batch."""
+    return codec.Sent(
+        message_id=message_id,
+        body_md5=digest.of_text(sent.message_body),
+        attributes_md5=digest.of_attributes(sent.message_attributes),
+        system_attributes_md5=digest.of_attributes(sent.message_system_attributes),
+        id=entry_id,
+    )
+
+
+def _check_body(body: str) -> None:
+    if not body:
+        raise AwsError(MISSING_PARAMETER, "The request must contain the parameter MessageBody.")
+    if found := _NO_TEXT.search(body):
+        raise AwsError(
+            INVALID_CONTENTS,
+            f"Invalid binary character '#x{ord(found[0]):X}' was found in the message body, the set of allowed "
+            "characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+        )
+
+
+def _check_attributes(attributes: Mapping[str, MessageAttribute]) -> None:
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise AwsError(
+            INVALID_VALUE,
+            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{MAX_ATTRIBUTES}].",
+        )
+    for name, attribute in attributes.items():
+        if not _NAME.fullmatch(name):
+            raise _bad_attribute(
+                name, "its name has 1 to 256 letters, digits and _ - . , no dot first, last or twice, no AWS. first"
+            )
+        if name.startswith(_OWN):
+            raise _bad_attribute(name, f"names that begin with {_OWN} are reserved")
+        _check_value(name, attribute)
+
+
+def _check_value(name: str, attribute: MessageAttribute) -> None:
+    kind = _TYPE.fullmatch(attribute.data_type)
+    if not kind or len(attribute.data_type) > 256:
+        raise _bad_attribute(name, "its type is String, Number or Binary, or begins with one of them and a dot")
+    given = attribute.binary_value if kind[1] == "Binary" else attribute.string_value
+    other = attribute.string_value if kind[1] == "Binary" else attribute.binary_value
+    if not given or other is not None:
+        raise _bad_attribute(name, f"it must have a non-empty value of its type '{attribute.data_type}' and no other")
+    if kind[1] == "Number" and not _NUMBER.fullmatch(attribute.string_value or ""):
+        raise _bad_attribute(name, "its value is not a number of at most 38 digits")
+    if kind[1] == "String" and _NO_TEXT.search(attribute.string_value or ""):
+        raise _bad_attribute(name, "its value has a character that is not allowed in text")
+
+
+def _system(sent: codec.NewMessage) -> Headers:
+    kept = []
+    types = {name: a.data_type for name, a in sent.message_attributes.items() if a.data_type != "String"}
+    if types:
+        kept.append((TYPES, msgspec.json.encode(types)))
+    for name, attribute in sent.message_system_attributes.items():
+        if name != "AWSTraceHeader":
+            raise AwsError(INVALID_VALUE, f"The message system attribute {name} is not valid; AWSTraceHeader is.")
+        if attribute.data_type != "String" or not attribute.string_value:
+            raise AwsError(INVALID_VALUE, f"The message system attribute {name} must be a non-empty String.")
+        kept.append((TRACE, attribute.string_value.encode()))
+    return tuple(kept)
+
+
+def _content(attribute: MessageAttribute) -> bytes:
+    return attribute.binary_value if attribute.binary_value is not None else (attribute.string_value or "").encode()
+
+
+def _bad_attribute(name: str, reason: str) -> AwsError:
+    return AwsError(INVALID_VALUE, f"The message attribute '{name[:300]}' is not valid: {reason}.")
+
+
+def _invalid(value: int, name: str, reason: str) -> AwsError:
+    return AwsError(INVALID_VALUE, f"Value {value} for parameter {name} is invalid. Reason: {reason}.")
+
+
+# Receiving
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Of system attributes to deliver. Raises AwsError."""
+    for name in names:
+        if name not in _SYSTEM:
+            raise AwsError(INVALID_ATTRIBUTE_NAME, f"Unknown Attribute {name}.")
+
+
+def message(
+    found: queue.Message, system_names: Sequence[str], names: Sequence[str], account: str, arn: str
+) -> codec.Message:
+    """As it is delivered, with the system attributes and the attributes that were asked for.
+
+    `arn` is what the ARNs of the account's queues begin with.
+    """
+    body, attributes = _text(found.value), {}
+    if body is None:
+        body = base64.b64encode(found.value).decode()
+        attributes[ENCODING] = MessageAttribute("String", "base64")
+    if names:
+        attributes |= {name: value for name, value in _attributes(found).items() if _wanted(name, names)}
+    return codec.Message(
+        message_id=found.id,
+        receipt_handle=found.receipt,
+        body_md5=digest.of_text(body),
+        body=body,
+        attributes=_system_attributes(found, system_names, account, arn) if system_names else {},
+        attributes_md5=digest.of_attributes(attributes),
+        message_attributes=attributes,
+    )
+
+
+def _system_attributes(found: queue.Message, names: Sequence[str], account: str, arn: str) -> dict[str, str]:
+    every = {
+        "SenderId": account,
+        "SentTimestamp": str(found.sent_at),
+        "ApproximateReceiveCount": str(found.deliveries),
+        "ApproximateFirstReceiveTimestamp": str(found.first_received_at),
+    }
+    if group := _group(found.key):
+        every["MessageGroupId"] = group
+    if trace := dict(found.system).get(TRACE):
+        every["AWSTraceHeader"] = trace.decode()
+    if found.dead_letter_source:
+        every["DeadLetterQueueSourceArn"] = arn + found.dead_letter_source
+    return every if "All" in names else {name: value for name, value in every.items() if name in names}
+
+
+def _attributes(found: queue.Message) -> dict[str, MessageAttribute]:
+    packed = dict(found.system).get(TYPES)
+    types = msgspec.json.decode(packed, type=dict[str, str]) if packed else {}
+    attributes: dict[str, MessageAttribute] = {}
+    others = []
+    for name, value in found.headers:
+        if name in attributes or name.startswith(_OWN) or not _NAME.fullmatch(name):
+            others.append((name, value))
+        else:
+            attributes[name] = _attribute(value, types.get(name, "String"))
+    if others:
+        attributes[HEADERS] = MessageAttribute("String", msgspec.json.encode(others).decode())
+    if found.key is not None and not _group(found.key):
+        attributes[KEY] = MessageAttribute("Binary", None, found.key)
+    return attributes
+
+
+def _attribute(value: bytes, data_type: str) -> MessageAttribute:
+    if not data_type.startswith("Binary"):
+        text = _text(value)
+        if text is not None:
+            return MessageAttribute(data_type, text)
+        data_type = "Binary"
+    return MessageAttribute(data_type, None, value)
+
+
+def _wanted(name: str, names: Sequence[str]) -> bool:
+    return any(
+        wanted == name or wanted in _ALL or (wanted.endswith(".*") and name.startswith(wanted[:-2])) for wanted in names
+    )
+
+
+def _group(key: bytes | None) -> str | None:
+    """The key as a message group's id, where it can be one."""
+    text = key.decode("ascii", "replace") if key else ""
+    return text if _GROUP.fullmatch(text) else None
+
+
+def _text(value: bytes) -> str | None:
+    """As a body may have it; None if it cannot."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if _NO_TEXT.search(text) else text

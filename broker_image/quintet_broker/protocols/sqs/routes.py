@@ -1,0 +1,336 @@
+"""SQS: its operations as functions, `OPERATIONS` their table. Both protocols of AWS lead here."""
+
+import base64
+import binascii
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from msgspec import Struct
+
+from quintet_api.queue import QueueSpec
+from quintet_broker.errors import BrokerError, MessageTooLarge, QueueNotFound, ReceiptStale
+from quintet_broker.protocols.aws import json_rpc, query, sigv4
+from quintet_broker.protocols.aws.errors import (
+    INVALID_VALUE,
+    MISSING_ACTION,
+    MISSING_PARAMETER,
+    UNKNOWN_ACTION,
+    AwsError,
+)
+from quintet_broker.protocols.aws.shapes import Names
+from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
+from quintet_broker.protocols.sqs import attributes, batch, codec, errors, mapping
+from quintet_broker.services.access import Access, Verb
+from quintet_broker.services.queue import MAX_VISIBILITY, MAX_WAIT, Queue
+from quintet_broker.services.topology import Topology
+
+NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
+TARGET = "AmazonSQS."
+"""What X-Amz-Target has before the operation."""
+MAX_BATCH_BYTES = 1024 * 1024
+MAX_LIST = 1000
+MAX_RECEIVE = 10
+
+
+class Call(Struct, frozen=True):
+    """Who asks, through which address, and what it may reach."""
+
+    topology: Topology
+    access: Access
+    key_id: str | None
+    account: str
+    base_url: str
+    """Scheme and host that were called."""
+
+    def queue(self, url: str, verb: Verb) -> Queue:
+        """The queue of a QueueUrl, whatever host that names. Raises QueueNotFound, AccessDenied."""
+        _, _, way = urlsplit(url).path.rpartition(f"/{self.account}/")
+        self.allow(verb, way or None)
+        if not way:
+            raise QueueNotFound(f"The QueueUrl {url[:300]} does not end in /{self.account}/<queue>.")
+        return self.topology.queue(way)
+
+    def allow(self, verb: Verb, name: str | None) -> None:
+        """Raises AccessDenied unless the caller may do that, with a queue or (None) with the pool."""
+        self.access.check(self.key_id, verb, name)
+
+    def url(self, name: str) -> str:
+        return f"{self.base_url}/{self.account}/{name}"
+
+
+# Queues
+
+
+async def create_queue(call: Call, asked: codec.CreateQueue) -> codec.QueueUrl:
+    """An existing queue must agree with the attributes that are given."""
+    name = asked.queue_name
+    call.allow("manage", name)
+    if asked.tags:
+        raise AwsError(errors.UNSUPPORTED, "Tags are not supported yet.")
+    if name.endswith(".fifo"):
+        raise AwsError(errors.UNSUPPORTED, "FIFO queues are not supported yet.")
+    try:
+        spec = call.topology.queue(name).spec
+    except QueueNotFound:
+        made = attributes.changed(QueueSpec(), asked.attributes, call.account)
+        await call.topology.create_queue(name, made)
+    else:
+        if attributes.changed(spec, asked.attributes, call.account) != spec:
+            raise AwsError(errors.QUEUE_EXISTS, f"The queue {name} exists with other attributes.")
+    return codec.QueueUrl(call.url(name))
+
+
+async def get_queue_url(call: Call, asked: codec.GetQueueUrl) -> codec.QueueUrl:
+    call.allow("receive", asked.queue_name)
+    if asked.queue_owner_account not in (None, call.account):
+        raise QueueNotFound(f"This endpoint has the queues of account {call.account} only.")
+    return codec.QueueUrl(call.url(call.topology.queue(asked.queue_name).name))
+
+
+async def list_queues(call: Call, asked: codec.ListQueues) -> codec.QueueUrls:
+    call.allow("manage", None)
+    limit = _within("MaxResults", asked.max_results, 1, MAX_LIST) or MAX_LIST
+    after = _opened(asked.next_token) if asked.next_token else ""
+    found = [one.name for one in call.topology.queues(asked.queue_name_prefix) if one.name > after]
+    more = asked.max_results is not None and len(found) > limit
+    token = base64.urlsafe_b64encode(found[limit - 1].encode()).decode() if more else None
+    return codec.QueueUrls([call.url(name) for name in found[:limit]], token)
+
+
+async def delete_queue(call: Call, asked: codec.DeleteQueue) -> None:
+    await call.topology.delete_queue(call.queue(asked.queue_url, "manage").name)
+
+
+async def purge_queue(call: Call, asked: codec.PurgeQueue) -> None:
+    await call.queue(asked.queue_url, "manage").purge()
+
+
+async def get_queue_attributes(call: Call, asked: codec.GetQueueAttributes) -> codec.QueueAttributes:
+    found = call.queue(asked.queue_url, "receive")
+    return codec.QueueAttributes(await attributes.shown(found, asked.attribute_names, call.account))
+
+
+async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> None:
+    found = call.queue(asked.queue_url, "manage")
+    changed = attributes.changed(found.spec, asked.attributes, call.account)
+    await call.topology.update_queue(found.name, changed)
+
+
+# Sending
+
+
+async def send_message(call: Call, asked: codec.SendMessage) -> codec.Sent:
+    found = call.queue(asked.queue_url, "send")
+    (message_id,) = await found.send([mapping.new_message(asked, found.spec.max_message_size)])
+    return mapping.answer(asked, message_id)
+
+
+async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec.SentBatch:
+    found = call.queue(asked.queue_url, "send")
+    batch.check(asked.entries, "SendMessageBatchRequestEntry")
+    if (total := sum(mapping.size(entry) for entry in asked.entries)) > MAX_BATCH_BYTES:
+        raise AwsError(
+            errors.BATCH_TOO_LONG,
+            f"Batch requests cannot be longer than {MAX_BATCH_BYTES} bytes. You have sent {total} bytes.",
+        )
+    good, messages, failed = [], [], []
+    for entry in asked.entries:
+        try:
+            messages.append(mapping.new_message(entry, found.spec.max_message_size))
+            good.append(entry)
+        except (AwsError, MessageTooLarge) as error:
+            failed.append(batch.refused(entry, error))
+    ids = await found.send(messages) if messages else []
+    sent = [mapping.answer(entry, message_id, entry.id) for entry, message_id in zip(good, ids, strict=True)]
+    return codec.SentBatch(sent, failed)
+
+
+# Receiving
+
+
+async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Messages:
+    found = call.queue(asked.queue_url, "receive")
+    system_names = asked.attribute_names + asked.message_system_attribute_names
+    mapping.check_names(system_names)
+    messages = await found.receive(
+        _within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MAX_RECEIVE) or 1,
+        visibility_timeout=_within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY),
+        wait=_within("WaitTimeSeconds", asked.wait_time_seconds, 0, MAX_WAIT),
+    )
+    arn = attributes.arn(call.account, "")
+    return codec.Messages(
+        [mapping.message(one, system_names, asked.message_attribute_names, call.account, arn) for one in messages]
+    )
+
+
+async def delete_message(call: Call, asked: codec.DeleteMessage) -> None:
+    (error,) = await _deleted(call.queue(asked.queue_url, "receive"), [asked.receipt_handle])
+    if error:
+        raise error
+
+
+async def delete_message_batch(call: Call, asked: codec.DeleteMessageBatch) -> codec.BatchResult:
+    found = call.queue(asked.queue_url, "receive")
+    batch.check(asked.entries, "DeleteMessageBatchRequestEntry")
+    return batch.settled(asked.entries, await _deleted(found, [entry.receipt_handle for entry in asked.entries]))
+
+
+async def _deleted(found: Queue, receipts: list[str]) -> list[BrokerError | None]:
+    # As AWS has it: an old receipt deletes nothing, and is no error.
+    return [None if isinstance(e, ReceiptStale) else e for e in await found.acknowledge(receipts)]
+
+
+async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibility) -> None:
+    found = call.queue(asked.queue_url, "receive")
+    hidden = _within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY) or 0
+    (error,) = await found.extend([(asked.receipt_handle, hidden)])
+    if error:
+        raise error
+
+
+async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessageVisibilityBatch) -> codec.BatchResult:
+    found = call.queue(asked.queue_url, "receive")
+    batch.check(asked.entries, "ChangeMessageVisibilityBatchRequestEntry")
+    good, wanted, failed = [], [], []
+    for entry in asked.entries:
+        try:
+            wanted.append((entry.receipt_handle, _visibility(entry)))
+            good.append(entry)
+        except AwsError as error:
+            failed.append(batch.refused(entry, error))
+    result = batch.settled(good, await found.extend(wanted))
+    return codec.BatchResult(result.successful, result.failed + failed)
+
+
+def _visibility(entry: codec.VisibilityEntry) -> int:
+    seconds = _within("VisibilityTimeout", entry.visibility_timeout, 0, MAX_VISIBILITY)
+    if seconds is None:
+        raise AwsError(MISSING_PARAMETER, "The request must contain the parameter VisibilityTimeout.")
+    return seconds
+
+
+def _within(name: str, value: int | None, least: int, most: int) -> int | None:
+    if value is not None and not least <= value <= most:
+        raise AwsError(
+            INVALID_VALUE,
+            f"Value {value} for parameter {name} is invalid. Reason: Must be between {least} and {most}, if provided.",
+        )
+    return value
+
+
+def _opened(token: str) -> str:
+    try:
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise AwsError(INVALID_VALUE, "Invalid or expired next token.") from error
+
+
+# The table
+
+
+class Operation(Struct, frozen=True):
+    """What an operation takes, what it does, and what the query protocol calls its lists and maps."""
+
+    takes: type[Struct]
+    does: Callable[[Call, Any], Awaitable[Struct | None]]
+    names: Names
+
+
+def _operation(takes: type[Struct], does: Callable[[Call, Any], Awaitable[Struct | None]]) -> Operation:
+    return Operation(takes, does, codec.query_names(takes.__name__))
+
+
+OPERATIONS = {
+    operation.takes.__name__: operation
+    for operation in (
+        _operation(codec.ChangeMessageVisibility, change_message_visibility),
+        _operation(codec.ChangeMessageVisibilityBatch, change_message_visibility_batch),
+        _operation(codec.CreateQueue, create_queue),
+        _operation(codec.DeleteMessage, delete_message),
+        _operation(codec.DeleteMessageBatch, delete_message_batch),
+        _operation(codec.DeleteQueue, delete_queue),
+        _operation(codec.GetQueueAttributes, get_queue_attributes),
+        _operation(codec.GetQueueUrl, get_queue_url),
+        _operation(codec.ListQueues, list_queues),
+        _operation(codec.PurgeQueue, purge_queue),
+        _operation(codec.ReceiveMessage, receive_message),
+        _operation(codec.SendMessage, send_message),
+        _operation(codec.SendMessageBatch, send_message_batch),
+        _operation(codec.SetQueueAttributes, set_queue_attributes),
+    )
+}
+LATER = frozenset(
+    [
+        "AddPermission",
+        "CancelMessageMoveTask",
+        "ListDeadLetterSourceQueues",
+        "ListMessageMoveTasks",
+        "ListQueueTags",
+        "RemovePermission",
+        "StartMessageMoveTask",
+        "TagQueue",
+        "UntagQueue",
+    ]
+)
+"""Operations of SQS that are not there yet."""
+
+
+def mount(app: web.Application) -> None:
+    """Add the addresses of SQS to the clients' application."""
+    for path in "/", "/{account:[0-9]{12}}/{queue}":
+        app.router.add_post(path, serve)
+        app.router.add_get(path, serve)
+
+
+async def serve(request: web.Request) -> web.Response:
+    """One request in either protocol."""
+    body = await request.read()
+    exchange: json_rpc.Exchange | query.Exchange
+    try:
+        exchange = query.Exchange([], NAMESPACE)
+        exchange = _exchange(request, body)
+        call = _call(request, body)
+        operation = _found(exchange.action)
+        asked = exchange.read(operation.takes, operation.names)
+        return exchange.answer(await operation.does(call, asked), operation.names)
+    except AwsError as error:
+        return exchange.refuse(error)
+    except BrokerError as error:
+        return exchange.refuse(errors.translated(error))
+
+
+def _exchange(request: web.Request, body: bytes) -> json_rpc.Exchange | query.Exchange:
+    if target := request.headers.get("X-Amz-Target"):
+        return json_rpc.Exchange(target.removeprefix(TARGET), body)
+    given = query.parameters(request.raw_path.partition("?")[2], body)
+    if "queue" in request.match_info and all(name != "QueueUrl" for name, _ in given):
+        given.append(("QueueUrl", request.path))
+    return query.Exchange(given, NAMESPACE)
+
+
+def _found(action: str) -> Operation:
+    if operation := OPERATIONS.get(action):
+        return operation
+    if action in LATER:
+        raise AwsError(errors.UNSUPPORTED, f"{action} is not supported yet.")
+    if not action:
+        raise AwsError(MISSING_ACTION, "The request must contain the parameter Action.")
+    raise AwsError(UNKNOWN_ACTION, f"The action {action[:100]} is not valid for this endpoint.")
+
+
+def _call(request: web.Request, body: bytes) -> Call:
+    access = request.app[ACCESS]
+    key_id = None
+    if access.enabled:
+        signed = sigv4.Request(request.method, request.raw_path, request.headers, body)
+        key_id = sigv4.verify(signed, "sqs", access.secret, time.time())
+    return Call(
+        topology=request.app[TOPOLOGY],
+        access=access,
+        key_id=key_id,
+        account=request.app[SETTINGS].account_id,
+        base_url=f"{request.scheme}://{request.host}",
+    )
