@@ -167,9 +167,11 @@ class Shard:
             else:
                 kept.append(request)
         self._arrivals = kept
-        for receive in self._receives:
-            if max(receive.until, receive.at) < time:
-                receive.refuse(error)
+        # The write under way goes on, though those who asked for it wait no longer.
+        written = [request for request, _ in self._work.answers] if self._work else []
+        for request in (*self._receives, *written):
+            if (max(request.until, request.at) if isinstance(request, Receive) else request.at) < time:
+                request.refuse(error)
 
     @property
     def has_arrivals(self) -> bool:

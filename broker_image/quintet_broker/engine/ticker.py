@@ -59,6 +59,7 @@ class Ticker:
 
     async def run(self) -> None:
         """Until cancelled."""
+        self.start(self._sweep())
         self.start(self._check())
         try:
             while True:
@@ -108,8 +109,6 @@ class Ticker:
                 break
             except Unavailable as error:
                 logger.info("no store yet: %s", error)
-            for shard in self._shards:
-                shard.refuse_older(self._store.now() - PATIENCE, Unavailable())
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
         for shard in self._shards:
@@ -119,11 +118,16 @@ class Ticker:
         self.connected = True
         logger.info("the store is connected")
 
-    async def _check(self) -> None:
+    async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(CHECK_EVERY)
             for shard in self._shards:
                 shard.let_go()
+                shard.refuse_older(self._store.now() - PATIENCE, Unavailable())
+
+    async def _check(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
             if not self._lost:
                 try:
                     await self._store.check()
