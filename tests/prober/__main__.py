@@ -4,28 +4,31 @@ import argparse
 import asyncio
 import sys
 
-import aiohttp
-
-from tests.prober.ports import HttpPort
+import quintet
+from tests.prober.ports import Port, QuintetPort, SqsPort
 from tests.prober.prober import Load, Prober
 
 
 async def probe(arguments: argparse.Namespace) -> int:
-    load = Load(arguments.producers, arguments.consumers, rate=arguments.rate)
-    async with (
-        aiohttp.ClientSession() as session,
-        Prober([HttpPort(session, arguments.url, arguments.queue)], load) as prober,
-    ):
-        await asyncio.sleep(arguments.seconds)
-        verdict = await prober.finish()
+    url, queue, key_id, secret = arguments.url, arguments.queue, arguments.key_id, arguments.secret
+    async with quintet.connect(url, key_id=key_id, secret=secret) as client:
+        port: Port = QuintetPort(client.queue(queue))
+        if arguments.sqs:
+            port = SqsPort(url, queue, key_id or "any", secret or "any")
+        async with Prober([port], Load(arguments.producers, arguments.consumers, rate=arguments.rate)) as prober:
+            await asyncio.sleep(arguments.seconds)
+            verdict = await prober.finish()
     print(verdict)
-    return 1 if verdict.faults(ordered=arguments.ordered) else 0
+    return 1 if verdict.faults(ordered=arguments.ordered, idempotent=not arguments.sqs) else 0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.prober", description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--queue", required=True)
+    parser.add_argument("--sqs", action="store_true", help="by boto3 instead of our client")
+    parser.add_argument("--key-id", help="of an access key, where the broker wants one")
+    parser.add_argument("--secret")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--producers", type=int, default=4)
     parser.add_argument("--consumers", type=int, default=4)

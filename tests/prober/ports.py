@@ -1,10 +1,22 @@
 """How a prober talks to a queue: a small protocol, and an implementation for each client."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
-import aiohttp
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from quintet.errors import RETRIED, ReceiptStale
+from quintet.queue import Queue
+
+THREADS = 64
+"""Of a port to SQS."""
 
 
 class Unanswered(Exception):
@@ -34,36 +46,85 @@ class Port(Protocol):
         """For each, whether its acknowledgement was confirmed."""
 
 
-class HttpPort:
-    """/v1/ without a client."""
+class QuintetPort:
+    """Our client. Its sends happen once, however often it has to ask."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, queue: str) -> None:
-        self._session = session
-        self._url = f"{url}/v1/queues/{queue}/messages"
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
 
     async def send(self, body: str, key: str) -> None:
-        await self._post("", {"messages": [{"value": body, "key": key}]})
+        with _unanswered():
+            await self._queue.send(body, key=key)
 
     async def receive(self, limit: int, wait: float, visibility: float) -> list[Received]:
-        asked = {
-            "limit": limit,
-            "wait": f"{round(wait * 1000)}ms",
-            "visibilityTimeout": f"{round(visibility * 1000)}ms",
-        }
-        answer = await self._post(":receive", asked)
-        return [Received(message["value"], message["id"], message["receipt"]) for message in answer["messages"]]
+        with _unanswered():
+            messages = await self._queue.receive_batch(limit, wait=wait, visibility_timeout=visibility)
+        return [Received(message.text, message.id, message.receipt) for message in messages]
 
     async def acknowledge(self, received: Sequence[Received]) -> list[bool]:
-        answer = await self._post(":acknowledge", {"receipts": [message.handle for message in received]})
-        return [result is None for result in answer["results"]]
+        results = await asyncio.gather(
+            *(self._queue.acknowledge(message.handle) for message in received), return_exceptions=True
+        )
+        return [_is_confirmed(result) for result in results]
 
-    async def _post(self, verb: str, body: dict[str, Any]) -> Any:
+
+@contextmanager
+def _unanswered() -> Iterator[None]:
+    try:
+        yield
+    except RETRIED as error:
+        raise Unanswered(str(error)) from error
+
+
+def _is_confirmed(result: BaseException | None) -> bool:
+    if result is None or isinstance(result, (*RETRIED, ReceiptStale)):
+        return result is None
+    raise result
+
+
+class SqsPort:
+    """Unmodified boto3, in threads. What it asks again after a lost answer may be stored twice."""
+
+    def __init__(self, url: str, queue: str, key_id: str = "any", secret: str = "any") -> None:
+        self._threads = ThreadPoolExecutor(THREADS)
+        self._sqs = boto3.client(
+            "sqs",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+            config=Config(max_pool_connections=THREADS),
+        )
+        self._queue_url = f"{url}/000000000000/{queue}"
+
+    async def send(self, body: str, key: str) -> None:
+        await self._call(self._sqs.send_message, MessageBody=body)
+
+    async def receive(self, limit: int, wait: float, visibility: float) -> list[Received]:
+        answer = await self._call(
+            self._sqs.receive_message,
+            MaxNumberOfMessages=limit,
+            WaitTimeSeconds=round(wait),
+            VisibilityTimeout=round(visibility),
+        )
+        return [
+            Received(message["Body"], message["MessageId"], message["ReceiptHandle"])
+            for message in answer.get("Messages", ())
+        ]
+
+    async def acknowledge(self, received: Sequence[Received]) -> list[bool]:
+        entries = [{"Id": str(place), "ReceiptHandle": message.handle} for place, message in enumerate(received)]
+        answer = await self._call(self._sqs.delete_message_batch, Entries=entries)
+        confirmed = {entry["Id"] for entry in answer.get("Successful", ())}
+        return [entry["Id"] in confirmed for entry in entries]
+
+    async def _call(self, verb: Callable[..., Any], **arguments: Any) -> Any:
+        call = partial(verb, QueueUrl=self._queue_url, **arguments)
         try:
-            async with self._session.post(self._url + verb, json=body) as response:
-                if response.status in (404, 429, 503):
-                    # A broker that has just started knows no queue before it has read which there are.
-                    raise Unanswered(await response.text())
-                response.raise_for_status()
-                return await response.json()
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except BotoCoreError as error:
+            raise Unanswered(str(error)) from error
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+                raise
             raise Unanswered(str(error)) from error

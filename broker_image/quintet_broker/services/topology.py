@@ -64,6 +64,7 @@ class Topology:
 
     def __init__(self, engine: Engine, pod_name: str) -> None:
         self.restored = False
+        """Whether it is known which queues there are; until then nothing can be said of any."""
         self._engine = engine
         self._pod_name = pod_name
         self._queues: dict[str, Queue] = {}
@@ -75,10 +76,11 @@ class Topology:
     # Queues
 
     def queue(self, name: str) -> Queue:
-        """Raises QueueNotFound."""
+        """Raises QueueNotFound, Unavailable."""
         try:
             return self._queues[name]
         except KeyError:
+            self._check_restored()
             raise QueueNotFound(f"The queue {name} does not exist.") from None
 
     def queues(self, prefix: str = "") -> list[Queue]:
@@ -98,6 +100,7 @@ class Topology:
         if not _RUNTIME_NAME.fullmatch(name):
             raise InvalidArgument("A queue's name has 1 to 80 letters, digits, hyphens and underscores.")
         async with self._changing:
+            self._check_restored()
             if queue := self._queues.get(name):
                 if queue.spec != spec:
                     raise QueueExists(f"The queue {name} exists with other attributes.")
@@ -116,6 +119,7 @@ class Topology:
         Raises QueueNotFound, QueueDeclared, Unsupported, InvalidArgument, DeadLetterQueueNotFound, Unavailable.
         """
         async with self._changing:
+            self._check_restored()
             queue = self._of_runtime(name)
             if spec.ordering != queue.spec.ordering:
                 raise InvalidArgument("A queue's ordering cannot change.")
@@ -128,6 +132,7 @@ class Topology:
     async def delete_queue(self, name: str) -> None:
         """Delete a run-time queue and its messages. Raises QueueNotFound, QueueDeclared, Unavailable."""
         async with self._changing:
+            self._check_restored()
             self._of_runtime(name)
             self._close(name)
             self._link()
@@ -147,6 +152,7 @@ class Topology:
         Raises RevisionConflict for a revision older than the one applied, Unavailable.
         """
         async with self._changing:
+            self._check_restored()
             if document.revision < self._revision:
                 raise RevisionConflict(f"Revision {document.revision} is older than {self._revision}.")
             await self._engine.store.store_document(document.model_dump_json(by_alias=True).encode())
@@ -222,6 +228,10 @@ class Topology:
                 self._queues[entry.name].uid = entry.uid
         return known
 
+    def _check_restored(self) -> None:
+        if not self.restored:
+            raise Unavailable("The broker has not read yet which queues there are: try again.")
+
     def _check(self, name: str, spec: QueueSpec, there: set[str]) -> None:
         if spec.ordering == "Fifo":
             raise Unsupported("ordering: Fifo is not supported yet.")
@@ -294,7 +304,6 @@ class Topology:
     async def run(self) -> None:
         """Restore what is stored, then let go of what departed long ago. Until cancelled."""
         await self._until_done(self._restore)
-        self.restored = True
         while True:
             await asyncio.sleep(REAP_EVERY)
             await self._until_done(self._reap)
@@ -320,6 +329,7 @@ class Topology:
         if document:
             await self._apply(TopologyDocument.model_validate_json(document))
         self._link()
+        self.restored = True
 
     async def _reap(self) -> None:
         for known in list(self._known.values()):

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 
+import quintet
+from quintet.client import Client
 from tests.processes import Broker, RedisServer
 
 
@@ -26,6 +27,14 @@ def own_broker(tmp_path: Path, own_redis: RedisServer) -> Iterator[Broker]:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        yield session
+async def client(own_broker: Broker) -> AsyncIterator[Client]:
+    """Asks again until it has its answer, through every fault that these tests make."""
+    async with quintet.connect(own_broker.http_url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+async def hasty_client(own_broker: Broker) -> AsyncIterator[Client]:
+    """Gives up soon."""
+    async with quintet.connect(own_broker.http_url, timeout=0.5) as client:
+        yield client

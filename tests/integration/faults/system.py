@@ -6,9 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from signal import SIGCONT, SIGSTOP
-from typing import Any
-
-import aiohttp
 
 from tests.processes import Broker, Process, RedisServer
 
@@ -21,11 +18,6 @@ def seed() -> int:
     found = int(os.environ.get("FAULTS_SEED", random.randrange(2**32)))
     print(f"FAULTS_SEED={found}")
     return found
-
-
-async def make_queue(session: aiohttp.ClientSession, broker: Broker, name: str, spec: dict[str, Any]) -> None:
-    async with session.put(f"{broker.http_url}/v1/queues/{name}", json=spec) as response:
-        response.raise_for_status()
 
 
 @contextmanager

@@ -2,10 +2,9 @@
 
 import asyncio
 
-import aiohttp
-
-from tests.integration.faults.system import Killer, make_queue, seed
-from tests.prober.ports import HttpPort
+from quintet.client import Client
+from tests.integration.faults.system import Killer, seed
+from tests.prober.ports import QuintetPort
 from tests.prober.prober import Load, Prober
 from tests.processes import Broker, RedisServer
 
@@ -24,25 +23,26 @@ async def strike(prober: Prober, killer: Killer) -> None:
         await prober.progress(BETWEEN)
 
 
-async def test_nothing_is_lost(own_broker: Broker, own_redis: RedisServer, session: aiohttp.ClientSession) -> None:
-    await make_queue(session, own_broker, "orders", {})
-    port = HttpPort(session, own_broker.http_url, "orders")
-    async with Prober([port], Load(rate=100, visibility=2.0)) as prober:
+async def test_nothing_is_lost(
+    own_broker: Broker, own_redis: RedisServer, client: Client, hasty_client: Client
+) -> None:
+    await client.create_queue("orders")
+    ports = [QuintetPort(one.queue("orders")) for one in (client, hasty_client)]
+    async with Prober(ports, Load(rate=100, visibility=2.0)) as prober:
         await strike(prober, Killer(seed(), own_broker, own_redis))
         verdict = await prober.finish()
     print(verdict)
     assert verdict.faults() == {}
-    assert verdict.confirmed > KILLS
 
 
 async def test_what_nobody_acknowledges_is_dead_lettered_once(
-    own_broker: Broker, own_redis: RedisServer, session: aiohttp.ClientSession
+    own_broker: Broker, own_redis: RedisServer, client: Client, hasty_client: Client
 ) -> None:
-    await make_queue(session, own_broker, "dead", {})
-    await make_queue(session, own_broker, "orders", {"deadLetter": {"queue": "dead", "maxReceives": 2}})
-    port, dead = (HttpPort(session, own_broker.http_url, name) for name in ("orders", "dead"))
+    await client.create_queue("dead")
+    await client.create_queue("orders", {"deadLetter": {"queue": "dead", "maxReceives": 2}})
+    ports = [QuintetPort(one.queue("orders")) for one in (client, hasty_client)]
     load = Load(rate=100, visibility=1.0, poison_every=3)
-    async with Prober([port], load, dead_letter=[dead]) as prober:
+    async with Prober(ports, load, dead_letter=[QuintetPort(client.queue("dead"))]) as prober:
         await strike(prober, Killer(seed(), own_broker, own_redis))
         verdict = await prober.finish()
     print(verdict)
