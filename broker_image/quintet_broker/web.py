@@ -5,6 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from quintet_broker.protocols.admin import routes as admin
+from quintet_broker.protocols.admission import ADMISSION, Admission
 from quintet_broker.protocols.http import openapi
 from quintet_broker.protocols.http import routes as http
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
@@ -21,6 +22,7 @@ def application(settings: Settings, access: Access, topology: Topology) -> web.A
     """What clients reach."""
     app = web.Application(client_max_size=BODY_LIMIT)
     app[SETTINGS], app[ACCESS], app[TOPOLOGY] = settings, access, topology
+    app[ADMISSION] = Admission()
     http.mount(app)
     openapi.mount(app)
     sqs.mount(app)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from quintet_api.queue import QueueSpec
 from quintet_broker.errors import BrokerError, InvalidArgument, UnknownKey
+from quintet_broker.protocols.admission import ADMISSION
 from quintet_broker.protocols.http import codec, errors, mapping
 from quintet_broker.protocols.keys import ACCESS, TOPOLOGY
 from quintet_broker.services import queue
@@ -145,7 +146,8 @@ def _serving(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def serve(request: web.Request) -> web.Response:
         try:
             _authorize(request, route)
-            answer = await route.handler(request)
+            with request.app[ADMISSION].hold(request):
+                answer = await route.handler(request)
         except BrokerError as error:
             return errors.response(error)
         if answer is None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from quintet_api.queue import QueueSpec
 from quintet_broker.errors import BrokerError, MessageTooLarge, QueueNotFound, ReceiptStale
+from quintet_broker.protocols.admission import ADMISSION
 from quintet_broker.protocols.aws import json_rpc, query, sigv4
 from quintet_broker.protocols.aws.errors import (
     INVALID_VALUE,
@@ -287,15 +288,16 @@ def mount(app: web.Application) -> None:
 
 async def serve(request: web.Request) -> web.Response:
     """One request in either protocol."""
-    body = await request.read()
     exchange: json_rpc.Exchange | query.Exchange
+    exchange = json_rpc.Exchange("", b"") if "X-Amz-Target" in request.headers else query.Exchange([], NAMESPACE)
     try:
-        exchange = query.Exchange([], NAMESPACE)
-        exchange = _exchange(request, body)
-        call = _call(request, body)
-        operation = _found(exchange.action)
-        asked = exchange.read(operation.takes, operation.names)
-        return exchange.answer(await operation.does(call, asked), operation.names)
+        with request.app[ADMISSION].hold(request):
+            body = await request.read()
+            exchange = _exchange(request, body)
+            call = _call(request, body)
+            operation = _found(exchange.action)
+            asked = exchange.read(operation.takes, operation.names)
+            return exchange.answer(await operation.does(call, asked), operation.names)
     except AwsError as error:
         return exchange.refuse(error)
     except BrokerError as error:
