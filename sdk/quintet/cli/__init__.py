@@ -2,6 +2,8 @@
 
 import click
 
+from quintet.cli.messages import purge, receive, send
+from quintet.cli.objects import apply, delete, describe, get
 from quintet.cli.up import up
 
 
@@ -11,5 +13,5 @@ def main() -> None:
     """Messaging from manifests: run it here with `quintet up`, and use it."""
 
 
-for command in (up,):
+for command in (up, apply, get, describe, delete, send, receive, purge):
     main.add_command(command)

@@ -1,15 +1,22 @@
-"""What all commands share: the state directory, and how their failures are told."""
+"""What all commands share: the state directory, the `quintet up` that runs on it, and how failures are told."""
 
+import http.client
+import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 from quintet.embedded.errors import CannotRun, Refused
-from quintet.embedded.state import default_directory
+from quintet.embedded.state import State, default_directory
+from quintet.errors import QuintetError
 
-EXTRA_MODULES = {"cel", "jsonschema", "psutil", "pydantic", "pydantic_core", "redis", "uvloop", "watchfiles", "yaml"}
+ANSWERS_WITHIN = 60.0
+"""Seconds."""
+EXTRA_MODULES = {"cel", "jsonschema", "pydantic", "pydantic_core", "redis", "uvloop", "watchfiles", "yaml"}
 """What the client alone does not need."""
 
 state_option = click.option(
@@ -27,11 +34,68 @@ def told_failures() -> Iterator[None]:
     """Failures that a user can mend end the command with their message and exit code 1."""
     try:
         yield
-    except (CannotRun, Refused) as error:
-        click.echo(f"{error}", err=True)
+    except (CannotRun, Refused, QuintetError) as error:
+        click.echo(str(error), err=True)
         raise SystemExit(1) from error
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA_MODULES:
             raise
         click.echo(f"this needs more than the client ({error.name}): pip install 'quintet[up]'", err=True)
         raise SystemExit(1) from error
+
+
+class Running:
+    """The `quintet up` of a state directory."""
+
+    def __init__(self, state_directory: Path) -> None:
+        """Raises CannotRun where none is running."""
+        state = State(state_directory)
+        try:
+            self.ready: dict[str, Any] = json.loads(state.ready_file.read_text())
+            self._connect().close()
+        except OSError as error:
+            raise CannotRun(
+                f"quintet up is not running on {state.directory}: start it, or name its --state-dir"
+            ) from error
+
+    @property
+    def pool_key(self) -> dict[str, str]:
+        """The access key that may do everything."""
+        keys: dict[str, dict[str, str]] = self.ready["credentials"]
+        return next(key for name, key in keys.items() if name.startswith("broker-pool/"))
+
+    def objects(self) -> list[dict[str, Any]]:
+        """All that exists, as `quintet get -o json` shows it. Raises CannotRun."""
+        found: list[dict[str, Any]] = self._ask("GET", "/objects", None)["items"]
+        return found
+
+    def change(self, verb: str, **asked: list[str]) -> list[tuple[str, str]]:
+        """`("queue/orders", "created")` for each object. Raises Refused, CannotRun."""
+        return [(name, outcome) for name, outcome in self._ask("POST", f"/{verb}", asked)["outcomes"]]
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = self._connect()
+        try:
+            connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer: dict[str, Any] = json.loads(response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise CannotRun(f"quintet up did not answer: {error}") from error
+        finally:
+            connection.close()
+        if response.status == 409:
+            raise Refused(answer["problems"])
+        if response.status != 200:
+            raise CannotRun("\n".join(answer["problems"]))
+        return answer
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(ANSWERS_WITHIN)
+        try:
+            connection.connect(self.ready["endpoints"]["control"].removeprefix("unix://"))
+        except OSError:
+            connection.close()
+            raise
+        return connection

@@ -14,6 +14,8 @@ from quintet.embedded.state import default_directory
 if TYPE_CHECKING:
     from quintet.embedded.up import Up
 
+STARTED = time.monotonic()
+"""Seconds: when the command was loaded."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -69,14 +71,11 @@ def up(
 
 
 def _greet(running: Up) -> None:
-    import psutil
-
-    seconds = time.time() - psutil.Process().create_time()
     queues = [manifest.name for manifest in running.system.manifests if manifest.kind == "Queue"]
     state, options = running.state.directory, running.options
     own = "" if state == default_directory().absolute() else f" --state-dir {state}"
     http = running.endpoints["http"]
-    click.echo(f"ready in {seconds:.2f} s")
+    click.echo(f"ready in {time.monotonic() - STARTED:.2f} s")
     click.echo(f"  http    {http}  (SQS at /, ours at /v1/)")
     click.echo(f"  admin   {running.endpoints['admin']}  (/readyz, /metrics)")
     click.echo(f"  queues  {', '.join(queues) or 'none yet: clients make them'}")

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from quintet.embedded.errors import CannotRun, Refused
 from quintet.embedded.system import System
+from quintet.errors import QuintetError
 
 Answer = dict[str, Any]
 
@@ -41,7 +42,7 @@ def _answering(
             return web.json_response(await handle(system, request))
         except Refused as error:
             return web.json_response({"problems": error.problems}, status=409)
-        except CannotRun as error:
+        except (CannotRun, QuintetError) as error:
             return web.json_response({"problems": [str(error)]}, status=503)
 
     return answer

@@ -115,15 +115,18 @@ def _fault(reason: str, message: str) -> tuple[FieldPath, str]:
     return FIELDS.get(reason, ()), message
 
 
-def outcomes(old: Iterable[Manifest], new: Iterable[Manifest]) -> list[tuple[str, str]]:
+def outcomes(old: Iterable[Manifest], new: Iterable[Manifest], running: Pool) -> list[tuple[str, str]]:
     """`("queue/orders", "created")`, or configured, unchanged, deleted, for all objects of both sets."""
-    before = {display(manifest): manifest.body for manifest in old}
-    after = {display(manifest): manifest.body for manifest in new}
-    told = [(name, _outcome(before.get(name), body)) for name, body in after.items()]
+    before = {display(manifest): manifest for manifest in old}
+    after = {display(manifest): manifest for manifest in new}
+    told = [(name, _outcome(before.get(name), manifest, running)) for name, manifest in after.items()]
     return told + [(name, "deleted") for name in before if name not in after]
 
 
-def _outcome(before: object, after: object) -> str:
-    if before is None:
-        return "created"
-    return "unchanged" if before == after else "configured"
+def _outcome(before: Manifest | None, after: Manifest, running: Pool) -> str:
+    if before and before.body == after.body:
+        return "unchanged"
+    outcome = "configured" if before else "created"
+    if after.kind == "BrokerPool" and pool_of([after]) != running:
+        outcome += ": durability and account change when quintet up is started again"
+    return outcome

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from quintet.embedded.declared import Pool, identifier, place
 from quintet.embedded.state import Identity
+from quintet.wire import QueueInfo
 from quintet_api import names
 from quintet_api.broker_pool import BrokerPoolSpec
 from quintet_api.validation import Manifest
@@ -21,11 +24,12 @@ def objects(
     manifests: Iterable[Manifest],
     applied: Iterable[str],
     identities: Mapping[str, Identity],
-    queues: Iterable[dict[str, Any]],
+    queues: Iterable[QueueInfo],
+    queue_urls: str,
 ) -> list[Object]:
     """All pools and queues; `queues` is what the broker tells, `applied` names what came by `quintet apply`."""
-    applied, manifests = set(applied), list(manifests)
-    told = {queue["name"]: queue for queue in queues}
+    applied = set(applied)
+    told = {queue.name: queue for queue in queues}
     declared = []
     for manifest in manifests:
         name = identifier(manifest)
@@ -35,21 +39,21 @@ def objects(
     run_time = [_run_time(queue, pool) for queue in told.values()]
     pools = [one for one in declared if one["kind"] == "BrokerPool"] or [_pool(pool)]
     found = [one for one in declared if one["kind"] == "Queue"] + run_time
+    for one in found:
+        one["status"]["url"] = f"{queue_urls}/{one['metadata']['name']}"
     for one in pools:
         one["status"] |= {"replicas": 1, "readyReplicas": 1, "objects": len(found)}
     return pools + sorted(found, key=lambda one: str(one["metadata"]["name"]))
 
 
-def _object(
-    body: Object, pool: Pool, identity: Identity | None, source: str, queue: dict[str, Any] | None = None
-) -> Object:
+def _object(body: Object, pool: Pool, identity: Identity | None, source: str, queue: QueueInfo | None = None) -> Object:
     metadata = body["metadata"] | {"namespace": pool.namespace}
     if identity:
         metadata |= {"uid": identity.uid, "creationTimestamp": identity.created}
     metadata["annotations"] = body["metadata"].get("annotations", {}) | {SOURCE: source}
     status: Object = {"conditions": [{"type": names.READY, "status": "True", "reason": names.READY}]}
     if queue:
-        status["messages"] = queue["counts"]
+        status["messages"] = msgspec.to_builtins(queue.counts)
     return {
         "apiVersion": names.API_VERSION,
         "kind": body["kind"],
@@ -59,9 +63,9 @@ def _object(
     }
 
 
-def _run_time(queue: dict[str, Any], pool: Pool) -> Object:
-    created = datetime.fromtimestamp(queue["createdAt"] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    body = {"kind": "Queue", "metadata": {"name": queue["name"], "creationTimestamp": created}, "spec": queue["spec"]}
+def _run_time(queue: QueueInfo, pool: Pool) -> Object:
+    created = datetime.fromtimestamp(queue.created_at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = {"kind": "Queue", "metadata": {"name": queue.name, "creationTimestamp": created}, "spec": queue.spec}
     return _object(body, pool, None, "run time", queue)
 
 

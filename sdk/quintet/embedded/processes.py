@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from quintet.embedded.errors import CannotRun
@@ -20,7 +21,7 @@ PROBE_EVERY = 0.01
 BACKOFF_LEAST = 0.05
 BACKOFF_MOST = 5.0
 """Seconds between two starts."""
-STARTS_IN_VAIN = 5
+STARTS_IN_VAIN = 4
 """Starts in a row that came to nothing, after which it is given up."""
 LAST_LINES = 10
 _PR_SET_PDEATHSIG = 1
@@ -48,8 +49,19 @@ class Process:
 
     async def start(self) -> None:
         """Start it and wait until it serves. Raises CannotRun with the last lines of its log."""
+        try:
+            self._process = await self._spawn()
+        except OSError as error:
+            raise CannotRun(f"{self.name} cannot be started: {self._command[0]}: {error.strerror}") from error
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not await self._is_up():
+            if self._process.returncode is not None or time.monotonic() > deadline:
+                raise CannotRun(f"{self.name} does not start; the end of {self._log}:\n{self._last_lines()}")
+            await asyncio.sleep(PROBE_EVERY)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *self._command,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -57,13 +69,8 @@ class Process:
                 stderr=log,
                 # A terminal's Ctrl-C must not reach it: the order of stopping is ours.
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=partial(_die_with, os.getpid()) if sys.platform == "linux" else None,
             )
-        deadline = time.monotonic() + STARTS_WITHIN
-        while not await self._is_up():
-            if self._process.returncode is not None or time.monotonic() > deadline:
-                raise CannotRun(f"{self.name} does not start; the end of {self._log}:\n{self._last_lines()}")
-            await asyncio.sleep(PROBE_EVERY)
 
     async def keep(self, tell: Callable[[str], None]) -> None:
         """Start it again whenever it ended, until cancelled. Raises CannotRun when that is in vain."""
@@ -103,8 +110,10 @@ class Process:
         return "\n".join(lines[-LAST_LINES:])
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _reason(code: int) -> str:

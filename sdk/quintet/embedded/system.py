@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from quintet.client import Client
 from quintet.embedded import declared, objects
-from quintet.embedded.broker import Broker
+from quintet.embedded.broker import BrokerAdmin
 from quintet.embedded.declared import display, displayed, identifier, place
 from quintet.embedded.errors import Refused
 from quintet.embedded.state import Identity, State, write_json
@@ -30,9 +31,9 @@ class System:
         _refuse(declared.problems(self.manifests))
         self.pool = declared.pool_of(self.manifests)
 
-    async def start(self, broker: Broker) -> None:
-        """Put what was read. Raises Refused, CannotRun."""
-        self._broker = broker
+    async def start(self, admin: BrokerAdmin, client: Client, queue_urls: str) -> None:
+        """Put what was read; a queue's QueueUrl is its name after `queue_urls`. Raises Refused, CannotRun."""
+        self._admin, self._client, self._queue_urls = admin, client, queue_urls
         identities = self._state.identities(map(identifier, self.manifests))
         _refuse(await self._put(self.manifests, identities))
         self._keep(self.manifests, identities)
@@ -61,7 +62,7 @@ class System:
     async def delete(self, paths: Sequence[Path], names: Sequence[str]) -> list[Outcome]:
         """Delete applied objects and run-time queues: what the files name, and `Queue/orders` by name.
 
-        Raises Refused, CannotRun.
+        Raises Refused, CannotRun, QuintetError.
         """
         async with self._changing:
             loaded = load(paths)
@@ -69,18 +70,19 @@ class System:
             gone = list(dict.fromkeys([*names, *map(identifier, loaded.manifests)]))
             self._refuse_what_files_declare(gone)
             applied = {identifier(manifest) for manifest in self.manifests}
-            there = applied | {f"Queue/{queue['name']}" for queue in await self._broker.queues()}
+            there = applied | {f"Queue/{queue.name}" for queue in await self._client.queues()}
             _refuse(f"{displayed(name)}: is not there" for name in gone if name not in there)
             await self._change([manifest for manifest in self.manifests if identifier(manifest) not in gone])
             for name in gone:
                 if name not in applied:
-                    await self._broker.delete_queue(name.partition("/")[2])
+                    await self._client.delete_queue(name.partition("/")[2])
             return [(displayed(name), "deleted") for name in gone]
 
     async def objects(self) -> list[objects.Object]:
-        """All that exists, that made at run time included. Raises CannotRun."""
+        """All that exists, that made at run time included. Raises QuintetError."""
         applied = [identifier(manifest) for manifest in self.manifests if self._is_applied(manifest)]
-        return objects.objects(self.pool, self.manifests, applied, self._identities, await self._broker.queues())
+        queues = await self._client.queues()
+        return objects.objects(self.pool, self.manifests, applied, self._identities, queues, self._queue_urls)
 
     def _read(self) -> list[Manifest]:
         """What the files declare, and what was applied that no file declares. Raises Refused."""
@@ -102,7 +104,7 @@ class System:
         if found := await self._put(manifests, identities):
             await self._put(self.manifests, self._identities)
             raise Refused(found)
-        outcomes = declared.outcomes(self.manifests, manifests)
+        outcomes = declared.outcomes(self.manifests, manifests, self.pool)
         self._keep(manifests, identities)
         return outcomes
 
@@ -110,7 +112,7 @@ class System:
         """What the broker refuses."""
         queues = [manifest for manifest in manifests if manifest.kind == "Queue"]
         entries = [topology.entry(one.body, identities[identifier(one)].uid) for one in queues]
-        return declared.refusals(queues, await self._broker.put(entries))
+        return declared.refusals(queues, await self._admin.put(entries))
 
     def _keep(self, manifests: list[Manifest], identities: dict[str, Identity]) -> None:
         """These are what runs now: their identities last, and what was applied and is no longer there does not."""

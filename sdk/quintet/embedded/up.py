@@ -12,8 +12,9 @@ from typing import Any
 
 import aiohttp
 
+from quintet.client import Client, connect
 from quintet.embedded import broker, control, ready, redis_server, watch
-from quintet.embedded.broker import Broker
+from quintet.embedded.broker import BrokerAdmin
 from quintet.embedded.errors import CannotRun, Refused
 from quintet.embedded.processes import Process
 from quintet.embedded.state import State, write_json
@@ -94,13 +95,14 @@ class Up:
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PROBE_WITHIN))
             )
-            asked = self._broker(session)
-            redis, served = self._redis_process(), self._broker_process(asked)
+            admin = BrokerAdmin(session, self.endpoints["admin"], self.state.admin_token)
+            client = await stack.enter_async_context(self._client())
+            redis, served = self._redis_process(), self._broker_process(admin)
             # Ends in the other order: the broker writes what it has under way before Redis goes.
             stack.push_async_callback(redis.stop)
             stack.push_async_callback(served.stop)
             await _together(redis.start(), served.start())
-            await self.system.start(asked)
+            await self.system.start(admin, client, f"{self.endpoints['http']}/{self.account_id}")
             await stack.enter_async_context(control.served(self.system, self._control_socket))
             stack.callback(self._retract)
             self._publish()
@@ -114,7 +116,7 @@ class Up:
         command = redis_server.command(program, self.state.redis, self._redis_socket, self.system.pool.durability)
         return Process("redis", command, {}, self.state.logs, lambda: redis_server.is_up(self._redis_socket))
 
-    def _broker_process(self, asked: Broker) -> Process:
+    def _broker_process(self, admin: BrokerAdmin) -> Process:
         pool = self.system.pool
         settings = {
             "redis_url": f"unix://{self._redis_socket}",
@@ -129,18 +131,12 @@ class Up:
             "master_key_file": self.state.master_key_file,
             "admin_token_file": self.state.admin_token_file,
         }
-        return Process("broker", broker.COMMAND, broker.environment(settings), self.state.logs, asked.is_up)
+        return Process("broker", broker.COMMAND, broker.environment(settings), self.state.logs, admin.is_up)
 
-    def _broker(self, session: aiohttp.ClientSession) -> Broker:
+    def _client(self) -> Client:
         pool = self.system.pool
         key = ready.credentials("BrokerPool", pool.namespace, pool.name, self.state.master_key)
-        return Broker(
-            session,
-            self.endpoints["http"],
-            self.endpoints["admin"],
-            self.state.admin_token,
-            (key["accessKeyId"], key["secretAccessKey"]),
-        )
+        return connect(self.endpoints["http"], key_id=key["accessKeyId"], secret=key["secretAccessKey"])
 
     @property
     def account_id(self) -> str:

@@ -1,0 +1,200 @@
+"""`quintet send`, `receive` and `purge`: the messages of a queue, by way of the client."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from quintet.cli.running import Running, state_option, told_failures
+
+if TYPE_CHECKING:
+    from quintet import Message, Queue
+
+Result = TypeVar("Result")
+
+MESSAGE_MAX = 2**20
+"""Bytes of the largest message that any queue takes."""
+READ = 2**16
+"""Bytes that are read at a time."""
+SEND = 1000
+"""Messages that are sent at a time, at most."""
+RECEIVE = 100
+"""Messages that are received at a time, at most."""
+
+
+def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """`5s` as 5.0."""
+    with told_failures():
+        from quintet_api.common import parse_duration
+    try:
+        return None if value is None else parse_duration(value).total_seconds()
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _headers(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for value in values:
+        name, equals, found[name] = value.partition("=")
+        if not name or not equals:
+            raise click.BadParameter("must be NAME=VALUE")
+    return found
+
+
+@click.command()
+@click.argument("queue")
+@click.argument("text", required=False)
+@click.option("--file", type=click.File("rb"), help="Send what this file holds; - for standard input.")
+@click.option("--lines", is_flag=True, help="Make each line a message of its own.")
+@click.option("--key", help="Messages of one key belong together.")
+@click.option("--header", "headers", multiple=True, callback=_headers, metavar="NAME=VALUE", help="Can be repeated.")
+@click.option("--delay", callback=_seconds, metavar="DURATION", help="How long until it can be received, as in 5s.")
+@state_option
+def send(
+    queue: str,
+    text: str | None,
+    file: io.BufferedReader | None,
+    lines: bool,
+    key: str | None,
+    headers: dict[str, str],
+    delay: float | None,
+    state_dir: Path,
+) -> None:
+    """Send TEXT, or what a file or standard input holds."""
+    if text is not None and (file or lines):
+        raise click.UsageError("give TEXT, or --file and --lines, not both")
+    stream: Any = file or sys.stdin.buffer
+
+    async def work(target: Queue) -> int:
+        from quintet import NewMessage
+
+        count = 0
+        async for values in _values(text, stream, lines):
+            await target.send_batch([NewMessage(value, key, headers, delay) for value in values])
+            count += len(values)
+        return count
+
+    count = _with_queue(state_dir, queue, work)
+    click.echo(f"queue/{queue}: {count} message{'' if count == 1 else 's'} sent")
+
+
+async def _values(text: str | None, stream: io.BufferedReader, lines: bool) -> AsyncIterator[list[bytes]]:
+    """What to send, in the portions in which it comes."""
+    if text is not None:
+        yield [text.encode(errors="surrogateescape")]
+    elif not lines:
+        # One byte more than any queue takes: the broker then refuses it in its own words.
+        yield [await asyncio.to_thread(stream.read, MESSAGE_MAX + 1)]
+    else:
+        async for whole in _whole_lines(stream):
+            for first in range(0, len(whole), SEND):
+                yield whole[first : first + SEND]
+
+
+async def _whole_lines(stream: io.BufferedReader) -> AsyncIterator[list[bytes]]:
+    rest = b""
+    while read := await asyncio.to_thread(stream.read1, READ):
+        *whole, rest = (rest + read).split(b"\n")
+        yield whole
+        if len(rest) > MESSAGE_MAX:
+            raise click.ClickException(f"a line is longer than {MESSAGE_MAX} bytes, which no queue takes")
+    if rest:
+        yield [rest]
+
+
+def _text(message: Message) -> bytes:
+    return message.value + b"\n"
+
+
+def _raw(message: Message) -> bytes:
+    return message.value
+
+
+def _json(message: Message) -> bytes:
+    fields: dict[str, Any] = {"id": message.id, "sentAt": message.sent_at, "deliveries": message.deliveries}
+    try:
+        fields["value"] = message.text
+    except UnicodeDecodeError:
+        fields["valueBase64"] = base64.b64encode(message.value).decode()
+    others = {"key": message.key, "headers": message.headers, "deadLetterSource": message.dead_letter_source}
+    return json.dumps(fields | {name: value for name, value in others.items() if value}).encode() + b"\n"
+
+
+FORMS: dict[str, Callable[[Message], bytes]] = {"text": _text, "json": _json, "raw": _raw}
+
+
+@click.command()
+@click.argument("queue")
+@click.option("--limit", type=click.IntRange(1), default=1, show_default=True, help="How many messages, at most.")
+@click.option(
+    "--wait",
+    callback=_seconds,
+    metavar="DURATION",
+    help="How long to wait for a message, as in 5s.  [default: the queue's]",
+)
+@click.option("--no-ack", is_flag=True, help="Give the messages back instead of acknowledging them.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(list(FORMS)),
+    default="text",
+    show_default=True,
+    help="text: a line each; json: an object with key, headers and more, a line each; raw: the bytes alone.",
+)
+@state_option
+def receive(queue: str, limit: int, wait: float | None, no_ack: bool, output: str, state_dir: Path) -> None:
+    """Receive messages, print them and, once they are printed, acknowledge them."""
+    stdout = sys.stdout.buffer
+
+    async def work(target: Queue) -> int:
+        held: list[Message] = []
+        left = limit
+        try:
+            while left and (messages := await target.receive_batch(min(left, RECEIVE), wait=wait)):
+                held += messages
+                left -= len(messages)
+                stdout.write(b"".join(map(FORMS[output], messages)))
+                stdout.flush()
+                if not no_ack:
+                    await asyncio.gather(*(message.acknowledge() for message in messages))
+                    held.clear()
+        finally:
+            await asyncio.gather(*(message.release() for message in held), return_exceptions=True)
+        return limit - left
+
+    if not _with_queue(state_dir, queue, work):
+        click.echo(f"queue/{queue}: no message", err=True)
+
+
+@click.command()
+@click.argument("queue")
+@state_option
+def purge(queue: str, state_dir: Path) -> None:
+    """Drop every message of a queue."""
+
+    async def work(target: Queue) -> None:
+        await target.purge()
+
+    _with_queue(state_dir, queue, work)
+    click.echo(f"queue/{queue} purged")
+
+
+def _with_queue(state_directory: Path, name: str, work: Callable[[Queue], Awaitable[Result]]) -> Result:
+    async def run(running: Running) -> Result:
+        from quintet import connect
+
+        key = running.pool_key
+        url = running.ready["endpoints"]["http"]
+        async with connect(url, key_id=key["accessKeyId"], secret=key["secretAccessKey"]) as client:
+            return await work(client.queue(name.removeprefix("queue/")))
+
+    with told_failures():
+        return asyncio.run(run(Running(state_directory)))

@@ -1,0 +1,71 @@
+"""Objects as kubectl prints them."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from quintet.embedded.objects import SOURCE, Object
+from quintet_api.definition import Column, Definition
+
+NONE = "<none>"
+_CONDITION = re.compile(r"""conditions\[\?\(@\.type=="(\w+)"\)\]""")
+_SOURCE = Column("Source", "", priority=1)
+
+
+def table(definition: Definition, objects: Sequence[Object], *, wide: bool, prefix: str = "") -> str:
+    """Lines with a head; `wide` shows all columns; `prefix` stands before each name."""
+    columns = [column for column in (*definition.all_columns, _SOURCE) if wide or not column.priority]
+    head = ["NAME", *(column.name.upper().replace(" ", "-") for column in columns)]
+    rows = [[prefix + one["metadata"]["name"], *(cell(one, column) for column in columns)] for one in objects]
+    return aligned([head, *rows])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Cells below each other, three spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def cell(one: Object, column: Column) -> str:
+    """What a column shows of an object."""
+    if column is _SOURCE:
+        return str(one["metadata"]["annotations"][SOURCE])
+    value = at(one, column.path)
+    if value is None:
+        return NONE
+    return age(value) if column.type == "date" else str(value)
+
+
+def at(value: Any, path: str) -> Any:
+    """What stands at a printer column's JSONPath; None where nothing does."""
+    held = _CONDITION.sub(r"conditions.\1", path).removeprefix(".").split(".")
+    for part in held:
+        if isinstance(value, list):
+            value = {condition["type"]: condition for condition in value}
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+def age(created: str, now: datetime | None = None) -> str:
+    """Since `2026-11-24T18:00:00Z`, in the largest whole unit: `5s`, `3m`, `2h`, `4d`."""
+    seconds = int(((now or datetime.now(UTC)) - datetime.fromisoformat(created)).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{max(seconds, 0)}s"
+
+
+def described(value: Object, indent: int = 0) -> Iterable[str]:
+    """Every field on a line of its own: `Visibility Timeout:  30s`."""
+    labels = {name: re.sub("([a-z])([A-Z])", r"\1 \2", name[:1].upper() + name[1:]) + ":" for name in value}
+    width = max(map(len, labels.values()), default=0)
+    for name, held in value.items():
+        if isinstance(held, dict):
+            yield f"{' ' * indent}{labels[name]}"
+            yield from described(held, indent + 2)
+        else:
+            yield f"{' ' * indent}{labels[name].ljust(width)}  {held}"
