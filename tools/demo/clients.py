@@ -117,7 +117,7 @@ class Quintet:
     async def receive(self) -> None:
         """Until cancelled."""
         async for message in self._queue.receive(visibility_timeout=VISIBILITY):
-            place = message.headers["sender"].decode(), int(message.headers["number"])
+            place = str(message.headers["sender"]), int(message.headers["number"])
             self._account.take(place, message.id, message.value)
             await message.acknowledge()
 
