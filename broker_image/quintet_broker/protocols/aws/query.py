@@ -5,6 +5,7 @@ what AWS JSON has in their place, so that one typed input serves both protocols.
 Source: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -22,6 +23,7 @@ MAX_DEPTH = 8
 
 Found = TypeVar("Found", bound=Struct)
 
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_END = {"\r": "&#13;"}
 """A parser would make a line feed of it."""
 
@@ -54,7 +56,9 @@ class Exchange:
     def refuse(self, error: AwsError) -> web.Response:
         kind = error.kind
         made = request_id()
-        what = _text("Type", kind.fault) + _text("Code", kind.code) + _text("Message", error.message)
+        # A message may cite what a client sent.
+        message = _NO_XML.sub("\ufffd", error.message)
+        what = _text("Type", kind.fault) + _text("Code", kind.code) + _text("Message", message)
         return self._response("ErrorResponse", f"<Error>{what}</Error>{_text('RequestId', made)}", kind.status, made)
 
     def _response(self, root: str, content: str, status: int, made: str) -> web.Response:
@@ -105,10 +109,13 @@ def _nested(parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
 def _named(fields: dict[str, Any], names: Names) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for wire, value in fields.items():
-        if wire in names.list_members:
-            found[names.list_members[wire]] = [_value(item, names) for item in _items(wire, value)]
-        elif wire in names.map_members:
-            found[names.map_members[wire]] = dict(_pair(wire, item, names) for item in _items(wire, value))
+        if member := names.lists_in.get(wire):
+            found[member] = [_value(item, names) for item in _items(wire, value)]
+        elif member := names.maps_in.get(wire):
+            found[member] = dict(_pair(wire, item, names) for item in _items(wire, value))
+        elif value == "" and wire in names.lists_in.values():
+            # So clients send an empty list.
+            found[wire] = []
         else:
             found[wire] = _value(value, names)
     return found
@@ -119,10 +126,10 @@ def _value(value: Any, names: Names) -> Any:
 
 
 def _items(wire: str, value: Any) -> list[Any]:
-    """The items of a list by their numbers; an empty text is an empty list."""
-    if value == "":
-        return []
-    if not isinstance(value, dict) or not all(number.isdecimal() for number in value):
+    """The items of a list by their numbers; a value without a number is a list of one."""
+    if not isinstance(value, dict):
+        return [value]
+    if not all(re.fullmatch("[0-9]{1,9}", number) for number in value):
         raise AwsError(MALFORMED, f"The parameter {wire} is a list: {wire}.1, {wire}.2 and so on.")
     return [value[number] for number in sorted(value, key=int)]
 
@@ -140,11 +147,11 @@ def _pair(wire: str, item: Any, names: Names) -> tuple[str, Any]:
 
 def _members(fields: dict[str, Any], names: Names) -> Iterator[str]:
     for member, value in fields.items():
-        if member in names.lists:
-            yield from (_element(names.lists[member], item, names) for item in value)
-        elif member in names.maps:
+        if member in names.lists_out:
+            yield from (_element(names.lists_out[member], item, names) for item in value)
+        elif member in names.maps_out:
             for key, item in value.items():
-                yield _element(names.maps[member], {"Name": key, "Value": item}, names)
+                yield _element(names.maps_out[member], {"Name": key, "Value": item}, names)
         else:
             yield _element(member, value, names)
 

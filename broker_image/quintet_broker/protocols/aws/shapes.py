@@ -12,18 +12,14 @@ _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)
 
 
 class Names(Struct, frozen=True):
-    """How the query protocol calls the members that are lists and maps: member → name on the wire."""
+    """What the query protocol calls an operation's lists and maps."""
 
-    lists: dict[str, str]
-    maps: dict[str, str]
-    list_members: dict[str, str]
-    """Name on the wire → member."""
-    map_members: dict[str, str]
-
-
-def names(lists: dict[str, str], maps: dict[str, str]) -> Names:
-    """Names with their reverse."""
-    return Names(lists, maps, {wire: m for m, wire in lists.items()}, {wire: m for m, wire in maps.items()})
+    lists_in: dict[str, str]
+    """Name on the wire → member of the input."""
+    lists_out: dict[str, str]
+    """Member of the output → name on the wire."""
+    maps_in: dict[str, str]
+    maps_out: dict[str, str]
 
 
 def misread(error: Exception) -> AwsError:

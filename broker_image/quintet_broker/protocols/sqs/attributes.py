@@ -117,7 +117,7 @@ def _bad_value(name: str, reason: str) -> AwsError:
 
 
 def _bad_redrive(policy: str, reason: str) -> AwsError:
-    return AwsError(INVALID_VALUE, f"Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}.")
+    return AwsError(INVALID_VALUE, f"Value {policy[:1000]} for parameter RedrivePolicy is invalid. Reason: {reason}.")
 
 
 async def shown(queue: Queue, names: Sequence[str], account: str) -> dict[str, str]:

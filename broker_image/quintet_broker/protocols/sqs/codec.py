@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/AP
 
 from msgspec import Struct, field
 
-from quintet_broker.protocols.aws.shapes import Names, names
+from quintet_broker.protocols.aws.shapes import Names
 
 Attributes = dict[str, str]
 
@@ -195,23 +195,26 @@ class ChangeMessageVisibilityBatch(OfQueue):
     entries: list[VisibilityEntry] = []
 
 
-_LISTS = {
-    "AttributeNames": "AttributeName",
-    "Failed": "BatchResultErrorEntry",
-    "MessageAttributeNames": "MessageAttributeName",
-    "MessageSystemAttributeNames": "MessageSystemAttributeName",
-    "Messages": "Message",
-    "QueueUrls": "QueueUrl",
+_LISTS_IN = {
+    "AttributeName": "AttributeNames",
+    "MessageAttributeName": "MessageAttributeNames",
+    "MessageSystemAttributeName": "MessageSystemAttributeNames",
 }
-_MAPS = {
-    "Attributes": "Attribute",
-    "MessageAttributes": "MessageAttribute",
-    "MessageSystemAttributes": "MessageSystemAttribute",
-    "tags": "Tag",
+_LISTS_OUT = {"Failed": "BatchResultErrorEntry", "Messages": "Message", "QueueUrls": "QueueUrl"}
+_MAPS_IN = {
+    "Attribute": "Attributes",
+    "MessageAttribute": "MessageAttributes",
+    "MessageSystemAttribute": "MessageSystemAttributes",
+    "Tag": "tags",
 }
+_MAPS_OUT = {"Attributes": "Attribute", "MessageAttributes": "MessageAttribute"}
 
 
 def query_names(operation: str) -> Names:
-    """How the query protocol calls an operation's lists and maps."""
-    entries = {"Entries": f"{operation}RequestEntry", "Successful": f"{operation}ResultEntry"}
-    return names(_LISTS | entries, _MAPS)
+    """What the query protocol calls an operation's lists and maps."""
+    return Names(
+        lists_in=_LISTS_IN | {f"{operation}RequestEntry": "Entries"},
+        lists_out=_LISTS_OUT | {"Successful": f"{operation}ResultEntry"},
+        maps_in=_MAPS_IN,
+        maps_out=_MAPS_OUT,
+    )

@@ -1,6 +1,7 @@
 """Record ↔ SQS message. docs/sqs.md has the table, and what SQS cannot express."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -27,7 +28,7 @@ _NO_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What a body must not hold: everything that is no character of XML 1.0."""
 _NAME = re.compile(r"(?!\.)(?!(?i:aws|amazon)\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?")
-_NUMBER = re.compile(r"[+-]?(?=[0-9.]{1,39}(?![0-9.]))([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[+-]?(?=(\.?[0-9]){1,38}\.?(?![0-9.]))([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _GROUP = re.compile(r"[!-~]{1,128}")
 _SYSTEM = frozenset(
     [
@@ -119,7 +120,7 @@ def _check_attributes(attributes: Mapping[str, MessageAttribute]) -> None:
 
 def _check_value(name: str, attribute: MessageAttribute) -> None:
     kind = _TYPE.fullmatch(attribute.data_type)
-    if not kind or len(attribute.data_type) > 256:
+    if not kind or len(attribute.data_type) > 256 or _NO_TEXT.search(attribute.data_type):
         raise _bad_attribute(name, "its type is String, Number or Binary, or begins with one of them and a dot")
     given = attribute.binary_value if kind[1] == "Binary" else attribute.string_value
     other = attribute.string_value if kind[1] == "Binary" else attribute.binary_value
@@ -214,11 +215,11 @@ def _attributes(found: queue.Message) -> dict[str, MessageAttribute]:
     others = []
     for name, value in found.headers:
         if name in attributes or name.startswith(_OWN) or not _NAME.fullmatch(name):
-            others.append((name, value))
+            others.append((name, base64.b64encode(value).decode()))
         else:
             attributes[name] = _attribute(value, types.get(name, "String"))
     if others:
-        attributes[HEADERS] = MessageAttribute("String", msgspec.json.encode(others).decode())
+        attributes[HEADERS] = MessageAttribute("String", json.dumps(others))
     if found.key is not None and not _group(found.key):
         attributes[KEY] = MessageAttribute("Binary", None, found.key)
     return attributes

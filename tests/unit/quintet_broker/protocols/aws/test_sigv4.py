@@ -1,0 +1,183 @@
+"""Signature Version 4 against botocore's own signer."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+from multidict import CIMultiDict
+
+from quintet_broker.errors import UnknownKey
+from quintet_broker.protocols.aws.errors import AwsError
+from quintet_broker.protocols.aws.sigv4 import UNSIGNED, Request, verify
+
+KEY, SECRET = "Q.default.orders.1", "a secret / with + signs"
+HOST = "localhost:9400"
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
+header_values = st.text(st.sampled_from("abc 123;=,/"), max_size=12)
+
+
+def secret(key_id: str) -> str:
+    if key_id != KEY:
+        raise UnknownKey
+    return SECRET
+
+
+def signed(
+    method: str = "POST",
+    path: str = "/",
+    query: str = "",
+    headers: dict[str, str] | None = None,
+    body: bytes = b"{}",
+    signer: Callable[..., Any] = SigV4Auth,
+    region: str = "eu-west-1",
+    **options: Any,
+) -> Request:
+    """As botocore signs it, and as it comes over the wire."""
+    url = f"http://{HOST}{path}" + (f"?{query}" if query else "")
+    request = AWSRequest(method, url, headers or {}, body)
+    signer(Credentials(KEY, SECRET), "sqs", region, **options).add_auth(request)
+    prepared = request.prepare()
+    parts = urlsplit(prepared.url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    # A presigned request has its body in the query.
+    return Request(method, target, CIMultiDict({"Host": HOST} | dict(prepared.headers)), prepared.body or b"")
+
+
+def check(request: Request, now: float | None = None) -> str:
+    return verify(request, "sqs", secret, time.time() if now is None else now)
+
+
+def refused(request: Request, now: float | None = None) -> tuple[str, int]:
+    """(code, status) of the refusal."""
+    with pytest.raises(AwsError) as caught:
+        check(request, now)
+    return caught.value.kind.code, caught.value.kind.status
+
+
+@given(
+    method=st.sampled_from(["GET", "POST"]),
+    segments=st.lists(words, max_size=3),
+    query=st.lists(st.tuples(words, words), max_size=3),
+    headers=st.dictionaries(st.sampled_from(["X-Amz-Target", "X-Other", "Content-Type"]), header_values),
+    body=st.binary(max_size=20),
+    region=st.sampled_from(["us-east-1", "eu-west-1", "nowhere-9"]),
+)
+def test_what_botocore_signs_is_accepted(
+    method: str,
+    segments: list[str],
+    query: list[tuple[str, str]],
+    headers: dict[str, str],
+    body: bytes,
+    region: str,
+) -> None:
+    path = "/" + "/".join(quote(segment, "") for segment in segments if segment not in (".", ".."))
+    pairs = "&".join(f"{quote(name, '-_.~')}={quote(value, '-_.~')}" for name, value in query)
+    assert check(signed(method, path, pairs, headers, body, region=region)) == KEY
+
+
+@given(
+    st.sampled_from(["method", "path", "query", "body", "header", "signature", "key"]),
+    st.binary(min_size=1, max_size=8),
+    st.sampled_from([SigV4Auth, SigV4QueryAuth]),
+)
+def test_what_was_changed_is_refused(part: str, change: bytes, signer: Callable[..., Any]) -> None:
+    good = signed("POST", "/000000000000/orders", "Action=SendMessage", {"X-Amz-Target": "AmazonSQS.A"}, signer=signer)
+    assert check(good) == KEY
+    target = good.target
+    headers = CIMultiDict(good.headers)
+    if part == "method":
+        bad = structs.replace(good, method="GET")
+    elif part == "path":
+        bad = structs.replace(good, target=target.replace("/orders", f"/orders{change.hex()}"))
+    elif part == "query":
+        bad = structs.replace(good, target=target + ("&" if "?" in target else "?") + change.hex())
+    elif part == "body":
+        bad = structs.replace(good, body=good.body + change)
+    elif part == "header":
+        headers["X-Amz-Target"] = f"AmazonSQS.{change.hex()}"
+        bad = structs.replace(good, headers=headers)
+    else:
+        old, new = ("Signature=", "Signature=0") if part == "signature" else ("Credential=Q.", "Credential=Q.x")
+        if "Authorization" in headers:
+            headers["Authorization"] = headers["Authorization"].replace(old, new)
+        bad = structs.replace(good, headers=headers, target=target.replace(old, new))
+    if part == "key":
+        with pytest.raises(UnknownKey):
+            check(bad)
+    else:
+        assert refused(bad) == ("SignatureDoesNotMatch", 403)
+
+
+def test_the_clock() -> None:
+    request, now = signed(), time.time()
+    assert check(request, now + 895) == check(request, now - 895) == KEY
+    assert refused(request, now + 905) == refused(request, now - 905) == ("SignatureDoesNotMatch", 403)
+
+
+def test_a_presigned_request_is_good_as_long_as_it_says() -> None:
+    request, now = signed("GET", "/", "Action=ListQueues", body=b"", signer=SigV4QueryAuth, expires=3600), time.time()
+    assert check(request, now + 3595) == KEY
+    assert refused(request, now + 3605) == ("SignatureDoesNotMatch", 403)
+    for validity in "0", "604801", "x", "9" * 400, "":
+        bad = structs.replace(request, target=request.target.replace("Expires=3600", f"Expires={validity}"))
+        assert refused(bad) == ("IncompleteSignature", 400)
+
+
+def test_an_unsigned_payload_may_change() -> None:
+    class Unsigned(SigV4Auth):  # type: ignore[misc]  # botocore has no types
+        def payload(self, request: Any) -> str:
+            return UNSIGNED
+
+    request = signed(headers={"X-Amz-Content-SHA256": UNSIGNED}, signer=Unsigned)
+    assert check(structs.replace(request, body=b"anything")) == KEY
+    # To say so afterwards is of no use.
+    other = signed()
+    headers = CIMultiDict(other.headers)
+    headers["X-Amz-Content-SHA256"] = UNSIGNED
+    assert refused(structs.replace(other, headers=headers))[0] == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        ("", "MissingAuthenticationToken"),
+        ("Basic abc", "IncompleteSignature"),
+        ("AWS4-HMAC-SHA256", "IncompleteSignature"),
+        ("AWS4-HMAC-SHA256 Credential=a/20260101/r/sqs/aws4_request, Signature=00", "IncompleteSignature"),
+        ("AWS4-HMAC-SHA256 Credential=a, SignedHeaders=host;x-amz-date, Signature=00", "IncompleteSignature"),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20260101/r/sqs/aws4_request, SignedHeaders=host, Signature=00",
+            "SignatureDoesNotMatch",
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20260101/r/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=00",
+            "SignatureDoesNotMatch",
+        ),
+    ],
+)
+def test_incomplete_signatures(authorization: str, code: str) -> None:
+    headers = CIMultiDict({"Host": HOST, "X-Amz-Date": "20260101T000000Z", "Authorization": authorization})
+    status = {"IncompleteSignature": 400}.get(code, 403)
+    midnight = 1767225600.0
+    assert refused(Request("POST", "/", headers, b""), midnight) == (code, status)
+
+
+def test_dates_that_cannot_be() -> None:
+    good = signed()
+    for date, code in (
+        ("yesterday", "IncompleteSignature"),
+        ("20260231T000000Z", "IncompleteSignature"),
+        ("20200101T000000Z", "SignatureDoesNotMatch"),
+    ):
+        headers = CIMultiDict(good.headers)
+        headers["X-Amz-Date"] = date
+        assert refused(structs.replace(good, headers=headers))[0] == code
