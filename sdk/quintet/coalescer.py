@@ -24,6 +24,7 @@ WAITING_BYTES = 8 * 1024 * 1024
 
 OF_ONE = (InvalidArgument, MessageTooLarge, QueueFull)
 """Refusals of a whole request that a part of it may have earned."""
+EARLIER = "(An earlier attempt was not answered: it may have been stored.)"
 
 
 class Call(Generic[Item, Result]):
@@ -34,8 +35,8 @@ class Call(Generic[Item, Result]):
         self.size = size
         """Bytes, about."""
         self.future: asyncio.Future[Sequence[Result]] = asyncio.get_running_loop().create_future()
-        self.trouble: QuintetError | None = None
-        """Why the last attempt failed."""
+        self.trouble: QuintetError = TimedOut("Other requests took all the time: nothing was sent.")
+        """What its caller is told when its time is over."""
 
     @property
     def over(self) -> bool:
@@ -75,7 +76,7 @@ class Coalescer(Generic[Item, Result]):
                 self._put(call)
                 return await call.future
         except TimeoutError:
-            raise call.trouble or TimedOut(f"Nothing was sent: {within:.3g} s passed behind other requests.") from None
+            raise call.trouble from None
         finally:
             self._remove(call)
 
@@ -128,20 +129,21 @@ class Coalescer(Generic[Item, Result]):
             return
         body = self._encode([item for call in calls for item in call.items])
         uncertain = False
+        _note(calls, TimedOut())
         for pause in pauses():
             try:
                 results = await self._post(body)
             except RETRIED as error:
+                if isinstance(error, UNCERTAIN) or not uncertain:
+                    _note(calls, error)
                 uncertain = uncertain or isinstance(error, UNCERTAIN)
-                for call in calls:
-                    call.trouble = error
             except QuintetError as error:
                 if isinstance(error, OF_ONE) and len(calls) > 1 and not uncertain:
                     await self._serve_apart(calls)
                     return
                 # What fills the queue may be this very request, stored before: only a later attempt can tell.
                 if not (isinstance(error, QueueFull) and uncertain):
-                    _refuse(calls, error)
+                    _refuse(calls, error, uncertain)
                     return
             else:
                 _answer(calls, results)
@@ -166,7 +168,13 @@ def _answer(calls: list[Call[Item, Result]], results: Sequence[Result]) -> None:
         start = end
 
 
-def _refuse(calls: list[Call[Item, Result]], error: QuintetError) -> None:
+def _note(calls: list[Call[Item, Result]], trouble: QuintetError) -> None:
+    for call in calls:
+        call.trouble = trouble
+
+
+def _refuse(calls: list[Call[Item, Result]], error: QuintetError, uncertain: bool) -> None:
+    detail = f"{error.detail} {EARLIER}" if uncertain else error.detail
     for call in calls:
         if not call.over:
-            call.future.set_exception(type(error)(error.detail, error.status))
+            call.future.set_exception(type(error)(detail, error.status))

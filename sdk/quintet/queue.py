@@ -140,14 +140,15 @@ class Queue:
         """Hide a message for so many seconds (0 - 43200) from now. Raises ReceiptStale, ReceiptInvalid."""
         await self._settle(self._extends, wire.Extension(receipt, wire.duration(seconds)))
 
-    def give_back(self, receipts: Sequence[str]) -> None:
+    async def give_back(self, receipts: Sequence[str]) -> None:
         """Release messages that nobody waits for: if it fails, they are visible after their visibility timeout."""
         if receipts:
-            self._client.start(self._give_back(receipts))
+            with contextlib.suppress(QuintetError):
+                await self._releases.ask(receipts, len(receipts) * wire.RECEIPT_BYTES, GIVE_BACK_WITHIN)
 
-    async def _give_back(self, receipts: Sequence[str]) -> None:
-        with contextlib.suppress(QuintetError):
-            await self._releases.ask(receipts, len(receipts) * wire.RECEIPT_BYTES, GIVE_BACK_WITHIN)
+    def give_back_later(self, receipts: Sequence[str]) -> None:
+        """The same, while the caller goes on."""
+        self._client.start(self.give_back(receipts))
 
     async def _settle(self, verb: Coalescer[Item, wire.Problem | None], item: Item) -> None:
         [problem] = await verb.ask([item], wire.RECEIPT_BYTES, self._client.timeout)

@@ -58,11 +58,11 @@ class Receiver(AsyncIterator[Message]):
     async def aclose(self) -> None:
         """End it; what was not handed out is released."""
         self._closed = True
-        self._queue.give_back(self._take_back())
+        await self._queue.give_back(self._take_back())
 
     def __del__(self) -> None:
         if self._fetched and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._queue.give_back, self._take_back())
+            self._loop.call_soon_threadsafe(self._queue.give_back_later, self._take_back())
 
     @property
     def _is_stale(self) -> bool:
@@ -92,7 +92,7 @@ class Receiver(AsyncIterator[Message]):
             if wait < 0:
                 raise StopAsyncIteration
             self._limit = self._paced(self._hidden_for)
-            self._queue.give_back(self._take_back())
+            await self._queue.give_back(self._take_back())
             self._fetched.extend(await self._poll(wait))
             self._fetched_at = self._loop.time()
             self._fetched_count = len(self._fetched)

@@ -1,0 +1,179 @@
+"""The client without asyncio: each verb runs on the asynchronous client, in the event loop of a thread.
+
+The verbs are those of `quintet`, described there. They may be called from any thread; sends of many threads go together
+in one request.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import quintet
+from quintet.errors import ClientClosed
+from quintet.message import Content, NewMessage
+from quintet.queue import AHEAD
+from quintet.wire import QueueInfo
+
+Result = TypeVar("Result")
+
+
+class Client:
+    """`quintet.Client`; made by `connect`, open inside `with`."""
+
+    def __init__(self, client: quintet.Client) -> None:
+        self._client = client
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> "Client":
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="quintet", daemon=True)
+        self._thread.start()
+        self.run(self._client.__aenter__())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """See quintet.Client.close."""
+        if self._loop is None or self._thread is None:
+            return
+        self.run(self._client.close())
+        loop, self._loop = self._loop, None
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join()
+        loop.close()
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run something of the asynchronous client; what interrupts the wait cancels it. Raises ClientClosed."""
+        if self._loop is None:
+            work.close()
+            raise ClientClosed
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()
+
+    def queue(self, name: str) -> "Queue":
+        """See quintet.Client.queue."""
+        return Queue(self, self._client.queue(name))
+
+    def queues(self, prefix: str = "") -> list[QueueInfo]:
+        """See quintet.Client.queues."""
+        return self.run(self._client.queues(prefix))
+
+    def create_queue(self, name: str, spec: Mapping[str, Any] | None = None) -> QueueInfo:
+        """See quintet.Client.create_queue."""
+        return self.run(self._client.create_queue(name, spec))
+
+    def update_queue(self, name: str, spec: Mapping[str, Any]) -> QueueInfo:
+        """See quintet.Client.update_queue."""
+        return self.run(self._client.update_queue(name, spec))
+
+    def delete_queue(self, name: str) -> None:
+        """See quintet.Client.delete_queue."""
+        self.run(self._client.delete_queue(name))
+
+
+class Message(Content, frozen=True, kw_only=True):
+    """quintet.Message."""
+
+    queue: "Queue"
+
+    def acknowledge(self) -> None:
+        """See quintet.Message.acknowledge."""
+        self.queue.acknowledge(self.receipt)
+
+    def release(self) -> None:
+        """See quintet.Message.release."""
+        self.queue.release(self.receipt)
+
+    def extend(self, seconds: float) -> None:
+        """See quintet.Message.extend."""
+        self.queue.extend(self.receipt, seconds)
+
+
+class Queue:
+    """quintet.Queue."""
+
+    def __init__(self, client: Client, queue: quintet.Queue) -> None:
+        self.name = queue.name
+        self._run = client.run
+        self._queue = queue
+
+    def send(
+        self,
+        value: str | bytes,
+        *,
+        key: str | bytes | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+        delay: float | None = None,
+    ) -> str:
+        """See quintet.Queue.send."""
+        return self._run(self._queue.send(value, key=key, headers=headers, delay=delay))
+
+    def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
+        """See quintet.Queue.send_batch."""
+        return self._run(self._queue.send_batch(messages))
+
+    def receive(
+        self, *, visibility_timeout: float | None = None, wait: float | None = None, ahead: int = AHEAD
+    ) -> Iterator[Message]:
+        """See quintet.Queue.receive; to be read by `for`."""
+        receiver = self._run(self._receiver(visibility_timeout, wait, ahead))
+        try:
+            while found := self._run(_next(receiver)):
+                yield self._message(found)
+        finally:
+            # A client that is closed has released everything.
+            with contextlib.suppress(ClientClosed):
+                self._run(receiver.aclose())
+
+    async def _receiver(self, visibility_timeout: float | None, wait: float | None, ahead: int) -> quintet.Receiver:
+        return self._queue.receive(visibility_timeout=visibility_timeout, wait=wait, ahead=ahead)
+
+    def receive_batch(
+        self, limit: int = 10, *, wait: float | None = None, visibility_timeout: float | None = None
+    ) -> list[Message]:
+        """See quintet.Queue.receive_batch."""
+        found = self._run(self._queue.receive_batch(limit, wait=wait, visibility_timeout=visibility_timeout))
+        return [self._message(message) for message in found]
+
+    def _message(self, found: quintet.Message) -> Message:
+        content = {name: getattr(found, name) for name in Content.__struct_fields__}
+        return Message(**content, queue=self)
+
+    def acknowledge(self, receipt: str) -> None:
+        """See quintet.Queue.acknowledge."""
+        self._run(self._queue.acknowledge(receipt))
+
+    def release(self, receipt: str) -> None:
+        """See quintet.Queue.release."""
+        self._run(self._queue.release(receipt))
+
+    def extend(self, receipt: str, seconds: float) -> None:
+        """See quintet.Queue.extend."""
+        self._run(self._queue.extend(receipt, seconds))
+
+    def purge(self) -> None:
+        """See quintet.Queue.purge."""
+        self._run(self._queue.purge())
+
+    def info(self) -> QueueInfo:
+        """See quintet.Queue.info."""
+        return self._run(self._queue.info())
+
+
+def connect(
+    url: str | None = None, *, key_id: str | None = None, secret: str | None = None, timeout: float = 30.0
+) -> Client:
+    """See quintet.connect; to be opened by `with`."""
+    return Client(quintet.connect(url, key_id=key_id, secret=secret, timeout=timeout))
+
+
+async def _next(receiver: quintet.Receiver) -> quintet.Message | None:
+    return await anext(receiver, None)

@@ -1,0 +1,209 @@
+"""Gathering against a model of the broker's rule for producers: whatever is lost, refused or cancelled, no confirmed
+item is lost and none is stored twice."""
+
+import asyncio
+import itertools
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from quintet import coalescer
+from quintet.coalescer import Coalescer
+from quintet.errors import (
+    ConnectionLost,
+    InvalidArgument,
+    PoolFull,
+    QueueFull,
+    QueueNotFound,
+    QuintetError,
+    TimedOut,
+)
+
+BAD = "bad"
+Fate = Literal["kept", "request lost", "answer lost", "late", "pool full", "gone"]
+FATES: tuple[Fate, ...] = ("kept", "request lost", "answer lost", "late", "pool full", "gone")
+
+
+class Model:
+    """What a broker keeps: a request is stored if its producer's sequence is higher than any before."""
+
+    def __init__(self, fates: Sequence[Fate], capacity: int) -> None:
+        self.stored: dict[str, str] = {}
+        """Item by id."""
+        self.bodies: list[bytes] = []
+        self.posted = asyncio.Event()
+        self._fates = list(fates)
+        self._capacity = capacity
+        """Until the fates are spent: then consumers have made room."""
+        self._last = -1
+        self._late: list[bytes] = []
+        self._sequences = itertools.count()
+
+    def encode(self, items: Sequence[str]) -> bytes:
+        return json.dumps([next(self._sequences), *items]).encode()
+
+    async def post(self, body: bytes) -> list[str]:
+        self.bodies.append(body)
+        self.posted.set()
+        await asyncio.sleep(0)
+        fate = self._fates.pop(0) if self._fates else "kept"
+        if fate == "kept" and self._late:
+            # A request that a client gave up for lost arrives after all.
+            self._keep(self._late.pop())
+        if fate == "request lost":
+            raise ConnectionLost
+        if fate == "late":
+            self._late.append(body)
+            raise ConnectionLost
+        if fate == "pool full":
+            raise PoolFull
+        if fate == "gone":
+            raise QueueNotFound
+        ids = self._keep(body)
+        await asyncio.sleep(0)
+        if fate == "answer lost":
+            raise ConnectionLost
+        return ids
+
+    def _keep(self, body: bytes) -> list[str]:
+        sequence, *items = json.loads(body)
+        if BAD in items:
+            raise InvalidArgument
+        if self._fates and len(self.stored) + len(items) > self._capacity:
+            raise QueueFull
+        ids = [f"{sequence}.{place}" for place in range(len(items))]
+        if sequence > self._last:
+            self._last = sequence
+            self.stored |= zip(ids, items, strict=True)
+        return ids
+
+
+class Caller(Struct):
+    items: list[str]
+    starts: int
+    """Turns of the event loop."""
+    stays: int | None
+    """Turns after which it is cancelled."""
+
+
+callers = st.lists(
+    st.builds(Caller, st.lists(st.sampled_from(["good", "good", "good", BAD]), min_size=1, max_size=3),
+              st.integers(0, 6), st.none() | st.integers(0, 8)),
+    min_size=1, max_size=8,
+)  # fmt: skip
+
+
+async def _call(coalescer: Coalescer[str, str], caller: Caller) -> Sequence[str] | BaseException:
+    for _ in range(caller.starts):
+        await asyncio.sleep(0)
+    asking = asyncio.ensure_future(coalescer.ask(caller.items, 1, 30))
+    if caller.stays is not None:
+        for _ in range(caller.stays):
+            await asyncio.sleep(0)
+        asking.cancel()
+    await asyncio.wait([asking])
+    return asyncio.CancelledError() if asking.cancelled() else (asking.exception() or asking.result())
+
+
+async def _run(model: Model, callers: list[Caller]) -> list[Sequence[str] | BaseException]:
+    gathered = Coalescer(model.encode, model.post)
+    results = await asyncio.gather(*(_call(gathered, caller) for caller in callers))
+    await gathered.idle()
+    return results
+
+
+def _numbered(callers: list[Caller]) -> list[Caller]:
+    """Every item another, so that each can be found again."""
+    numbers = itertools.count()
+    for caller in callers:
+        caller.items = [item if item == BAD else f"{item}-{next(numbers)}" for item in caller.items]
+    return callers
+
+
+@settings(max_examples=400, deadline=None)
+@given(callers, st.lists(st.sampled_from(FATES), max_size=12), st.integers(4, 12))
+def test_nothing_is_lost_or_doubled(callers: list[Caller], fates: list[Fate], capacity: int) -> None:
+    model = Model(fates, capacity)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coalescer, "pauses", lambda: itertools.repeat(0.0))
+        patch.setattr(coalescer, "REQUEST_ITEMS", 4)
+        patch.setattr(coalescer, "WAITING_ITEMS", 5)
+        results = asyncio.run(asyncio.wait_for(_run(model, _numbered(callers)), 5))
+    kept = Counter(model.stored.values())
+    for caller, result in zip(callers, results, strict=True):
+        if isinstance(result, BaseException):
+            certain = isinstance(result, QuintetError) and coalescer.EARLIER not in result.detail
+            assert not (certain and any(kept[item] for item in caller.items))
+        else:
+            assert [model.stored[message_id] for message_id in result] == caller.items
+    assert all(count == 1 for count in kept.values())
+    assert BAD not in kept
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=20))
+def test_only_the_guilty_fail(good: list[bool]) -> None:
+    model = Model([], 100)
+    items = [f"good-{place}" if fine else BAD for place, fine in enumerate(good)]
+    results = asyncio.run(_run(model, [Caller([item], 0, None) for item in items]))
+    assert [not isinstance(result, BaseException) for result in results] == good
+    assert list(model.stored.values()) == [item for item in items if item != BAD]
+
+
+async def test_what_is_asked_meanwhile_goes_together() -> None:
+    model = Model([], 100)
+    await _run(model, [Caller(["first"], 0, None), *(Caller([f"{n}"], 1, None) for n in range(20))])
+    assert len(model.bodies) == 2
+
+
+async def test_lost_request_goes_out_again_as_it_was() -> None:
+    model = Model(["answer lost", "request lost"], 100)
+    await _run(model, [Caller(["a"], 0, None)])
+    assert len(model.bodies) == 3
+    assert len(set(model.bodies)) == 1
+
+
+async def test_request_that_filled_the_queue_itself_is_confirmed_in_the_end() -> None:
+    """Its answer is lost; sent again, it finds the queue full of itself, and neither fails nor is sent apart."""
+    model = Model(["answer lost", "kept", "kept"], 3)
+    assert await _run(model, [Caller(["a", "b"], 0, None), Caller(["c"], 0, None)]) == [["0.0", "0.1"], ["0.2"]]
+    assert len(model.bodies) == 3
+    assert len(set(model.bodies)) == 1
+
+
+async def test_caller_is_told_what_kept_it_waiting() -> None:
+    model = Model(["pool full"] * 100, 100)
+    gathered = Coalescer(model.encode, model.post)
+    first = asyncio.ensure_future(gathered.ask(["a"], 1, 0.2))
+    await model.posted.wait()
+    with pytest.raises(TimedOut, match="nothing was sent"):
+        await gathered.ask(["b"], 1, 0.05)
+    with pytest.raises(PoolFull):
+        await first
+
+
+async def test_request_that_nobody_waits_for_ends() -> None:
+    model = Model(["request lost"] * 1000, 100)
+    gathered = Coalescer(model.encode, model.post)
+    with pytest.raises(ConnectionLost):
+        await gathered.ask(["a"], 1, 0.1)
+    await asyncio.wait_for(gathered.idle(), 5)
+    assert not model.stored
+
+
+async def test_cancelled_before_it_was_sent_is_not_sent() -> None:
+    model = Model(["pool full"], 100)
+    gathered = Coalescer(model.encode, model.post)
+    first = asyncio.ensure_future(gathered.ask(["a"], 1, 5))
+    await model.posted.wait()
+    second, third = (asyncio.ensure_future(gathered.ask([item], 1, 5)) for item in "bc")
+    await asyncio.sleep(0)
+    third.cancel()
+    await asyncio.wait([first, second, third])
+    assert list(model.stored.values()) == ["a", "b"]

@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+import pytest
+
+import quintet
+
+
+def test_without_url_and_environment_the_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SQS", raising=False)
+    with pytest.raises(ValueError, match="AWS_ENDPOINT_URL_SQS"):
+        quintet.connect()
+
+
+@pytest.mark.parametrize("url", ["localhost:9400", "redis://localhost", "http://"])
+def test_url_must_be_one_of_http(url: str) -> None:
+    with pytest.raises(ValueError, match="Not the URL of a broker"):
+        quintet.connect(url)
+
+
+def test_half_a_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="both key_id and secret"):
+        quintet.connect("http://localhost", key_id="Q.default.orders.1")
+
+
+def test_timeout_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        quintet.connect("http://localhost", timeout=0)
+
+
+async def test_verbs_need_an_open_client() -> None:
+    client = quintet.connect("http://localhost")
+    with pytest.raises(quintet.ClientClosed):
+        await client.queue("orders").send(b"")
+
+
+async def test_nobody_there_is_connection_lost() -> None:
+    async with quintet.connect("http://127.0.0.1:1", timeout=0.2) as client:
+        with pytest.raises(quintet.ConnectionLost, match=r"127\.0\.0\.1:1"):
+            await client.queue("orders").send(b"")
+        with pytest.raises(quintet.ConnectionLost):
+            await client.queue("orders").info()
+
+
+def test_import_is_quick() -> None:
+    code = "import sys, quintet, quintet.sync; sys.exit(' '.join({'aiohttp', 'pydantic'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True).stderr == "\n"
