@@ -1,6 +1,6 @@
 """Uses the two queues as an application would; exits with an error where something is not as it should be.
 
-Where the queues are, and with which key, stands in the environment: AWS_ENDPOINT_URL_SQS, AWS_REGION,
+Where the queues are, and with which key, stands in the environment: AWS_ENDPOINT_URL_SQS, AWS_DEFAULT_REGION,
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
 """
 
