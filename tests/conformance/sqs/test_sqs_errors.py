@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from quintet_broker.web import BODY_LIMIT
 from tests.conformance.sqs.clients import ACCOUNT, ARN, queue_name, receive, refusal
 from tests.processes import Broker
 
@@ -270,6 +271,15 @@ def test_query_errors_on_the_wire(broker: Broker, form: dict[str, str], code: st
     )
     assert found
     assert (found[1], found[2], found[3]) == ("Sender", code, headers["x-amzn-RequestId"])
+
+
+def test_a_request_that_is_too_large(broker: Broker) -> None:
+    body = b"x" * (BODY_LIMIT + 1)
+    status, headers, _ = call(f"{broker.http_url}/", body, **{"X-Amz-Target": "AmazonSQS.SendMessage"})
+    assert (status, headers["x-amzn-query-error"]) == (413, "RequestEntityTooLarge;Sender")
+    status, _, answer = call(f"{broker.http_url}/", body)
+    assert status == 413
+    assert "<Code>RequestEntityTooLarge</Code>" in answer
 
 
 def test_a_query_may_be_a_get_of_the_queues_own_address(broker: Broker) -> None:

@@ -20,10 +20,11 @@ from quintet_broker.protocols.aws.shapes import Names, misread, request_id
 
 MAX_PARAMETERS = 10_000
 MAX_DEPTH = 8
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML 1.0 cannot hold, in whatever form."""
 
 Found = TypeVar("Found", bound=Struct)
 
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_END = {"\r": "&#13;"}
 """A parser would make a line feed of it."""
 
@@ -57,7 +58,7 @@ class Exchange:
         kind = error.kind
         made = request_id()
         # A message may cite what a client sent.
-        message = _NO_XML.sub("\ufffd", error.message)
+        message = NOT_XML.sub("\ufffd", error.message)
         what = _text("Type", kind.fault) + _text("Code", kind.code) + _text("Message", message)
         return self._response("ErrorResponse", f"<Error>{what}</Error>{_text('RequestId', made)}", kind.status, made)
 

@@ -1,5 +1,7 @@
 """What SQS's operations take and give, as types. One type serves both protocols.
 
+What an operation takes is called as the operation; what it gives, by what that is.
+
 Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html
 """
 

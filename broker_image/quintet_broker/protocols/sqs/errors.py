@@ -58,4 +58,4 @@ KINDS: dict[type[errors.BrokerError], Kind] = {
 
 def translated(error: errors.BrokerError) -> AwsError:
     """The same in AWS's words."""
-    return AwsError(KINDS.get(type(error), UNAVAILABLE), error.message)
+    return AwsError(KINDS[type(error)], error.message)

@@ -10,6 +10,7 @@ import msgspec
 from quintet_broker.engine.record import Headers
 from quintet_broker.errors import MessageTooLarge
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER, AwsError
+from quintet_broker.protocols.aws.query import NOT_XML
 from quintet_broker.protocols.sqs import codec, digest
 from quintet_broker.protocols.sqs.codec import MessageAttribute
 from quintet_broker.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_CONTENTS
@@ -24,8 +25,6 @@ ENCODING, KEY, HEADERS = "quintet.encoding", "quintet.key", "quintet.headers"
 """Attributes that say what SQS cannot express: `base64` for the body; the key; headers that cannot be attributes."""
 
 _OWN = "quintet."
-_NO_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What a body must not hold: everything that is no character of XML 1.0."""
 _NAME = re.compile(r"(?!\.)(?!(?i:aws|amazon)\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?")
 _NUMBER = re.compile(r"[+-]?(?=(\.?[0-9]){1,38}\.?(?![0-9.]))([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
@@ -94,7 +93,7 @@ def answer(sent: codec.NewMessage, message_id: str, entry_id: str | None = None)
 def _check_body(body: str) -> None:
     if not body:
         raise AwsError(MISSING_PARAMETER, "The request must contain the parameter MessageBody.")
-    if found := _NO_TEXT.search(body):
+    if found := NOT_XML.search(body):
         raise AwsError(
             INVALID_CONTENTS,
             f"Invalid binary character '#x{ord(found[0]):X}' was found in the message body, the set of allowed "
@@ -120,7 +119,7 @@ def _check_attributes(attributes: Mapping[str, MessageAttribute]) -> None:
 
 def _check_value(name: str, attribute: MessageAttribute) -> None:
     kind = _TYPE.fullmatch(attribute.data_type)
-    if not kind or len(attribute.data_type) > 256 or _NO_TEXT.search(attribute.data_type):
+    if not kind or len(attribute.data_type) > 256 or NOT_XML.search(attribute.data_type):
         raise _bad_attribute(name, "its type is String, Number or Binary, or begins with one of them and a dot")
     given = attribute.binary_value if kind[1] == "Binary" else attribute.string_value
     other = attribute.string_value if kind[1] == "Binary" else attribute.binary_value
@@ -128,7 +127,7 @@ def _check_value(name: str, attribute: MessageAttribute) -> None:
         raise _bad_attribute(name, f"it must have a non-empty value of its type '{attribute.data_type}' and no other")
     if kind[1] == "Number" and not _NUMBER.fullmatch(attribute.string_value or ""):
         raise _bad_attribute(name, "its value is not a number of at most 38 digits")
-    if kind[1] == "String" and _NO_TEXT.search(attribute.string_value or ""):
+    if kind[1] == "String" and NOT_XML.search(attribute.string_value or ""):
         raise _bad_attribute(name, "its value has a character that is not allowed in text")
 
 
@@ -252,4 +251,4 @@ def _text(value: bytes) -> str | None:
         text = value.decode()
     except UnicodeDecodeError:
         return None
-    return None if _NO_TEXT.search(text) else text
+    return None if NOT_XML.search(text) else text

@@ -18,6 +18,7 @@ from quintet_broker.protocols.aws.errors import (
     INVALID_VALUE,
     MISSING_ACTION,
     MISSING_PARAMETER,
+    TOO_LARGE,
     UNKNOWN_ACTION,
     AwsError,
 )
@@ -66,7 +67,7 @@ class Call(Struct, frozen=True):
 
 
 async def create_queue(call: Call, asked: codec.CreateQueue) -> codec.QueueUrl:
-    """An existing queue must agree with the attributes that are given."""
+    """Make a queue; one that exists must agree with the attributes that are given."""
     name = asked.queue_name
     call.allow("manage", name)
     if asked.tags:
@@ -85,6 +86,7 @@ async def create_queue(call: Call, asked: codec.CreateQueue) -> codec.QueueUrl:
 
 
 async def get_queue_url(call: Call, asked: codec.GetQueueUrl) -> codec.QueueUrl:
+    """Tell a queue's address."""
     call.allow("receive", asked.queue_name)
     if asked.queue_owner_account not in (None, call.account):
         raise QueueNotFound(f"This endpoint has the queues of account {call.account} only.")
@@ -92,6 +94,7 @@ async def get_queue_url(call: Call, asked: codec.GetQueueUrl) -> codec.QueueUrl:
 
 
 async def list_queues(call: Call, asked: codec.ListQueues) -> codec.QueueUrls:
+    """List queues, sorted by name; in pages where MaxResults is given, else the first thousand."""
     call.allow("manage", None)
     limit = _within("MaxResults", asked.max_results, 1, MAX_LIST) or MAX_LIST
     after = _opened(asked.next_token) if asked.next_token else ""
@@ -102,19 +105,23 @@ async def list_queues(call: Call, asked: codec.ListQueues) -> codec.QueueUrls:
 
 
 async def delete_queue(call: Call, asked: codec.DeleteQueue) -> None:
+    """Delete a run-time queue and its messages."""
     await call.topology.delete_queue(call.queue(asked.queue_url, "manage").name)
 
 
 async def purge_queue(call: Call, asked: codec.PurgeQueue) -> None:
+    """Drop every message of a queue."""
     await call.queue(asked.queue_url, "manage").purge()
 
 
 async def get_queue_attributes(call: Call, asked: codec.GetQueueAttributes) -> codec.QueueAttributes:
+    """Tell what a queue is and how much it holds."""
     found = call.queue(asked.queue_url, "receive")
     return codec.QueueAttributes(await attributes.shown(found, asked.attribute_names, call.account))
 
 
 async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> None:
+    """Change a run-time queue."""
     found = call.queue(asked.queue_url, "manage")
     changed = attributes.changed(found.spec, asked.attributes, call.account)
     await call.topology.update_queue(found.name, changed)
@@ -124,12 +131,14 @@ async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> N
 
 
 async def send_message(call: Call, asked: codec.SendMessage) -> codec.Sent:
+    """Store a message; the answer confirms it."""
     found = call.queue(asked.queue_url, "send")
     (message_id,) = await found.send([mapping.new_message(asked, found.spec.max_message_size)])
     return mapping.answer(asked, message_id)
 
 
 async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec.SentBatch:
+    """Store up to ten messages; each may be refused for itself."""
     found = call.queue(asked.queue_url, "send")
     batch.check(asked.entries, "SendMessageBatchRequestEntry")
     if (total := sum(mapping.size(entry) for entry in asked.entries)) > MAX_BATCH_BYTES:
@@ -153,6 +162,7 @@ async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec
 
 
 async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Messages:
+    """Deliver messages, waiting for the first."""
     found = call.queue(asked.queue_url, "receive")
     system_names = asked.attribute_names + asked.message_system_attribute_names
     mapping.check_names(system_names)
@@ -168,12 +178,14 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
 
 
 async def delete_message(call: Call, asked: codec.DeleteMessage) -> None:
+    """Settle a message for good."""
     (error,) = await _deleted(call.queue(asked.queue_url, "receive"), [asked.receipt_handle])
     if error:
         raise error
 
 
 async def delete_message_batch(call: Call, asked: codec.DeleteMessageBatch) -> codec.BatchResult:
+    """Settle up to ten messages."""
     found = call.queue(asked.queue_url, "receive")
     batch.check(asked.entries, "DeleteMessageBatchRequestEntry")
     return batch.settled(asked.entries, await _deleted(found, [entry.receipt_handle for entry in asked.entries]))
@@ -185,6 +197,7 @@ async def _deleted(found: Queue, receipts: list[str]) -> list[BrokerError | None
 
 
 async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibility) -> None:
+    """Hide a message for so long from now; 0 releases it."""
     found = call.queue(asked.queue_url, "receive")
     hidden = _within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY) or 0
     (error,) = await found.extend([(asked.receipt_handle, hidden)])
@@ -193,6 +206,7 @@ async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibi
 
 
 async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessageVisibilityBatch) -> codec.BatchResult:
+    """Hide or release up to ten messages."""
     found = call.queue(asked.queue_url, "receive")
     batch.check(asked.entries, "ChangeMessageVisibilityBatchRequestEntry")
     good, wanted, failed = [], [], []
@@ -302,6 +316,8 @@ async def serve(request: web.Request) -> web.Response:
         return exchange.refuse(error)
     except BrokerError as error:
         return exchange.refuse(errors.translated(error))
+    except web.HTTPRequestEntityTooLarge as error:
+        return exchange.refuse(AwsError(TOO_LARGE, f"The request is too large: {error.text}"))
 
 
 def _exchange(request: web.Request, body: bytes) -> json_rpc.Exchange | query.Exchange:

@@ -1,5 +1,6 @@
 """The query protocol's parameters and XML."""
 
+import contextlib
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -22,6 +23,12 @@ NAMES = Names(
 NAMESPACE = "urn:example"
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"))
+
+
+class Input(Struct):
+    Names: list[str] = []
+    Attributes: dict[str, str] = {}
+    x: int = 0
 
 
 class Output(Struct):
@@ -73,6 +80,15 @@ def test_what_has_no_meaning_is_refused(parameters: list[tuple[str, str]]) -> No
     with pytest.raises(AwsError) as caught:
         query.decode(parameters, NAMES)
     assert caught.value.kind.code == "MalformedInput"
+
+
+dotted = st.lists(st.sampled_from(["Name", "Names", "Attribute", "1", "2", "Value", "", "x"]), max_size=4).map(".".join)
+
+
+@given(st.lists(st.tuples(dotted, texts), max_size=4))
+def test_anything_is_read_or_refused(parameters: list[tuple[str, str]]) -> None:
+    with contextlib.suppress(AwsError):
+        query.Exchange(parameters, NAMESPACE).read(Input, NAMES)
 
 
 @given(st.lists(st.tuples(texts, texts), max_size=4))
