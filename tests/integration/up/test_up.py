@@ -34,7 +34,7 @@ def basic(key: dict[str, str]) -> str:
 
 def settings(up: Up) -> dict[str, str]:
     """Of the Redis that runs."""
-    [path] = {one.laddr for one in up.child("redis-server").net_connections("unix") if one.laddr}
+    [path] = {str(one.laddr) for one in up.child("redis-server").net_connections("unix") if one.laddr}
     with redis.Redis(unix_socket_path=path, decode_responses=True) as client:
         return cast(dict[str, str], client.config_get("append*"))
 
