@@ -65,6 +65,7 @@ SEND: list[tuple[str, dict[str, Any]]] = [
     ("InvalidParameterValue", attribute(DataType="Number", StringValue="1" * 39)),
     ("InvalidParameterValue", {"MessageSystemAttributes": {"Other": STRING}}),
     ("InvalidParameterValue", {"MessageSystemAttributes": {"AWSTraceHeader": STRING | {"DataType": "Number"}}}),
+    ("InvalidParameterValue", {"MessageSystemAttributes": {"AWSTraceHeader": STRING | {"StringValue": "\x01"}}}),
 ]
 RECEIVE: list[tuple[str, dict[str, Any]]] = [
     ("InvalidParameterValue", {"MaxNumberOfMessages": 0}),

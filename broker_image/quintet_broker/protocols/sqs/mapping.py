@@ -137,11 +137,12 @@ def _system(sent: codec.NewMessage) -> Headers:
     if types:
         kept.append((TYPES, msgspec.json.encode(types)))
     for name, attribute in sent.message_system_attributes.items():
+        text = attribute.string_value or ""
         if name != "AWSTraceHeader":
             raise AwsError(INVALID_VALUE, f"The message system attribute {name} is not valid; AWSTraceHeader is.")
-        if attribute.data_type != "String" or not attribute.string_value:
-            raise AwsError(INVALID_VALUE, f"The message system attribute {name} must be a non-empty String.")
-        kept.append((TRACE, attribute.string_value.encode()))
+        if attribute.data_type != "String" or attribute.binary_value is not None or not text or NOT_XML.search(text):
+            raise AwsError(INVALID_VALUE, f"The message system attribute {name} must be a non-empty String of text.")
+        kept.append((TRACE, text.encode()))
     return tuple(kept)
 
 
