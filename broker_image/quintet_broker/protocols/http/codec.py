@@ -150,7 +150,7 @@ def decode(body: bytes, kind: type[Found]) -> Found:
     """Raises InvalidArgument, naming the field."""
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidArgument(f"The body is not as it must be: {error}") from error
 
 

@@ -1,14 +1,32 @@
 """From the broker's errors to RFC 9457 problem details."""
 
+import logging
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from quintet_broker import errors
 
+logger = logging.getLogger(__name__)
+
+PREFIX = "/v1/"
 PROBLEM = "application/problem+json"
 RETRY_AFTER = "1"
 """Seconds, for refusals that are worth a retry."""
+
+
+class NotFound(errors.BrokerError):
+    """There is no such operation."""
+
+
+class MethodNotAllowed(errors.BrokerError):
+    """This path has other methods."""
+
+
+class InternalError(errors.BrokerError):
+    """The broker failed; its log says why."""
+
 
 STATUS: dict[type[errors.BrokerError], int] = {
     errors.InvalidArgument: 400,
@@ -26,8 +44,32 @@ STATUS: dict[type[errors.BrokerError], int] = {
     errors.PoolFull: 429,
     errors.Overloaded: 503,
     errors.Unavailable: 503,
-    errors.Unsupported: 501,
+    errors.Unsupported: 422,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    InternalError: 500,
 }
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Below /v1/ every refusal is a problem document, those of aiohttp itself included."""
+    if not request.path.startswith(PREFIX):
+        return await handler(request)
+    try:
+        return await handler(request)
+    except errors.BrokerError as error:
+        return _response(error)
+    except web.HTTPRequestEntityTooLarge as error:
+        return _response(errors.MessageTooLarge(f"The request's body is too large: {error.text}"))
+    except web.HTTPNotFound:
+        return _response(NotFound(f"There is no operation {request.method} {request.path}."))
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return _response(MethodNotAllowed(f"{request.path} takes {allowed}."), {"Allow": allowed})
+    except Exception:
+        logger.exception("%s %s failed", request.method, request.path)
+        return _response(InternalError())
 
 
 def problem(error: errors.BrokerError) -> dict[str, Any]:
@@ -41,10 +83,9 @@ def problem(error: errors.BrokerError) -> dict[str, Any]:
     }
 
 
-def response(error: errors.BrokerError) -> web.Response:
-    """The answer to a request that was refused."""
+def _response(error: errors.BrokerError, headers: dict[str, str] | None = None) -> web.Response:
     details = problem(error)
-    headers = {}
+    headers = dict(headers or {})
     if details["status"] in (429, 503):
         headers["Retry-After"] = RETRY_AFTER
     if details["status"] == 401:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from quintet_broker.errors import InvalidArgument
 from quintet_broker.protocols.http import codec, errors
 from quintet_broker.protocols.http.routes import ROUTES, Route
 
@@ -50,8 +51,17 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": _responses(route),
     }
     if route.body:
-        operation["requestBody"] = {"required": True, "content": _content(route.body)}
+        operation["requestBody"] = {"required": _is_required(route.body), "content": _content(route.body)}
     return operation
+
+
+def _is_required(kind: Any) -> bool:
+    """A body that is left out is read as an empty object."""
+    try:
+        codec.decode(b"", kind)
+    except InvalidArgument:
+        return True
+    return False
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:

@@ -136,6 +136,7 @@ ROUTES = (
 
 def mount(app: web.Application) -> None:
     """Add every operation to the clients' application."""
+    app.middlewares.append(errors.problems)
     for route in ROUTES:
         # A name ends at the colon that begins a verb.
         path = route.path.replace("{name}", "{name:[^/:]+}")
@@ -144,12 +145,9 @@ def mount(app: web.Application) -> None:
 
 def _serving(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def serve(request: web.Request) -> web.Response:
-        try:
-            _authorize(request, route)
-            with request.app[ADMISSION].hold(request):
-                answer = await route.handler(request)
-        except BrokerError as error:
-            return errors.response(error)
+        _authorize(request, route)
+        with request.app[ADMISSION].hold(request):
+            answer = await route.handler(request)
         if answer is None:
             return web.Response(status=204)
         return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
