@@ -216,12 +216,21 @@ def test_batches_may_fail_in_part(sqs: Any, queue: str) -> None:
             {"Id": "good", "MessageBody": "x", "MessageAttributes": {"n": {"DataType": "Number", "StringValue": "1"}}},
             {"Id": "delay", "MessageBody": "x", "DelaySeconds": 901},
             {"Id": "body", "MessageBody": "\x00"},
+            {
+                "Id": "name",
+                "MessageBody": "x",
+                "MessageAttributes": {"\x00": {"DataType": "String", "StringValue": "1"}},
+            },
         ],
     )
     (good,) = sent["Successful"]
     assert (good["Id"], "MD5OfMessageAttributes" in good) == ("good", True)
     codes = {one["Id"]: (one["Code"], one["SenderFault"]) for one in sent["Failed"]}
-    assert codes == {"delay": ("InvalidParameterValue", True), "body": ("InvalidMessageContents", True)}
+    assert codes == {
+        "delay": ("InvalidParameterValue", True),
+        "body": ("InvalidMessageContents", True),
+        "name": ("InvalidParameterValue", True),
+    }
     (message,) = receive(sqs, queue)
     hidden = sqs.change_message_visibility_batch(
         QueueUrl=queue,

@@ -57,9 +57,7 @@ class Exchange:
     def refuse(self, error: AwsError) -> web.Response:
         kind = error.kind
         made = request_id()
-        # A message may cite what a client sent.
-        message = NOT_XML.sub("\ufffd", error.message)
-        what = _text("Type", kind.fault) + _text("Code", kind.code) + _text("Message", message)
+        what = _text("Type", kind.fault) + _text("Code", kind.code) + _text("Message", error.message)
         return self._response("ErrorResponse", f"<Error>{what}</Error>{_text('RequestId', made)}", kind.status, made)
 
     def _response(self, root: str, content: str, status: int, made: str) -> web.Response:
@@ -166,4 +164,6 @@ def _element(name: str, value: Any, names: Names) -> str:
 
 
 def _text(name: str, value: str) -> str:
-    return f"<{name}>{escape(value, _LINE_END)}</{name}>"
+    # What says why something was refused may cite what a client sent.
+    allowed = NOT_XML.sub("\ufffd", value)
+    return f"<{name}>{escape(allowed, _LINE_END)}</{name}>"
