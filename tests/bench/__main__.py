@@ -1,0 +1,68 @@
+"""`python -m tests.bench`: the queue end to end beside raw Redis Streams; figures, never gates."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import platform
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.bench import runner
+from tests.bench.client import client
+from tests.bench.http_batches import http_batches
+from tests.bench.redis_streams import redis_streams
+from tests.bench.sqs_batches import sqs_batches
+from tests.bench.system import System, running
+
+CONTENDERS: dict[str, runner.Contender] = {
+    "raw Redis Streams, pipelined by 100": redis_streams,
+    "/v1/, 100 a request": http_batches,
+    "our client, a message a call": client,
+    "SQS, 10 a request": sqs_batches,
+}
+DURABILITIES = {"Fsync": "always", "Memory": "everysec"}
+"""appendfsync of each."""
+SMOKE_MESSAGES = 300
+
+
+def machine() -> str:
+    """What the figures depend on."""
+    model = next(
+        (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    redis = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    return (
+        f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()}, "
+        f"Redis {redis.removeprefix('v=')}"
+    )
+
+
+def bench(rounds: int, messages: int, durabilities: dict[str, str]) -> runner.Measures:
+    with tempfile.TemporaryDirectory(prefix="quintet-bench-") as directory, contextlib.ExitStack() as stack:
+        systems: list[System] = [
+            stack.enter_context(running(durability, appendfsync, Path(directory) / durability))
+            for durability, appendfsync in durabilities.items()
+        ]
+        return asyncio.run(runner.run(CONTENDERS, systems, rounds, messages))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--messages", type=int, default=20_000, help="a round, of 1 KiB each")
+    parser.add_argument("--smoke", action="store_true", help="one tiny round, to see that it runs; no figures")
+    arguments = parser.parse_args()
+    if arguments.smoke:
+        bench(1, SMOKE_MESSAGES, {"Memory": DURABILITIES["Memory"]})
+        print(f"{len(CONTENDERS)} contenders ran")
+        return
+    measures = bench(arguments.rounds, arguments.messages, DURABILITIES)
+    print(f"{machine()}; {arguments.rounds} rounds of {arguments.messages:,} messages of 1 KiB; medians\n")
+    print(runner.table(measures))
+
+
+if __name__ == "__main__":
+    main()
