@@ -35,6 +35,9 @@ KEPT_AFTER_DEPARTURE = 10 * 60
 """Seconds for which the data of an entry that left the document is kept, whatever its policy."""
 REAP_EVERY = 30
 """Seconds."""
+Change = Callable[[QueueSpec], QueueSpec]
+"""From the spec that a queue has, or from the defaults, to the one that it should have. May raise InvalidArgument."""
+
 _RUNTIME_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
@@ -84,7 +87,7 @@ class Topology:
             raise QueueNotFound(f"The queue {name} does not exist.") from None
 
     def queues(self, prefix: str = "") -> list[Queue]:
-        """All queues whose name begins with `prefix`, sorted by name."""
+        """All queues whose name begins with `prefix`, sorted by name; those restored so far, just after a start."""
         return [self._queues[name] for name in sorted(self._queues) if name.startswith(prefix)]
 
     def dead_letter_queue(self, name: str) -> str | None:
@@ -92,8 +95,8 @@ class Topology:
         queue = self._queues.get(name)
         return queue.spec.dead_letter.queue if queue and queue.spec.dead_letter else None
 
-    async def create_queue(self, name: str, spec: QueueSpec) -> tuple[Queue, bool]:
-        """Return the queue and whether it was made now; an existing one must have the same spec.
+    async def create_queue(self, name: str, change: Change) -> Queue:
+        """Return the queue, made now unless it is there; one that is there must be as `change` would have it.
 
         Raises QueueExists, Unsupported, InvalidArgument, DeadLetterQueueNotFound, Unavailable.
         """
@@ -102,25 +105,27 @@ class Topology:
         async with self._changing:
             self._check_restored()
             if queue := self._queues.get(name):
-                if queue.spec != spec:
+                if change(queue.spec) != queue.spec:
                     raise QueueExists(f"The queue {name} exists with other attributes.")
-                return queue, False
+                return queue
+            spec = change(QueueSpec())
             self._check(name, spec, set(self._queues))
             await self._forget(self._known.get(name))
             known = await self._new(name, str(uuid.uuid4()), "Runtime", spec)
             await self._keep(known)
             self._open(known)
             self._link()
-            return self._queues[name], True
+            return self._queues[name]
 
-    async def update_queue(self, name: str, spec: QueueSpec) -> Queue:
-        """Give a run-time queue another spec.
+    async def update_queue(self, name: str, change: Change) -> Queue:
+        """Change a run-time queue's spec.
 
         Raises QueueNotFound, QueueDeclared, Unsupported, InvalidArgument, DeadLetterQueueNotFound, Unavailable.
         """
         async with self._changing:
             self._check_restored()
             queue = self._of_runtime(name)
+            spec = change(queue.spec)
             if spec.ordering != queue.spec.ordering:
                 raise InvalidArgument("A queue's ordering cannot change.")
             self._check(name, spec, set(self._queues))

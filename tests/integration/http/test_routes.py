@@ -88,6 +88,16 @@ async def test_queue_is_made_told_changed_listed_and_deleted(face: Face) -> None
     assert (await face.ask("DELETE", path))[0] == 404
 
 
+async def test_changes_of_several_fields_at_once_all_hold(face: Face) -> None:
+    path = f"/v1/queues/{face.name}"
+    fields = ("deliveryDelay", "receiveWaitTime", "visibilityTimeout")
+    for seconds in range(1, 6):
+        changes = [face.ask("PATCH", path, {field: f"{seconds}s"}) for field in fields]
+        assert [status for status, _ in await asyncio.gather(*changes)] == [200] * len(fields)
+        _, found = await face.ask("GET", path)
+        assert [found["spec"][field] for field in fields] == [f"{seconds}s"] * len(fields)
+
+
 async def test_queue_of_other_attributes_is_refused(face: Face) -> None:
     status, problem = await face.ask("PUT", f"/v1/queues/{face.name}", {"visibilityTimeout": "5s"})
     assert (status, problem["type"]) == (409, "urn:quintet:problem:QueueExists")

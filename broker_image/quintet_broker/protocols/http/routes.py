@@ -53,17 +53,18 @@ async def get_queue(request: web.Request) -> codec.QueueInfo:
 async def put_queue(request: web.Request) -> codec.QueueInfo:
     """Create a queue from the fields of a manifest's spec; an existing one must have the same."""
     spec = _spec(codec.decode(await request.read(), dict[str, Any]))
-    made, _ = await request.app[TOPOLOGY].create_queue(request.match_info["name"], spec)
-    return await mapping.info(made)
+    return await mapping.info(await request.app[TOPOLOGY].create_queue(request.match_info["name"], lambda _: spec))
 
 
 async def patch_queue(request: web.Request) -> codec.QueueInfo:
     """Change fields of a run-time queue's spec; null sets a field back to its default."""
     changes = codec.decode(await request.read(), dict[str, Any])
-    before = _queue(request).spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    merged = {field: value for field, value in (before | changes).items() if value is not None}
-    changed = await request.app[TOPOLOGY].update_queue(request.match_info["name"], _spec(merged))
-    return await mapping.info(changed)
+
+    def change(spec: QueueSpec) -> QueueSpec:
+        merged = spec.model_dump(mode="json", by_alias=True, exclude_none=True) | changes
+        return _spec({field: value for field, value in merged.items() if value is not None})
+
+    return await mapping.info(await request.app[TOPOLOGY].update_queue(request.match_info["name"], change))
 
 
 async def delete_queue(request: web.Request) -> None:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from msgspec import Struct
 
-from quintet_api.queue import QueueSpec
 from quintet_broker.errors import BrokerError, MessageTooLarge, QueueNotFound, ReceiptStale
 from quintet_broker.protocols.admission import ADMISSION
 from quintet_broker.protocols.aws import json_rpc, query, sigv4
@@ -74,14 +73,7 @@ async def create_queue(call: Call, asked: codec.CreateQueue) -> codec.QueueUrl:
         raise AwsError(errors.UNSUPPORTED, "Tags are not supported yet.")
     if name.endswith(".fifo"):
         raise AwsError(errors.UNSUPPORTED, "FIFO queues are not supported yet.")
-    try:
-        spec = call.topology.queue(name).spec
-    except QueueNotFound:
-        made = attributes.changed(QueueSpec(), asked.attributes, call.account)
-        await call.topology.create_queue(name, made)
-    else:
-        if attributes.changed(spec, asked.attributes, call.account) != spec:
-            raise AwsError(errors.QUEUE_EXISTS, f"The queue {name} exists with other attributes.")
+    await call.topology.create_queue(name, lambda spec: attributes.changed(spec, asked.attributes, call.account))
     return codec.QueueUrl(call.url(name))
 
 
@@ -122,9 +114,8 @@ async def get_queue_attributes(call: Call, asked: codec.GetQueueAttributes) -> c
 
 async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> None:
     """Change a run-time queue."""
-    found = call.queue(asked.queue_url, "manage")
-    changed = attributes.changed(found.spec, asked.attributes, call.account)
-    await call.topology.update_queue(found.name, changed)
+    name = call.queue(asked.queue_url, "manage").name
+    await call.topology.update_queue(name, lambda spec: attributes.changed(spec, asked.attributes, call.account))
 
 
 # Sending

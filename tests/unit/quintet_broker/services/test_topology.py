@@ -2,7 +2,6 @@
 
 import pytest
 
-from quintet_api.queue import QueueSpec
 from quintet_api.topology import TopologyDocument
 from quintet_broker.engine.engine import Engine
 from quintet_broker.errors import Unavailable
@@ -16,8 +15,8 @@ async def test_before_it_is_restored_no_queue_is_missing_and_none_is_changed() -
     with pytest.raises(Unavailable, match="has not read yet"):
         topology.queue("orders")
     for change in (
-        topology.create_queue("orders", QueueSpec()),
-        topology.update_queue("orders", QueueSpec()),
+        topology.create_queue("orders", lambda spec: spec),
+        topology.update_queue("orders", lambda spec: spec),
         topology.delete_queue("orders"),
         topology.apply(TopologyDocument(revision=(1, 1), entries=[])),
     ):
