@@ -18,10 +18,12 @@ STOPS_WITHIN = 10.0
 """Seconds until it is killed."""
 PROBE_EVERY = 0.01
 """Seconds."""
-BACKOFF_LEAST = 0.05
+BACKOFF_LEAST = 0.02
 BACKOFF_MOST = 5.0
 """Seconds between two starts."""
-STARTS_IN_VAIN = 4
+SHORT_RUN = 10.0
+"""Seconds: after one that ended sooner, the next start waits longer."""
+STARTS_IN_VAIN = 3
 """Starts in a row that came to nothing, after which it is given up."""
 LAST_LINES = 10
 _PR_SET_PDEATHSIG = 1
@@ -74,17 +76,19 @@ class Process:
 
     async def keep(self, tell: Callable[[str], None]) -> None:
         """Start it again whenever it ended, until cancelled. Raises CannotRun when that is in vain."""
+        short_runs = 0
         while True:
+            began = time.monotonic()
             assert self._process is not None
-            tell(f"{self.name} ended ({_reason(await self._process.wait())}): starting it again")
-            await self._start_again()
+            reason = _reason(await self._process.wait())
+            short_runs = min(short_runs + 1, STARTS_IN_VAIN) if time.monotonic() - began < SHORT_RUN else 0
+            tell(f"{self.name} ended ({reason}): starting it again")
+            await self._start_again(short_runs)
             tell(f"{self.name} is back")
 
-    async def _start_again(self) -> None:
-        backoff = BACKOFF_LEAST
-        for _ in range(STARTS_IN_VAIN):
-            await asyncio.sleep(backoff)
-            backoff = min(backoff * 4, BACKOFF_MOST)
+    async def _start_again(self, short_runs: int) -> None:
+        for attempt in range(STARTS_IN_VAIN):
+            await asyncio.sleep(min(BACKOFF_LEAST * 4 ** (short_runs + attempt), BACKOFF_MOST))
             try:
                 return await self.start()
             except CannotRun as error:

@@ -22,7 +22,8 @@ from quintet.embedded.system import System
 
 PROBE_WITHIN = 10.0
 """Seconds for one request to the broker."""
-ANY_HOST = ("0.0.0.0", "::")
+LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where to reach on this machine what listens on all addresses."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class Up:
 
     @property
     def endpoints(self) -> dict[str, str]:
-        host = "127.0.0.1" if self.options.host in ANY_HOST else self.options.host
+        host = LOOPBACK_OF.get(self.options.host, self.options.host)
+        host = f"[{host}]" if ":" in host else host
         return {
             "http": f"http://{host}:{self._http_port}",
             "admin": f"http://{host}:{self._admin_port}",

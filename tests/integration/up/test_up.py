@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 from urllib.error import HTTPError
 
+import boto3
 import psutil
 import pytest
 import redis
@@ -85,9 +86,19 @@ def test_a_pool_of_durability_memory_does_not_wait_for_the_disk(up: Up, tmp_path
     assert "broker-pool/quick" in up.ready["credentials"]
 
 
-def test_without_manifests_clients_make_queues(up: Up) -> None:
+def test_without_manifests_any_client_makes_queues(up: Up) -> None:
     up.start()
-    assert http(f"{up.http}/v1/queues/made", "PUT", {})[0] == 200
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=up.http,
+        region_name=up.ready["region"],
+        aws_access_key_id="any",
+        aws_secret_access_key="thing",
+    )
+    url = sqs.create_queue(QueueName="made")["QueueUrl"]
+    assert url == up.get()["Queue/made"]["status"]["url"] == f"{up.http}/000000000000/made"
+    sqs.send_message(QueueUrl=url, MessageBody="hello")
+    assert up.quintet("receive", "made") == "hello\n"
     assert up.get()["Queue/made"]["metadata"]["annotations"]["quintet.dev/source"] == "run time"
     assert up.quintet("delete", "queue", "made") == "queue/made deleted\n"
     assert http(f"{up.http}/v1/queues/made")[0] == 404
@@ -194,6 +205,20 @@ def test_an_unusable_state_directory_is_told(up: Up, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     up.state = tmp_path / "file/state"
     assert up.refused() == f"the state directory {up.state} cannot be used: Not a directory\n"
+
+
+def test_a_ready_file_that_cannot_be_written_ends_it(up: Up) -> None:
+    told = "the ready file /nowhere/ready.json cannot be written: No such file or directory\n"
+    assert up.refused("--ready-file", "/nowhere/ready.json") == told
+
+
+def test_it_listens_where_it_is_told(up: Up) -> None:
+    up.start("--host", "0.0.0.0")
+    assert up.http.startswith("http://127.0.0.1:")
+    assert "beware: whoever reaches 0.0.0.0 can use it; --auth asks for keys\n" in up.output
+    up.end()
+    up.start("--host", "::1")
+    assert up.http.startswith("http://[::1]:")
 
 
 def test_an_unknown_option_is_a_usage_error(up: Up) -> None:
