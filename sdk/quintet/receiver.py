@@ -87,16 +87,16 @@ class Receiver(AsyncIterator[Message]):
         if self._hidden_for is None:
             self._hidden_for = wire.seconds((await self._queue.info()).spec["visibilityTimeout"])
         ends_at = math.inf if self._wait is None else self._loop.time() + self._wait
-        wait = min(LONGEST_POLL, ends_at - self._loop.time())
+        left = LONGEST_POLL if self._wait is None else self._wait
         while (not self._fetched or self._is_stale) and not self._closed:
-            if wait < 0:
+            if left < 0:
                 raise StopAsyncIteration
             self._limit = self._paced(self._hidden_for)
             await self._queue.give_back(self._take_back())
-            self._fetched.extend(await self._poll(wait))
+            self._fetched.extend(await self._poll(min(left, LONGEST_POLL)))
             self._fetched_at = self._loop.time()
             self._fetched_count = len(self._fetched)
-            wait = min(LONGEST_POLL, ends_at - self._fetched_at)
+            left = ends_at - self._fetched_at
         if self._closed:
             await self.aclose()
             raise StopAsyncIteration

@@ -1,6 +1,8 @@
 """Transport: requests of one client over HTTP, and which failures are worth another attempt."""
 
 import asyncio
+import base64
+from io import BytesIO
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -24,7 +26,7 @@ class Transport:
         self._base = url.rstrip("/")
         self._where = urlsplit(url).netloc
         self._session = aiohttp.ClientSession(
-            auth=aiohttp.BasicAuth(key_id, secret or "") if key_id else None,
+            headers=_credentials(key_id, secret),
             # As many connections as there are receives waiting, and four for each queue.
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -55,7 +57,12 @@ class Transport:
         headers = {"Content-Type": "application/json"} if body is not None else None
         try:
             async with self._session.request(
-                method, self._base + path, data=body, headers=headers, timeout=limits, allow_redirects=False
+                method,
+                self._base + path,
+                data=None if body is None else BytesIO(body),
+                headers=headers,
+                timeout=limits,
+                allow_redirects=False,
             ) as response:
                 answer = await response.read()
         except TimeoutError as error:
@@ -65,6 +72,12 @@ class Transport:
         if response.status >= 300:
             raise _refusal(response.status, answer)
         return answer
+
+
+def _credentials(key_id: str | None, secret: str | None) -> dict[str, str]:
+    """Basic, as RFC 7617 has it."""
+    packed = base64.b64encode(f"{key_id}:{secret}".encode()).decode()
+    return {"Authorization": f"Basic {packed}"} if key_id else {}
 
 
 def _refusal(status: int, answer: bytes) -> QuintetError:

@@ -1,0 +1,90 @@
+"""A broker that dies by SIGKILL while the client works."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+import quintet
+from tests.processes import Broker
+
+KILLS = 3
+
+
+@pytest.fixture
+async def queue(own_broker: Broker) -> AsyncIterator[quintet.Queue]:
+    async with quintet.connect(own_broker.http_url) as client:
+        await client.create_queue("orders", {"visibilityTimeout": "2s"})
+        yield client.queue("orders")
+
+
+async def _kill(broker: Broker) -> None:
+    await asyncio.to_thread(broker.kill)
+    await asyncio.to_thread(broker.start)
+
+
+async def test_confirmed_sends_are_neither_lost_nor_doubled(own_broker: Broker, queue: quintet.Queue) -> None:
+    confirmed: dict[str, str] = {}
+    stop = asyncio.Event()
+
+    async def produce(producer: int) -> None:
+        number = 0
+        while not stop.is_set():
+            value = f"{producer}-{number}"
+            confirmed[await queue.send(value)] = value
+            number += 1
+
+    producers = [asyncio.create_task(produce(producer)) for producer in range(20)]
+    for _ in range(KILLS):
+        enough = len(confirmed) + 200
+        async with asyncio.timeout(30):
+            while len(confirmed) < enough:
+                await asyncio.wait(producers, timeout=0.01)
+        await _kill(own_broker)
+    stop.set()
+    await asyncio.gather(*producers)
+
+    stored = {message.id: message.text async for message in queue.receive(visibility_timeout=60, wait=0.5)}
+    assert stored == confirmed
+    assert all(count == 1 for count in Counter(stored.values()).values())
+
+
+async def test_receiving_goes_on(own_broker: Broker, queue: quintet.Queue) -> None:
+    sent = set(await queue.send_batch([quintet.NewMessage(str(number)) for number in range(1500)]))
+    settled: list[str] = []
+
+    async def consume() -> None:
+        async for message in queue.receive(wait=4):
+            try:
+                await message.acknowledge()
+            except quintet.ReceiptStale:
+                continue
+            settled.append(message.id)
+
+    consumers = [asyncio.create_task(consume()) for _ in range(10)]
+    for kill in range(KILLS):
+        async with asyncio.timeout(30):
+            while len(settled) < 300 * (kill + 1):
+                await asyncio.wait(consumers, timeout=0.01)
+        await _kill(own_broker)
+    await asyncio.gather(*consumers)
+    assert set(settled) == sent
+
+
+async def test_waiting_receive_outlives_its_broker(own_broker: Broker, queue: quintet.Queue) -> None:
+    waiting = asyncio.ensure_future(anext(queue.receive()))
+    await queue.info()
+    await _kill(own_broker)
+    await queue.send("a")
+    assert (await asyncio.wait_for(waiting, 20)).text == "a"
+
+
+async def test_broker_that_stays_away_is_connection_lost(own_broker: Broker) -> None:
+    async with quintet.connect(own_broker.http_url, timeout=0.5) as client:
+        await client.create_queue("short")
+        own_broker.kill()
+        with pytest.raises(quintet.ConnectionLost):
+            await client.queue("short").send("a")
+        with pytest.raises(quintet.ConnectionLost):
+            await client.queue("short").receive_batch(wait=0)
