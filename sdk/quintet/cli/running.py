@@ -80,7 +80,7 @@ class Running:
             connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()
             answer: dict[str, Any] = json.loads(response.read())
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
             raise CannotRun(f"quintet up did not answer: {error}") from error
         finally:
             connection.close()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STARTED = time.monotonic()
 """Seconds: when the command was loaded."""
+SHOWN = 8
+"""Queues, by name."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -78,7 +80,8 @@ def _greet(running: Up) -> None:
     click.echo(f"ready in {time.monotonic() - STARTED:.2f} s")
     click.echo(f"  http    {http}  (SQS at /, ours at /v1/)")
     click.echo(f"  admin   {running.endpoints['admin']}  (/readyz, /metrics)")
-    click.echo(f"  queues  {', '.join(queues) or 'none yet: clients make them'}")
+    more = f" and {len(queues) - SHOWN} more" if len(queues) > SHOWN else ""
+    click.echo(f"  queues  {', '.join(queues[:SHOWN]) or 'none yet: clients make them'}{more}")
     click.echo(f"  keys    {running.state.ready_file}{'' if options.auth else '  (not asked for: --auth does)'}")
     click.echo("try")
     click.echo(f"  quintet send{own} {queues[0] if queues else 'QUEUE'} hello")

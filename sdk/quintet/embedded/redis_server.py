@@ -59,6 +59,12 @@ def command(program: str, directory: Path, socket: Path, durability: str) -> lis
     return [program, *(word for name, value in settings.items() for word in (f"--{name}", value))]
 
 
+async def check_unused(socket: Path) -> None:
+    """Raises CannotRun where a Redis serves there: two on the same data would spoil it."""
+    if await is_up(socket):
+        raise CannotRun(f"a redis-server that an earlier quintet up left behind serves {socket}: end it first")
+
+
 async def is_up(socket: Path) -> bool:
     """Whether it answers, with its data loaded."""
     try:

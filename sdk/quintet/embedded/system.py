@@ -52,11 +52,7 @@ class System:
             new = {identifier(manifest): manifest for manifest in loaded.manifests}
             self._refuse_what_files_declare(new)
             others = [manifest for manifest in self.manifests if identifier(manifest) not in new]
-            outcomes = dict(await self._change(others + loaded.manifests))
-            for name, manifest in new.items():
-                write_json(self._file(name), manifest.body)
-            # From now on they come from there, whatever becomes of the user's files.
-            self.manifests = others + load(map(self._file, new)).manifests
+            outcomes = dict(await self._change(others, loaded.manifests))
             return [(display(manifest), outcomes[display(manifest)]) for manifest in loaded.manifests]
 
     async def delete(self, paths: Sequence[Path], names: Sequence[str]) -> list[Outcome]:
@@ -97,15 +93,23 @@ class System:
         files = {identifier(one): place(one) for one in self.manifests if not self._is_applied(one)}
         _refuse(f"{displayed(name)}: is declared in {files[name]}: change it there" for name in names if name in files)
 
-    async def _change(self, manifests: list[Manifest]) -> list[Outcome]:
-        """Make these the declared objects. Raises Refused, CannotRun; then all is as before."""
+    async def _change(self, others: list[Manifest], applied: Sequence[Manifest] = ()) -> list[Outcome]:
+        """Make these the declared objects, and keep those that are applied now.
+
+        Raises Refused, CannotRun; then all is as before.
+        """
+        manifests = [*others, *applied]
         _refuse(declared.problems(manifests, self.pool))
         identities = self._state.identities(map(identifier, manifests))
         if found := await self._put(manifests, identities):
             await self._put(self.manifests, self._identities)
             raise Refused(found)
         outcomes = declared.outcomes(self.manifests, manifests, self.pool)
-        self._keep(manifests, identities)
+        for manifest in applied:
+            write_json(self._file(identifier(manifest)), manifest.body)
+        # From now on they come from there, whatever becomes of the user's files.
+        kept = load(self._file(identifier(manifest)) for manifest in applied).manifests
+        self._keep(others + kept, identities)
         return outcomes
 
     async def _put(self, manifests: Sequence[Manifest], identities: Mapping[str, Identity]) -> list[Problem]:

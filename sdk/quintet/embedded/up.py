@@ -60,7 +60,8 @@ async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
             task.cancel()
 
     for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
+            asyncio.get_running_loop().add_signal_handler(number, stop)
     with suppress(asyncio.CancelledError):
         await task
 
@@ -103,6 +104,7 @@ class Up:
             # Ends in the other order: the broker writes what it has under way before Redis goes.
             stack.push_async_callback(redis.stop)
             stack.push_async_callback(served.stop)
+            await redis_server.check_unused(self._redis_socket)
             await _together(redis.start(), served.start())
             await self.system.start(admin, client, f"{self.endpoints['http']}/{self.account_id}")
             await stack.enter_async_context(control.served(self.system, self._control_socket))

@@ -15,7 +15,9 @@ import psutil
 import pytest
 import redis
 
+from quintet.embedded.state import State
 from tests.integration.up.command import Up, queue, until
+from tests.processes import RedisServer
 
 
 def http(url: str, method: str = "GET", body: object = None, authorization: str = "") -> tuple[int, bytes]:
@@ -199,6 +201,17 @@ def test_a_child_that_never_comes_back_ends_it(up: Up, tmp_path: Path) -> None:
     up.child("redis-server").kill()
     assert up.process.wait(30) == 1
     assert up.output.endswith("no more\n")
+
+
+def test_a_redis_left_behind_is_told(up: Up) -> None:
+    with State(up.state).held():
+        left = RedisServer(up.directory)
+        left.socket = up.state / "redis.sock"
+        left.start()
+    try:
+        assert "left behind serves" in up.refused()
+    finally:
+        left.stop()
 
 
 def test_an_unusable_state_directory_is_told(up: Up, tmp_path: Path) -> None:
