@@ -1,6 +1,7 @@
 """`python -m quintet_broker`: puts the parts together, serves, and stops in order on SIGTERM."""
 
 import asyncio
+import gc
 import logging
 import signal
 
@@ -17,6 +18,8 @@ from quintet_broker.web import admin_application, application
 BACKLOG = 4096
 DRAIN = 5.0
 """Seconds that requests under way have to end."""
+COLLECT_EVERY = (50_000, 20, 50)
+"""Objects made between two collections, which find next to nothing, and how many of these make a deeper one."""
 
 
 async def serve(settings: Settings) -> None:
@@ -63,6 +66,8 @@ async def _stop_signal() -> None:
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    gc.freeze()
+    gc.set_threshold(*COLLECT_EVERY)
     uvloop.run(serve(from_environment()))
 
 

@@ -5,7 +5,6 @@ import binascii
 import hashlib
 import random
 import struct
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -27,6 +26,7 @@ MAX_PRODUCER = 2**53 - 1
 
 _OWN = "quintet-"
 _ID = "quintet-id"
+_ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
 _RECEIPT = struct.Struct(">BIBQI")  # version, shard, log, offset, nonce
 _RECEIPT_VERSION = 1
 
@@ -130,7 +130,7 @@ class Queue:
             await self._ask(Append(now, records, due))
         else:
             await self._ask(Append(now, records, due, producer.id, [producer.sequence] * len(records)))
-        return [str(message_id) for message_id in ids]
+        return [_id_text(message_id) for message_id in ids]
 
     def _check(self, messages: Sequence[NewMessage], producer: Producer | None) -> None:
         if not 1 <= len(messages) <= MAX_SEND:
@@ -187,16 +187,23 @@ class Queue:
 
     def _message(self, delivery: Delivery) -> Message:
         record = delivery.record
-        own = {name: value for name, value in record.headers if name.startswith(_OWN)}
+        own: dict[str, bytes] = {}
+        headers = []
+        for pair in record.headers:
+            if pair[0].startswith(_OWN):
+                own[pair[0]] = pair[1]
+            else:
+                headers.append(pair)
+        message_id = own.pop(_ID)
         source = own.pop(SOURCE, None)
         own.pop(MOVED_AT, None)
         first_received = own.pop(FIRST_RECEIVED_AT, None)
         return Message(
-            id=str(uuid.UUID(bytes=own.pop(_ID))),
+            id=_id_text(message_id),
             receipt=self._receipt(delivery),
             value=record.value,
             key=record.key,
-            headers=tuple(pair for pair in record.headers if not pair[0].startswith(_OWN)),
+            headers=tuple(headers),
             system=tuple((name[len(_OWN) :], value) for name, value in own.items()),
             sent_at=record.timestamp,
             first_received_at=int(first_received) if first_received else delivery.first_received,
@@ -267,18 +274,31 @@ def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:
     )
 
 
-def _ids(count: int, shard: int, producer: Producer | None) -> list[uuid.UUID]:
+def _ids(count: int, shard: int, producer: Producer | None) -> list[bytes]:
     """New message ids; the same for the same send of a producer."""
     if producer is None:
-        return [uuid.UUID(int=random.getrandbits(128), version=4) for _ in range(count)]
+        return [_id(random.getrandbits(128), version=4) for _ in range(count)]
     send = hashlib.blake2b(struct.pack(">IQQ", shard, producer.id, producer.sequence), digest_size=16).digest()
     first = int.from_bytes(send)
-    return [uuid.UUID(int=(first + index) % 2**128, version=5) for index in range(count)]
+    return [_id((first + index) % 2**128, version=5) for index in range(count)]
 
 
-def _record(message: NewMessage, message_id: uuid.UUID, now: int) -> Record:
+def _id(number: int, version: int) -> bytes:
+    """The UUID (RFC 9562) that has the bits of `number` but for its version and variant.
+
+    As uuid.UUID makes it, which takes five times as long.
+    """
+    return (number & _ID_FREE_BITS | version << 76 | 1 << 63).to_bytes(16)
+
+
+def _id_text(message_id: bytes) -> str:
+    text = message_id.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _record(message: NewMessage, message_id: bytes, now: int) -> Record:
     system = tuple((_OWN + name, value) for name, value in message.system)
-    return Record(message.value, now, message.key, ((_ID, message_id.bytes), *message.headers, *system))
+    return Record(message.value, now, message.key, ((_ID, message_id), *message.headers, *system))
 
 
 def _good(opened: Sequence[tuple[int, int] | ReceiptInvalid]) -> list[tuple[int, int]]:

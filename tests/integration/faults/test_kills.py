@@ -41,7 +41,7 @@ async def test_what_nobody_acknowledges_is_dead_lettered_once(
     await client.create_queue("dead")
     await client.create_queue("orders", {"deadLetter": {"queue": "dead", "maxReceives": 2}})
     ports = [QuintetPort(one.queue("orders")) for one in (client, hasty_client)]
-    load = Load(rate=100, visibility=1.0, poison_every=3)
+    load = Load(rate=200, visibility=1.0, poison_every=2)
     async with Prober(ports, load, dead_letter=[QuintetPort(client.queue("dead"))]) as prober:
         await strike(prober, Killer(seed(), own_broker, own_redis))
         verdict = await prober.finish()
