@@ -67,17 +67,22 @@ async def run(system: System) -> bool:
 async def send(system: System, account: Account, sender: str, sending: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Send all records with one client, and kill the broker when it is half through."""
     half = len(account.records) // 2
+    killed = system.broker()
+    assert killed is not None
     began = time.monotonic()
     task = asyncio.ensure_future(sending())
     await until(lambda: account.confirmed_of(sender) >= half, task)
-    killed, pid = time.monotonic(), system.kill_broker()
-    before = account.confirmed_of(sender)
-    await until(lambda: account.confirmed_of(sender) > before, task)
-    away = time.monotonic() - killed
+    at, before = time.monotonic(), account.confirmed_of(sender)
+    killed.kill()
+    await until(lambda: system.broker() not in (None, killed), task)
+    # What is confirmed from now on, the new broker confirmed.
+    known = account.confirmed_of(sender)
+    await until(lambda: account.confirmed_of(sender) > known, task)
+    away = time.monotonic() - at
     await task
     rate = len(account.records) / (time.monotonic() - began - away)
     row(f"{sender} sent", f"{account.confirmed_of(sender):,} records, {rate:,.0f} a second while the broker ran")
-    row("", f"broker (pid {pid}) killed by SIGKILL after {before:,}; the next was confirmed {away:.1f} s later")
+    row("", f"broker (process {killed.pid}) killed by SIGKILL after {before:,}; back {away:.1f} s later")
 
 
 async def until(holds: Callable[[], bool], task: "asyncio.Future[None]") -> None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class System:
 
     def start(self) -> float:
         """Start it; return the seconds until it was ready. Raises SystemExit with its log where it is not."""
+        _end_those_left_running()
         shutil.rmtree(STATE, ignore_errors=True)
         STATE.mkdir(parents=True)
         log = STATE / "up.log"
@@ -56,12 +58,21 @@ class System:
     def url(self) -> str:
         return str(self.ready["endpoints"]["http"])
 
-    def kill_broker(self) -> int:
-        """By SIGKILL; return its process id."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        [broker] = [child for child in children if "quintet_broker" in child.cmdline()]
-        broker.kill()
-        return broker.pid
+    def broker(self) -> psutil.Process | None:
+        """The broker's process, if there is one now."""
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                if "quintet_broker" in child.cmdline():
+                    return child
+        return None
+
+
+def _end_those_left_running() -> None:
+    """Earlier demos whose state this one is about to use."""
+    left = [found for found in psutil.process_iter(["cmdline"]) if str(STATE) in (found.info["cmdline"] or ())]
+    for found in left:
+        found.terminate()
+    psutil.wait_procs(left, STARTS_WITHIN)
 
 
 def _is_free(port: int) -> bool:
