@@ -82,18 +82,25 @@ def _pool_problems(manifests: Sequence[Manifest], running: Pool | None) -> Itera
     pools = [manifest for manifest in manifests if manifest.kind == "BrokerPool"]
     there = {names.DEFAULT_POOL, *(pool.name for pool in pools)}
     for manifest in manifests:
-        if manifest.kind == "Queue" and (pool := manifest.body["spec"]["brokerPool"]) not in there:
-            yield manifest.document.problem(("spec", "brokerPool"), f"there is no BrokerPool {pool}")
-    for pool in pools:
-        name = ("metadata", "name")
-        if running and pool.name != running.name:
-            message = f"quintet up runs the broker pool {running.name}: start it again for {pool.name}"
-            yield pool.document.problem(name, message)
-        elif pool is not pools[0]:
+        field, name = _pool_named(manifest)
+        if name not in there:
+            yield manifest.document.problem(field, f"there is no BrokerPool {name}")
+        elif running and name != running.name:
+            message = f"quintet up runs the broker pool {running.name}: start it again for {name}"
+            yield manifest.document.problem(field, message)
+        elif not running and pools and name != pools[0].name:
             first = f"{place(pools[0])} declares {pools[0].name}"
-            yield pool.document.problem(name, f"quintet up runs one broker pool, and {first}")
+            yield manifest.document.problem(field, f"quintet up runs one broker pool, and {first}")
+    for pool in pools:
         if pool.body["spec"]["storage"]["mode"] != "Embedded":
             yield pool.document.problem(("spec", "storage", "mode"), "External is not supported by quintet up yet")
+
+
+def _pool_named(manifest: Manifest) -> tuple[FieldPath, str]:
+    """The pool that a manifest declares or uses, and where it says so."""
+    if manifest.kind == "BrokerPool":
+        return ("metadata", "name"), manifest.name
+    return ("spec", "brokerPool"), manifest.body["spec"]["brokerPool"]
 
 
 def refusals(manifests: Iterable[Manifest], status: TopologyStatus) -> list[Problem]:

@@ -11,7 +11,7 @@ from tests.integration.up.command import WITHIN, Up
 from tests.processes import ROOT
 
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/check.py"))
-FIRST_QUEUE = {"orders": "queue/orders"}
+KEYS = {"orders": "queue/orders"}
 """By example: whose key its check uses."""
 
 
@@ -19,7 +19,7 @@ FIRST_QUEUE = {"orders": "queue/orders"}
 def test_an_example_does_what_it_says(example: Path, tmp_path: Path) -> None:
     up = Up(tmp_path)
     up.start("-f", example, "--auth")
-    key = up.ready["credentials"][FIRST_QUEUE[example.name]]
+    key = up.ready["credentials"][KEYS[example.name]]
     binding = {
         "AWS_ENDPOINT_URL_SQS": up.http,
         "AWS_DEFAULT_REGION": up.ready["region"],

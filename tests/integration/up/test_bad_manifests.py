@@ -41,6 +41,7 @@ def test_up_refuses_a_set_that_does_not_hold_together(up: Up, tmp_path: Path) ->
         f"{tmp_path}/a.yaml:7: metadata.name: quintet up runs one broker pool, and {first} declares one",
         f"{tmp_path}/a.yaml:13: spec.brokerPool: there is no BrokerPool three",
         f"{tmp_path}/b.yaml:4: metadata.namespace: quintet up runs one namespace, and {first} is in default",
+        f"{tmp_path}/b.yaml:6: spec.brokerPool: quintet up runs one broker pool, and {first} declares one",
     ]
     assert up.refused("-f", tmp_path / "c.yaml") == (
         f"{tmp_path}/c.yaml:4: spec.storage.mode: External is not supported by quintet up yet\n"
