@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from quintet import wire
 from quintet.coalescer import Coalescer
-from quintet.errors import QuintetError
+from quintet.errors import InvalidArgument, QuintetError
 from quintet.message import Message, NewMessage
 from quintet.receiver import Receiver
 
@@ -67,6 +67,8 @@ class Queue:
 
     async def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
         """Store all messages (1 - 10,000, 16 MiB as JSON) or none; return their ids, in order. Else as `send`."""
+        if not messages:
+            raise InvalidArgument("A send takes 1 to 10000 messages.")
         encoded = [wire.new_message(message) for message in messages]
         size = sum(len(message) for message in encoded)
         return list(await self._sends.ask(encoded, size, self._client.timeout))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from quintet import wire
-from quintet.errors import TooManyInFlight
+from quintet.errors import ClientClosed, TooManyInFlight
 from quintet.message import Message
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ class Receiver(AsyncIterator[Message]):
 
     @property
     def _is_stale(self) -> bool:
-        age = self._loop.time() - self._fetched_at
-        return bool(self._hidden_for) and age > WORTH_READING * (self._hidden_for or 0)
+        return self._loop.time() - self._fetched_at > WORTH_READING * (self._hidden_for or math.inf)
 
     def _take_back(self) -> list[str]:
         held = [message.receipt for message in self._fetched]
@@ -106,3 +105,7 @@ class Receiver(AsyncIterator[Message]):
             return await self._queue.receive_batch(self._limit, wait=wait, visibility_timeout=self._visibility_timeout)
         except TooManyInFlight:
             return []
+        except ClientClosed:
+            if self._closed:
+                return []
+            raise

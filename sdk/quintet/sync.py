@@ -56,6 +56,7 @@ class Client:
         try:
             return future.result()
         finally:
+            # Where the wait was interrupted, by Ctrl-C perhaps; what is done cannot be cancelled.
             future.cancel()
 
     def queue(self, name: str) -> "Queue":

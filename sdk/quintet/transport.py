@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from quintet.errors import RETRIED, ConnectionLost, QuintetError, TimedOut, Unavailable
+from quintet.errors import RETRIED, ClientClosed, ConnectionLost, QuintetError, TimedOut, Unavailable
 from quintet.retry import pauses
 from quintet.wire import Problem
 
@@ -16,6 +16,8 @@ ATTEMPT = 12.0
 """Seconds for one attempt; a broker gives up on its store after 10."""
 CONNECT = 5.0
 """Seconds."""
+LEAST = 0.05
+"""Seconds; to aiohttp 0 would be no limit."""
 
 
 class Transport:
@@ -23,6 +25,7 @@ class Transport:
 
     def __init__(self, url: str, key_id: str | None, secret: str | None, timeout: float) -> None:
         self._timeout = timeout
+        self._patience = min(ATTEMPT, timeout)
         self._base = url.rstrip("/")
         self._where = urlsplit(url).netloc
         self._session = aiohttp.ClientSession(
@@ -43,16 +46,20 @@ class Transport:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._timeout + wait
         for pause in pauses():
+            left = max(ends_at - loop.time(), LEAST)
             try:
-                return await self.attempt(method, path, body, within=min(ATTEMPT + wait, ends_at - loop.time()))
+                return await self.attempt(method, path, body, within=min(self._patience + wait, left))
             except RETRIED:
                 if loop.time() + pause >= ends_at:
                     raise
             await asyncio.sleep(pause)
         raise AssertionError("pauses never end")
 
-    async def attempt(self, method: str, path: str, body: bytes | None = None, *, within: float = ATTEMPT) -> bytes:
-        """The answer's body, within so many seconds, or the client's timeout. Raises QuintetError."""
+    async def attempt(self, method: str, path: str, body: bytes | None = None, *, within: float = 0) -> bytes:
+        """The answer's body, within so many seconds (0: as long as one attempt may take). Raises QuintetError."""
+        within = within or self._patience
+        if self._session.closed:
+            raise ClientClosed
         limits = aiohttp.ClientTimeout(total=within, connect=min(CONNECT, within))
         headers = {"Content-Type": "application/json"} if body is not None else None
         try:

@@ -1,6 +1,8 @@
 """The admin port: probes, metrics and the topology."""
 
 import asyncio
+import gzip
+import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -174,6 +176,16 @@ async def test_bad_document_is_refused_by_its_field(admin: Admin, document: Any,
     status, problem = await admin.topology("PUT", document)
     assert (status, problem["status"]) == (400, 400)
     assert problem["detail"].startswith(field)
+
+
+async def test_document_may_come_packed(admin: Admin) -> None:
+    entries = [entry(f"queue-{number}") for number in range(100)]
+    packed = gzip.compress(json.dumps({"revision": [1, 1], "entries": entries}).encode())
+    headers = {"Authorization": f"Bearer {admin.broker.admin_token}", "Content-Encoding": "gzip"}
+    url = f"{admin.broker.admin_url}/admin/v1/topology"
+    async with admin.session.put(url, data=packed, headers=headers) as response:
+        assert set(_states(await response.json()).values()) == {("Applied", "")}
+    assert len((await admin.topology("GET"))[1]["entries"]) == 100
 
 
 async def test_older_revision_is_refused(admin: Admin) -> None:

@@ -1,6 +1,8 @@
 """A broker that dies by SIGKILL while the client works."""
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -55,7 +57,7 @@ async def test_receiving_goes_on(own_broker: Broker, queue: quintet.Queue) -> No
     settled: list[str] = []
 
     async def consume() -> None:
-        async for message in queue.receive(wait=4):
+        async for message in queue.receive(wait=3):
             try:
                 await message.acknowledge()
             except quintet.ReceiptStale:
@@ -78,6 +80,20 @@ async def test_waiting_receive_outlives_its_broker(own_broker: Broker, queue: qu
     await _kill(own_broker)
     await queue.send("a")
     assert (await asyncio.wait_for(waiting, 20)).text == "a"
+
+
+async def test_send_that_timed_out_is_stored_once_or_not_at_all(own_broker: Broker) -> None:
+    async with quintet.connect(own_broker.http_url, timeout=0.5) as client:
+        await client.create_queue("hung")
+        queue = client.queue("hung")
+        os.kill(own_broker.pid, signal.SIGSTOP)
+        with pytest.raises(quintet.TimedOut, match="may or may not"):
+            await queue.send("during")
+        os.kill(own_broker.pid, signal.SIGCONT)
+    async with quintet.connect(own_broker.http_url) as client:
+        await client.queue("hung").send("after")
+        stored = [message.text async for message in client.queue("hung").receive(wait=0.5)]
+    assert stored in (["after"], ["during", "after"])
 
 
 async def test_broker_that_stays_away_is_connection_lost(own_broker: Broker) -> None:

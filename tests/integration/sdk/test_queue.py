@@ -45,6 +45,11 @@ async def test_batch_is_stored_whole_or_not_at_all(queue: quintet.Queue) -> None
     assert await queue.receive_batch(wait=0) == []
 
 
+async def test_empty_batch_is_refused(queue: quintet.Queue) -> None:
+    with pytest.raises(quintet.InvalidArgument, match="1 to 10000"):
+        await queue.send_batch([])
+
+
 async def test_only_the_guilty_send_fails(queue: quintet.Queue) -> None:
     values = ["a", "x" * (2**20 + 1), "b", "c"]
     results = await asyncio.gather(*(queue.send(value) for value in values), return_exceptions=True)
@@ -124,6 +129,19 @@ async def test_closing_the_client_releases_what_was_fetched(broker: Broker, queu
     assert await _values(queue, 4) == ["1", "2", "3", "4"]
     with pytest.raises(StopAsyncIteration):
         await anext(receiver)
+
+
+async def test_closing_the_client_ends_what_waits(broker: Broker, queue: quintet.Queue) -> None:
+    async with quintet.connect(broker.http_url) as other:
+        reading = asyncio.ensure_future(anext(other.queue(queue.name).receive(), None))
+        waiting = asyncio.ensure_future(other.queue(queue.name).receive_batch(wait=20))
+        sending = asyncio.ensure_future(other.queue(queue.name).send("a", delay=60))
+        await other.queue(queue.name).info()
+    assert await asyncio.wait_for(reading, 5) is None
+    with pytest.raises(quintet.ClientClosed):
+        await asyncio.wait_for(waiting, 5)
+    await sending
+    assert (await queue.info()).counts == quintet.Counts(0, 0, 1)
 
 
 async def test_several_tasks_read_from_one_receiver(queue: quintet.Queue) -> None:

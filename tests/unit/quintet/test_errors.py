@@ -5,6 +5,8 @@ from quintet_broker.protocols.http.errors import STATUS
 
 def test_every_refusal_of_the_broker_is_a_class_of_the_client() -> None:
     for kind, status in STATUS.items():
+        if kind.__module__ != "quintet_broker.errors":
+            continue
         found = errors.from_problem(f"urn:quintet:problem:{kind.__name__}", "Why.", status)
         assert type(found).__name__ == kind.__name__
         assert (found.detail, found.status) == ("Why.", status)
