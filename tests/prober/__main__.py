@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
 
 import quintet
@@ -11,13 +12,17 @@ from tests.prober.prober import Load, Prober
 
 async def probe(arguments: argparse.Namespace) -> int:
     url, queue, key_id, secret = arguments.url, arguments.queue, arguments.key_id, arguments.secret
-    async with quintet.connect(url, key_id=key_id, secret=secret) as client:
-        port: Port = QuintetPort(client.queue(queue))
+    load = Load(arguments.producers, arguments.consumers, rate=arguments.rate)
+    async with contextlib.AsyncExitStack() as stack:
+        port: Port
         if arguments.sqs:
-            port = SqsPort(url, queue, key_id or "any", secret or "any")
-        async with Prober([port], Load(arguments.producers, arguments.consumers, rate=arguments.rate)) as prober:
-            await asyncio.sleep(arguments.seconds)
-            verdict = await prober.finish()
+            port = stack.enter_context(SqsPort(url, queue, key_id or "any", secret or "any"))
+        else:
+            client = await stack.enter_async_context(quintet.connect(url, key_id=key_id, secret=secret))
+            port = QuintetPort(client.queue(queue))
+        prober = await stack.enter_async_context(Prober([port], load))
+        await asyncio.sleep(arguments.seconds)
+        verdict = await prober.finish()
     print(verdict)
     return 1 if verdict.faults(ordered=arguments.ordered, idempotent=not arguments.sqs) else 0
 

@@ -83,7 +83,10 @@ def _is_confirmed(result: BaseException | None) -> bool:
 
 
 class SqsPort:
-    """Unmodified boto3, in threads. What it asks again after a lost answer may be stored twice."""
+    """Unmodified boto3, in threads that end with the `with`.
+
+    What it asks again after a lost answer may be stored twice.
+    """
 
     def __init__(self, url: str, queue: str, key_id: str = "any", secret: str = "any") -> None:
         self._threads = ThreadPoolExecutor(THREADS)
@@ -96,6 +99,13 @@ class SqsPort:
             config=Config(max_pool_connections=THREADS),
         )
         self._queue_url = f"{url}/000000000000/{queue}"
+
+    def __enter__(self) -> "SqsPort":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        self._sqs.close()
 
     async def send(self, body: str, key: str) -> None:
         await self._call(self._sqs.send_message, MessageBody=body)

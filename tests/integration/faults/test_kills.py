@@ -1,23 +1,24 @@
-"""50 kills by SIGKILL at random moments, of the broker, of Redis and of both, under the prober."""
+"""Kills by SIGKILL at random moments, of the broker, of Redis and of both, under the prober: 50 with our client."""
 
 import asyncio
 
 from quintet.client import Client
 from tests.integration.faults.system import Killer, seed
-from tests.prober.ports import QuintetPort
+from tests.prober.ports import QuintetPort, SqsPort
 from tests.prober.prober import Load, Prober
 from tests.processes import Broker, RedisServer
 
 KILLS = 25
-"""In each of the two tests."""
+"""In each of the two tests of our client."""
+KILLS_OF_SQS = 5
 BETWEEN = 5
 """Messages that must go the whole way between two strikes."""
 
 
-async def strike(prober: Prober, killer: Killer) -> None:
-    """Until there were KILLS of them."""
+async def strike(prober: Prober, killer: Killer, kills: int = KILLS) -> None:
+    """Until there were so many kills."""
     await prober.progress(BETWEEN)
-    while killer.kills < KILLS:
+    while killer.kills < kills:
         # The children die with the thread that starts them, and the loop's threads live as long as the test.
         await asyncio.to_thread(killer.strike)
         await prober.progress(BETWEEN)
@@ -49,3 +50,13 @@ async def test_what_nobody_acknowledges_is_dead_lettered_once(
     assert verdict.faults() == {}
     assert prober.poisoned
     assert prober.poisoned - prober.ledger.dead_lettered == set()
+
+
+async def test_nothing_is_lost_to_boto3(own_broker: Broker, own_redis: RedisServer, client: Client) -> None:
+    await client.create_queue("orders")
+    with SqsPort(own_broker.http_url, "orders") as port:
+        async with Prober([port], Load(rate=50, visibility=2.0)) as prober:
+            await strike(prober, Killer(seed(), own_broker, own_redis), KILLS_OF_SQS)
+            verdict = await prober.finish()
+    print(verdict)
+    assert verdict.faults(idempotent=False) == {}
