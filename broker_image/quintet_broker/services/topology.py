@@ -329,11 +329,12 @@ class Topology:
             self._known[known.name] = known
             if known.departed_at is None and known.name not in self._queues:
                 self._open(known)
+        # Before anything is awaited: from then on the queues are served.
+        self._link()
         await self._reap()
         document = await self._engine.store.document()
         if document:
             await self._apply(TopologyDocument.model_validate_json(document))
-        self._link()
         self.restored = True
 
     async def _reap(self) -> None:

@@ -1,11 +1,14 @@
-"""A topology that has not read yet what the store holds."""
+"""A topology that reads what the store holds."""
 
+import asyncio
+
+import msgspec
 import pytest
 
 from quintet_api.topology import TopologyDocument
 from quintet_broker.engine.engine import Engine
 from quintet_broker.errors import Unavailable
-from quintet_broker.services.topology import Topology
+from quintet_broker.services.topology import Known, Topology
 from quintet_broker.store.redis import Store
 
 
@@ -22,3 +25,32 @@ async def test_before_it_is_restored_no_queue_is_missing_and_none_is_changed() -
     ):
         with pytest.raises(Unavailable, match="has not read yet"):
             await change
+
+
+class HoldingStore(Store):
+    """Holds two queues, and notes how the first treats its records while the document is read."""
+
+    topology: Topology
+    read: asyncio.Event
+    dead_letter: int | None = None
+
+    async def entries(self) -> dict[str, bytes]:
+        spec = {"deadLetter": {"queue": "dead", "maxReceives": 1}}
+        known = Known("orders", "1", "Runtime", spec, 1, 0, 0), Known("dead", "2", "Runtime", {}, 2, 0, 0)
+        return {one.key: msgspec.json.encode(one) for one in known}
+
+    async def document(self) -> None:
+        self.dead_letter = self.topology.queue("orders").shard.policy.dead_letter
+        self.read.set()
+
+
+async def test_a_restored_queue_never_runs_without_its_dead_letter_queue() -> None:
+    """It would else deliver once more what was delivered `maxReceives` times."""
+    store = HoldingStore("redis://127.0.0.1:1", "test")
+    topology = store.topology = Topology(Engine(store), "broker-0")
+    store.read = asyncio.Event()
+    running = asyncio.create_task(topology.run())
+    async with asyncio.timeout(5):
+        await store.read.wait()
+    running.cancel()
+    assert store.dead_letter == 2
