@@ -115,9 +115,6 @@ class Ledger:
         self._entries[name].confirmed = True
         self.confirmed += 1
 
-    def is_confirmed(self, name: Name) -> bool:
-        return self._entries[name].confirmed
-
     def receive(self, body: str, message_id: str, asked: float, at: float, *, dead: bool = False) -> Name | None:
         """Note a delivery, asked for and received at these times, in seconds; `dead` from the dead-letter queue.
 

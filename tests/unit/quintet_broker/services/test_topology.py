@@ -31,7 +31,7 @@ class HoldingStore(Store):
     """Holds two queues, and notes how the first treats its records while the document is read."""
 
     topology: Topology
-    read: asyncio.Event
+    asked: asyncio.Event
     dead_letter: int | None = None
 
     async def entries(self) -> dict[str, bytes]:
@@ -41,16 +41,16 @@ class HoldingStore(Store):
 
     async def document(self) -> None:
         self.dead_letter = self.topology.queue("orders").shard.policy.dead_letter
-        self.read.set()
+        self.asked.set()
 
 
 async def test_a_restored_queue_never_runs_without_its_dead_letter_queue() -> None:
     """It would else deliver once more what was delivered `maxReceives` times."""
     store = HoldingStore("redis://127.0.0.1:1", "test")
     topology = store.topology = Topology(Engine(store), "broker-0")
-    store.read = asyncio.Event()
+    store.asked = asyncio.Event()
     running = asyncio.create_task(topology.run())
     async with asyncio.timeout(5):
-        await store.read.wait()
+        await store.asked.wait()
     running.cancel()
     assert store.dead_letter == 2
