@@ -28,7 +28,7 @@ class Limits(Spec):
     messages: Annotated[int, Field(ge=1, le=10**12)] | None = None
     """Messages in the queue, in flight and delayed ones included. Without it the pool's memory is the limit."""
     bytes: Annotated[Quantity, Between("1Ki", "100Ti")] | None = None
-    """Bytes of the messages in the queue. Without it the pool's memory is the limit."""
+    """Bytes of the messages in the queue, about, delayed ones left out. Without it the pool's memory is the limit."""
     in_flight: Annotated[int, Field(ge=1, le=120_000)] = 120_000
     """Messages that are delivered and not yet acknowledged."""
     overflow: Literal["Reject", "DropOldest", "DeadLetter"] = "Reject"

@@ -1,5 +1,6 @@
 """A store as a dict, with the fence that Redis's script has, and a wrapper that makes any store fail on demand."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -115,6 +116,8 @@ class FaultyStore:
         self.full = False
         self.lose_next: str | None = None
         """None, "before" or "after"."""
+        self.answers_reads = asyncio.Event()
+        self.answers_reads.set()
 
     def now(self) -> int:
         return self.time
@@ -130,6 +133,7 @@ class FaultyStore:
         return [Outcome.LOST] * len(ticks) if fault == "after" else outcomes
 
     async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]:
+        await self.answers_reads.wait()
         return await self.inner.read(shard, log, segment, offset, count)
 
     async def due(self, shard: int, until: int, count: int) -> list[bytes]:

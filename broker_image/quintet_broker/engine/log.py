@@ -31,10 +31,11 @@ class Segment(Struct):
     written: int
     """Milliseconds since 1970, of the last append."""
     bytes: int = 0
+    records: int = 0
 
     def encode(self) -> str:
         """As `meta` keeps it, under seg:<log>:<base>."""
-        return f"{self.created}:{self.written}:{self.bytes}"
+        return f"{self.created}:{self.written}:{self.bytes}:{self.records}"
 
 
 class Log:
@@ -48,7 +49,8 @@ class Log:
         self.tail = tail
         self.segments: deque[Segment] = deque()
         self.bytes = 0
-        """Stored bytes of all segments."""
+        """Stored bytes of all segments; so too `records`."""
+        self.records = 0
 
     @classmethod
     def load(cls, number: int, meta: dict[str, str]) -> "Log":
@@ -56,9 +58,10 @@ class Log:
         log = cls(number, int(meta.get(f"tail:{number}", 0)))
         prefix = f"seg:{number}:"
         for field in sorted((f for f in meta if f.startswith(prefix)), key=lambda f: int(f[len(prefix) :])):
-            created, written, size = map(int, meta[field].split(":"))
-            log.segments.append(Segment(int(field[len(prefix) :]), created, written, size))
-            log.bytes += size
+            segment = Segment(int(field[len(prefix) :]), *map(int, meta[field].split(":")))
+            log.segments.append(segment)
+            log.bytes += segment.bytes
+            log.records += segment.records
         return log
 
     def append(self, count: int, size: int, now: int) -> Segment:
@@ -68,7 +71,9 @@ class Log:
         segment = self.segments[-1]
         segment.written = now
         segment.bytes += size
+        segment.records += count
         self.bytes += size
+        self.records += count
         self.tail += count
         return segment
 
@@ -84,6 +89,7 @@ class Log:
                 break
             segment = self.segments.popleft()
             self.bytes -= segment.bytes
+            self.records -= segment.records
             taken.append(segment)
         return taken
 

@@ -34,8 +34,8 @@ class Request(Generic[Answer]):
 class Append(Request[None]):
     """Store records, those with a time in `due` from then on.
 
-    With a producer, `sequences` has one for each record, never falling; a record is stored only if its producer had
-    none as high before.
+    `sequences` has one for each record, never falling; with a producer, a record is stored only if that had none as
+    high before. A producer below 0 is a shard: minus its number.
     """
 
     def __init__(
@@ -50,8 +50,13 @@ class Append(Request[None]):
         self.records = records
         self.due = due
         self.producer = producer
-        self.sequences = sequences or []
+        self.sequences = sequences or [0] * len(records)
         self.size = sum(record.size for record in records)
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the records come from another shard."""
+        return self.producer is not None and self.producer < 0
 
 
 class Acknowledge(Request[list[BrokerError | None]]):

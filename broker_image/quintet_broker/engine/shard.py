@@ -29,7 +29,7 @@ from quintet_broker.engine.requests import (
     Request,
     Stay,
 )
-from quintet_broker.errors import BrokerError, Overloaded, PoolFull, TooManyInFlight
+from quintet_broker.errors import BrokerError, Overloaded, PoolFull, QueueFull, TooManyInFlight
 from quintet_broker.store import tick as stored
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome, Taken, Tick
@@ -59,6 +59,9 @@ class Policy(Struct, frozen=True):
     retention: int
     in_flight: int
     """No more records than this are delivered and not settled."""
+    messages: int | None = None
+    """A client's append beyond so many records, delayed ones included, is refused; so too `bytes`."""
+    bytes: int | None = None
     paused: bool = False
     max_receives: int = 0
     dead_letter: int | None = None
@@ -156,6 +159,12 @@ class Shard:
     @property
     def visible(self) -> int:
         return self.cursor.unread(self.log.tail) + self.cursor.due
+
+    @property
+    def live_bytes(self) -> int:
+        """About what the records take that are not acknowledged: their share of the log's, delayed ones left out."""
+        live = self.visible + self.cursor.in_flight + len(self.cursor.leaving)
+        return self.log.bytes * live // self.log.records if self.log.records else 0
 
     def refuse_older(self, time: int, error: BrokerError) -> None:
         """Refuse what was asked before `time` (milliseconds), receives only if they have waited long enough."""
@@ -287,10 +296,9 @@ class Shard:
             if request.future.done():
                 continue
             if isinstance(request, Append):
-                if self._store.full:
-                    request.refuse(PoolFull())
+                if refusal := self._accept(work, request, fresh, now):
+                    request.refuse(refusal)
                     continue
-                self._accept(work, request, fresh, now)
                 size += request.size
             elif isinstance(request, Purge):
                 # What was sent before the purge goes with it.
@@ -303,10 +311,20 @@ class Shard:
             work.answers.append((request, None))
         self._append(work, fresh, now)
 
-    def _accept(self, work: Work, request: Append, fresh: list[Record], now: int) -> None:
-        records = list(zip(request.records, request.due, strict=True))
+    def _accept(self, work: Work, request: Append, fresh: list[Record], now: int) -> BrokerError | None:
+        """Take an append's records into the tick, those for now into `fresh`; or why it is refused."""
+        before = -1 if request.producer is None else self.producers.last(request.producer)
+        records = [
+            (record, due)
+            for record, due, sequence in zip(request.records, request.due, request.sequences, strict=True)
+            if sequence > before
+        ]
+        if not records:
+            return None
+        if refusal := self._refusal(request, len(records), fresh):
+            return refusal
         if request.producer is not None:
-            records = self._unstored(work, request, records, self.log.tail + len(fresh), now)
+            self._advance(work, request, request.producer, self.log.tail + len(fresh), now)
         for record, due in records:
             if due is None:
                 fresh.append(record)
@@ -315,24 +333,33 @@ class Shard:
             self.delayed += 1
             self._delayed_next = due if self._delayed_next is None else min(self._delayed_next, due)
         work.totals.sent += len(records)
+        return None
 
-    def _unstored(
-        self, work: Work, request: Append, records: list[tuple[Record, int | None]], offset: int, now: int
-    ) -> list[tuple[Record, int | None]]:
-        """Those of a producer's records that were not stored before; note its sequence."""
-        assert request.producer is not None
-        before = self.producers.last(request.producer)
-        last = request.sequences[-1]
-        if last <= before:
-            return []
-        first = next(sequence for sequence in request.sequences if sequence > before)
-        state = self.producers.advance(request.producer, last, offset, now).encode()
-        known = next((s for s in work.tick.sources if s.producer == request.producer), None)
+    def _refusal(self, request: Append, more: int, fresh: list[Record]) -> BrokerError | None:
+        """Why there is no room for so many records more. What comes from another shard has been let in before."""
+        if self._store.full:
+            return PoolFull()
+        if request.is_moved:
+            return None
+        policy = self.policy
+        held = self.visible + self.cursor.in_flight + self.delayed + len(fresh)
+        if policy.messages is not None and held + more > policy.messages:
+            return QueueFull(f"The queue holds {held} messages; limits.messages is {policy.messages}.")
+        if policy.bytes is not None:
+            size = self.live_bytes + sum(record.size for record in fresh)
+            if size + request.size > policy.bytes:
+                return QueueFull(f"The queue holds about {size} bytes; limits.bytes is {policy.bytes}.")
+        return None
+
+    def _advance(self, work: Work, request: Append, producer: int, offset: int, now: int) -> None:
+        """Note how far a producer's sequences are stored."""
+        first = next(sequence for sequence in request.sequences if sequence > self.producers.last(producer))
+        state = self.producers.advance(producer, request.sequences[-1], offset, now).encode()
+        known = next((source for source in work.tick.sources if source.producer == producer), None)
         if known:
             known.state = state
         else:
-            work.tick.sources.append(stored.Source(request.producer, 0, first, state))
-        return [pair for pair, sequence in zip(records, request.sequences, strict=True) if sequence >= first]
+            work.tick.sources.append(stored.Source(producer, 0, first, state))
 
     def _append(self, work: Work, records: list[Record], now: int) -> None:
         for batch in gather(records):
@@ -487,7 +514,7 @@ class Shard:
             if not _is_over(receive):
                 if self.cursor.in_flight >= self.policy.in_flight:
                     receive.refuse(TooManyInFlight())
-                elif self._has_unfetched(now):
+                elif self._fetching or self._has_unfetched(now):
                     return
                 else:
                     receive.answer([])

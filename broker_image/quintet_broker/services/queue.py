@@ -15,7 +15,7 @@ from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, Purge, Receive
 from quintet_broker.engine.shard import MOVED_AT, Policy, Shard, Totals
-from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, QueueFull, ReceiptInvalid
+from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, ReceiptInvalid
 
 MAX_RECEIVE = 1000
 MAX_SEND = 10_000
@@ -147,15 +147,6 @@ class Queue:
                 raise MessageTooLarge(
                     f"The message has {size} bytes; the queue takes at most {self.spec.max_message_size}."
                 )
-        self._check_limits(len(messages))
-
-    def _check_limits(self, more: int) -> None:
-        limits = self.spec.limits
-        held = self.shard.visible + self.shard.cursor.in_flight + self.shard.delayed
-        if limits.messages is not None and held + more > limits.messages:
-            raise QueueFull(f"The queue holds {held} messages; limits.messages is {limits.messages}.")
-        if limits.bytes is not None and self.shard.log.bytes >= limits.bytes:
-            raise QueueFull(f"The queue holds {self.shard.log.bytes} bytes; limits.bytes is {limits.bytes}.")
 
     def _due(self, message: NewMessage, now: int) -> int | None:
         delay = self.spec.delivery_delay.total_seconds() if message.delay is None else message.delay
@@ -268,6 +259,8 @@ def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:
         name=name,
         retention=round(spec.message_retention.total_seconds() * 1000),
         in_flight=spec.limits.in_flight,
+        messages=spec.limits.messages,
+        bytes=spec.limits.bytes,
         paused=spec.paused,
         max_receives=spec.dead_letter.max_receives if spec.dead_letter else 0,
         dead_letter=dead_letter,

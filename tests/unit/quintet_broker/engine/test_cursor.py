@@ -145,7 +145,7 @@ def test_it_is_loaded_as_it_was(steps: list[tuple[str, int, int]]) -> None:
 def step(cursor: Cursor, verb: str, place: int, count: int, now: int) -> None:
     offset = place % (cursor.read_to + 1)
     found = cursor._find(offset)
-    held = found is not None and not cursor.is_acknowledged(offset)
+    held = found is not None and found.nonce == 1 and not cursor.is_acknowledged(offset)
     if verb == "deliver":
         cursor.deliver(cursor.read_to, count, now, now + count % 7, nonce=1)
     elif verb == "expire":

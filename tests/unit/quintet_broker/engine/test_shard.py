@@ -11,7 +11,7 @@ from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE, move
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Purge, Receive, Request
 from quintet_broker.engine.shard import WAITING_BYTES, Policy, Shard
-from quintet_broker.errors import BrokerError, Overloaded, PoolFull, TooManyInFlight
+from quintet_broker.errors import BrokerError, Overloaded, PoolFull, QueueFull, TooManyInFlight
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome
 from tests.unit.fake_store import FakeStore, FaultyStore
@@ -203,6 +203,89 @@ async def test_no_more_are_in_flight_than_allowed() -> None:
         await bench.receive(shard)
     await bench.acknowledge(shard, received[0])
     assert values(await bench.receive(shard)) == [b"c"]
+
+
+async def test_a_queue_takes_no_more_messages_than_its_limit() -> None:
+    """Sends of one tick count each other; what is in flight or delayed counts, what is acknowledged does not."""
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, messages=3))
+    await bench.turn()
+    now = bench.store.now()
+    sent = [Append(now, [Record(b"%d" % number, now)], [None]) for number in range(2)]
+    delayed = Append(now, [Record(b"later", now)], [now + HOUR])
+    refused = Append(now, [Record(b"refused", now)], [None])
+    for request in (*sent, delayed, refused):
+        shard.ask(request)
+    await bench.turn()
+    assert [request.future.exception() for request in (*sent, delayed)] == [None, None, None]
+    assert isinstance(refused.future.exception(), QueueFull)
+    received = await bench.receive(shard)
+    with pytest.raises(QueueFull):
+        await bench.send(shard, b"refused")
+    await bench.acknowledge(shard, received[0])
+    await bench.send(shard, b"taken")
+
+
+async def test_a_queue_takes_no_more_bytes_than_its_limit() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, bytes=1000))
+    await bench.send(shard, bytes(600))
+    with pytest.raises(QueueFull):
+        await bench.send(shard, bytes(600))
+    for _ in range(3):
+        await bench.acknowledge(shard, *await bench.receive(shard))
+        await bench.send(shard, bytes(600))
+    assert bench.open(1, shard.policy).live_bytes == 0
+    await bench.turn()
+    assert bench.shards[1].live_bytes == shard.live_bytes > 600
+
+
+async def test_a_send_that_was_stored_is_confirmed_again_though_the_queue_is_full() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, messages=1))
+    now = bench.store.now()
+    await bench.ask(shard, Append(now, [Record(b"once", now)], [None], 7, [0]))
+    bench.store.full = True
+    await bench.ask(shard, Append(now, [Record(b"once", now)], [None], 7, [0]))
+    bench.store.full = False
+    with pytest.raises(QueueFull):
+        await bench.ask(shard, Append(now, [Record(b"more", now)], [None], 7, [1]))
+    await bench.acknowledge(shard, *await bench.receive(shard))
+    await bench.ask(shard, Append(now, [Record(b"more", now)], [None], 7, [1]))
+    assert values(await bench.receive(shard)) == [b"more"]
+
+
+async def test_a_dead_letter_queue_takes_what_is_moved_to_it_beyond_its_limit() -> None:
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    target.set_policy(structs.replace(POLICY, messages=1))
+    await bench.send(target, b"there")
+    await bench.move(source)
+    assert target.visible == 2
+
+
+async def test_a_receive_does_not_miss_what_is_being_read() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a")
+    await bench.receive(shard, visibility=0)
+    # Without consumers nothing is held; it notices at the second look.
+    shard.let_go()
+    shard.let_go()
+    now = bench.store.now()
+    first, second = Receive(now, 1, 0, now), Receive(now, 1, 0, now)
+    shard.ask(first)
+    assert shard.collect(now) is None
+    bench.store.answers_reads.clear()
+    reading = asyncio.ensure_future(shard.fetch(now))
+    await asyncio.sleep(0)
+    shard.ask(second)
+    shard.collect(now)
+    assert not second.future.done()
+    bench.store.answers_reads.set()
+    await reading
+    await bench.turn()
+    assert values(first.future.result()) == [b"a"]
 
 
 async def test_a_paused_queue_delivers_nothing() -> None:
