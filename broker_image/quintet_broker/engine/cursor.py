@@ -11,6 +11,7 @@ Stored as fields of the shard's `cur:<cursor>`, <log> being the log's number:
     bits:<log>:<n>         512 bytes: bit i of byte b stands for offset 4096 n + 8 b + i, acknowledged
     range:<log>:<offset>   a Range: count u32, deadline u64, deliveries u32, nonce u32, first received u64
     leave:<log>:<offset>   a Leaving: target shard u32, sequence u64, deliveries u32, first received u64
+    left:<log>:<offset>    1: the record went to another shard lately
 """
 
 import heapq
@@ -23,6 +24,8 @@ from msgspec import Struct, structs
 from quintet_broker.errors import ReceiptStale
 
 BITMAP_OFFSETS = 4096
+LEFT_REMEMBERED = 10_000
+"""Records; an acknowledgement that comes later than so many others left is taken for a second one."""
 _RANGE = struct.Struct("<IQIIQ")
 _LEAVING = struct.Struct("<IQIQ")
 _DEADLINES_SLACK = 1000
@@ -74,6 +77,8 @@ class Cursor:
         """By offset, in the order of their sequences."""
         self.gaps: list[tuple[int, int]] = []
         """(start, end) of offsets that no record ever had, in order."""
+        self._left: dict[int, None] = {}
+        """Offsets of the last records that left, which are acknowledged here and live on elsewhere."""
         self._acknowledged_above: dict[int, bytearray] = {}
         self._ranges: dict[int, Range] = {}
         self._bases: list[int] = []
@@ -129,7 +134,9 @@ class Cursor:
     # Settling
 
     def acknowledge(self, offset: int, nonce: int) -> None:
-        """Done with a record; again is fine. Raises ReceiptStale where another delivery holds it."""
+        """Done with a record; again is fine. Raises ReceiptStale where another delivery holds it, or it left."""
+        if offset in self._left:
+            raise ReceiptStale
         if self.is_acknowledged(offset):
             return
         found = self._held(offset, nonce)
@@ -168,6 +175,15 @@ class Cursor:
         if self.leaving.pop(offset, None):
             self._change("leave", offset)
             self._set_bit(offset)
+            self._remember_left(offset)
+
+    def _remember_left(self, offset: int) -> None:
+        self._left[offset] = None
+        self._change("left", offset)
+        if len(self._left) > LEFT_REMEMBERED:
+            oldest = next(iter(self._left))
+            del self._left[oldest]
+            self._change("left", oldest)
 
     def stay(self, offset: int, now: int) -> None:
         """A leaving record does not go after all: it is due again."""
@@ -310,6 +326,8 @@ class Cursor:
         if what == "range":
             r = self._ranges.get(key)
             return _RANGE.pack(r.count, r.deadline, r.deliveries, r.nonce, r.first_received) if r else None
+        if what == "left":
+            return 1 if key in self._left else None
         gone = self.leaving.get(key)
         return _LEAVING.pack(gone.target, gone.sequence, gone.deliveries, gone.first_received) if gone else None
 
@@ -331,8 +349,11 @@ class Cursor:
                 cursor._acknowledged_above[offset] = bytearray(value)
             elif what == "range":
                 ranges.append((offset, *_RANGE.unpack(value)))
+            elif what == "left":
+                cursor._left[offset] = None
             else:
                 leaving.append(Leaving(offset, *_LEAVING.unpack(value)))
+        cursor._left = dict.fromkeys(sorted(cursor._left))
         cursor.leaving = {gone.offset: gone for gone in sorted(leaving, key=lambda gone: gone.sequence)}
         for offset, count, deadline, deliveries, nonce, first_received in sorted(ranges):
             left = sum(not cursor.is_acknowledged(o) for o in range(offset, offset + count))

@@ -83,6 +83,25 @@ def test_a_record_that_leaves_is_acknowledged_when_it_arrived() -> None:
     assert "leave:0:0" not in stored(loaded, fields)
 
 
+def test_a_record_that_left_is_not_confirmed_as_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lives on elsewhere. This is remembered across a change of owner, and for so many records only."""
+    monkeypatch.setattr("quintet_broker.engine.cursor.LEFT_REMEMBERED", 2)
+    cursor = Cursor()
+    cursor.deliver(0, 3, now=0, deadline=10, nonce=1)
+    fields: dict[str, bytes] = {}
+    for offset in range(3):
+        cursor.leave(offset, target=9, sequence=offset)
+        cursor.left(offset)
+        fields = stored(cursor, fields)
+    loaded = Cursor.load(0, fields, [])
+    for place in cursor, loaded:
+        place.acknowledge(0, 1)
+        for offset in 1, 2:
+            with pytest.raises(ReceiptStale):
+                place.acknowledge(offset, 1)
+    assert [name for name in fields if name.startswith("left:")] == ["left:0:1", "left:0:2"]
+
+
 def test_a_record_that_cannot_leave_is_due_again() -> None:
     cursor = Cursor()
     cursor.deliver(0, 1, now=0, deadline=10, nonce=1)
