@@ -87,7 +87,8 @@ class Topology:
             raise QueueNotFound(f"The queue {name} does not exist.") from None
 
     def queues(self, prefix: str = "") -> list[Queue]:
-        """All queues whose name begins with `prefix`, sorted by name; those restored so far, just after a start."""
+        """All queues whose name begins with `prefix`, sorted by name. Raises Unavailable."""
+        self._check_restored()
         return [self._queues[name] for name in sorted(self._queues) if name.startswith(prefix)]
 
     def dead_letter_queue(self, name: str) -> str | None:
@@ -170,7 +171,7 @@ class Topology:
 
     async def _apply(self, document: TopologyDocument) -> None:
         declared = {entry.name for entry in document.entries if entry.kind == "Queue"}
-        for queue in self.queues():
+        for queue in list(self._queues.values()):
             if queue.origin == "Declared" and queue.name not in declared:
                 self._close(queue.name)
                 departed = structs.replace(self._known[queue.name], departed_at=self._seconds())

@@ -28,7 +28,7 @@ class QueueCollector(Collector):
         self._namespace = namespace
 
     def collect(self) -> Iterable[Metric]:
-        queues = self._topology.queues()
+        queues = self._topology.queues() if self._topology.restored else []
         yield self._held(queues)
         for name, help_text in TOTALS.items():
             counter = CounterMetricFamily(f"quintet_messages_{name}", f"{help_text}.", labels=LABELS)

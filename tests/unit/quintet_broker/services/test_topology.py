@@ -15,8 +15,9 @@ from quintet_broker.store.redis import Store
 async def test_before_it_is_restored_no_queue_is_missing_and_none_is_changed() -> None:
     """A queue that exists would else be reported as gone, or made anew over its data."""
     topology = Topology(Engine(Store("redis://127.0.0.1:1", "test")), "broker-0")
-    with pytest.raises(Unavailable, match="has not read yet"):
-        topology.queue("orders")
+    for ask in (lambda: topology.queue("orders"), topology.queues):
+        with pytest.raises(Unavailable, match="has not read yet"):
+            ask()
     for change in (
         topology.create_queue("orders", lambda spec: spec),
         topology.update_queue("orders", lambda spec: spec),
