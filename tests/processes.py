@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import http.client
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -16,6 +17,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+
+from quintet.embedded import redis_server
 
 ROOT = Path(__file__).parent.parent
 STARTS_WITHIN = 20.0
@@ -99,28 +102,28 @@ class Process:
 
 
 class RedisServer(Process):
-    """A Redis on a Unix socket, with its data in `directory`."""
+    """A Redis on a Unix socket, with its data in `directory`, as `quintet up` runs it."""
 
-    def __init__(self, directory: Path, appendfsync: str = "always") -> None:
+    def __init__(self, directory: Path, durability: str = "Fsync") -> None:
         super().__init__(directory, "redis")
         self.directory = directory
-        self.appendfsync = appendfsync
+        self.durability = durability
         # A socket's path is at most 107 bytes long.
         self._sockets = Path(tempfile.mkdtemp(prefix="quintet-"))
         atexit.register(shutil.rmtree, self._sockets, ignore_errors=True)
         self.socket = self._sockets / "redis.sock"
         self.url = f"unix://{self.socket}"
 
+    @property
+    def version(self) -> tuple[int, ...]:
+        """(7, 0, 15)."""
+        told = subprocess.run([redis_server.find(), "--version"], capture_output=True, text=True, check=True).stdout
+        found = re.search(r"v=([0-9.]+)", told)
+        assert found, told
+        return tuple(map(int, found[1].split(".")))
+
     def command(self) -> list[str]:
-        settings = {
-            "port": "0",
-            "unixsocket": str(self.socket),
-            "dir": str(self.directory),
-            "appendonly": "yes",
-            "appendfsync": self.appendfsync,
-            "save": "",
-        }
-        return ["redis-server", *(word for name, value in settings.items() for word in (f"--{name}", value))]
+        return redis_server.command(redis_server.find(), self.directory, self.socket, self.durability)
 
     def is_up(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:

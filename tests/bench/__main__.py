@@ -5,8 +5,8 @@ import asyncio
 import contextlib
 import os
 import platform
-import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench import runner
@@ -15,6 +15,7 @@ from tests.bench.http_batches import http_batches
 from tests.bench.redis_streams import redis_streams
 from tests.bench.sqs_batches import sqs_batches
 from tests.bench.system import System, running
+from tests.processes import RedisServer
 
 CONTENDERS: dict[str, runner.Contender] = {
     "raw Redis Streams, pipelined by 100": redis_streams,
@@ -22,31 +23,29 @@ CONTENDERS: dict[str, runner.Contender] = {
     "our client, a message a call": client,
     "SQS, 10 a request": sqs_batches,
 }
-DURABILITIES = {"Fsync": "always", "Memory": "everysec"}
-"""appendfsync of each."""
+DURABILITIES = ("Fsync", "Memory")
 SMOKE_MESSAGES = 300
 
 
-def machine() -> str:
+def machine(redis: RedisServer) -> str:
     """What the figures depend on."""
     model = next(
         (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.machine(),
     )
-    redis = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
     return (
         f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()}, "
-        f"Redis {redis.removeprefix('v=')}"
+        f"Redis {'.'.join(map(str, redis.version))}"
     )
 
 
-def bench(rounds: int, messages: int, durabilities: dict[str, str]) -> runner.Measures:
+def bench(rounds: int, messages: int, durabilities: Sequence[str]) -> tuple[runner.Measures, str]:
+    """What was measured, and on which machine."""
     with tempfile.TemporaryDirectory(prefix="quintet-bench-") as directory, contextlib.ExitStack() as stack:
         systems: list[System] = [
-            stack.enter_context(running(durability, appendfsync, Path(directory) / durability))
-            for durability, appendfsync in durabilities.items()
+            stack.enter_context(running(durability, Path(directory) / durability)) for durability in durabilities
         ]
-        return asyncio.run(runner.run(CONTENDERS, systems, rounds, messages))
+        return asyncio.run(runner.run(CONTENDERS, systems, rounds, messages)), machine(systems[0].redis)
 
 
 def main() -> None:
@@ -56,11 +55,11 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="one tiny round, to see that it runs; no figures")
     arguments = parser.parse_args()
     if arguments.smoke:
-        bench(1, SMOKE_MESSAGES, {"Memory": DURABILITIES["Memory"]})
+        bench(1, SMOKE_MESSAGES, ["Memory"])
         print(f"{len(CONTENDERS)} contenders ran")
         return
-    measures = bench(arguments.rounds, arguments.messages, DURABILITIES)
-    print(f"{machine()}; {arguments.rounds} rounds of {arguments.messages:,} messages of 1 KiB; medians\n")
+    measures, where = bench(arguments.rounds, arguments.messages, DURABILITIES)
+    print(f"{where}; {arguments.rounds} rounds of {arguments.messages:,} messages of 1 KiB; medians\n")
     print(runner.table(measures))
 
 

@@ -33,9 +33,9 @@ class System:
 
 
 @contextmanager
-def running(durability: str, appendfsync: str, directory: Path) -> Iterator[System]:
+def running(durability: str, directory: Path) -> Iterator[System]:
     directory.mkdir()
-    redis = RedisServer(directory, appendfsync)
+    redis = RedisServer(directory, durability)
     redis.start()
     broker = Broker(directory, redis.url)
     broker.start()

@@ -26,6 +26,8 @@ class GatedPort(QuintetPort):
 
 
 async def test_a_full_pool_drains(own_broker: Broker, own_redis: RedisServer, hasty_client: Client) -> None:
+    if own_redis.version < (7,):
+        pytest.skip("Redis before 7 has no flag for scripts that free memory, and is used without a limit")
     await hasty_client.create_queue("orders")
     port = GatedPort(hasty_client.queue("orders"))
     port.gate = asyncio.Event()
