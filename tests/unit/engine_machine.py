@@ -6,9 +6,10 @@ from typing import Any, cast
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
+from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, Purge, Receive, Request
-from quintet_broker.engine.shard import Policy, Shard
+from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import ReceiptStale
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome

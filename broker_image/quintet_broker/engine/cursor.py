@@ -18,6 +18,7 @@ import heapq
 import struct
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
+from itertools import islice
 
 from msgspec import Struct, structs
 
@@ -82,6 +83,8 @@ class Cursor:
         self._acknowledged_above: dict[int, bytearray] = {}
         self._ranges: dict[int, Range] = {}
         self._bases: list[int] = []
+        self._due: dict[int, None] = {}
+        """Offsets of the ranges that are due, longest due first."""
         self._deadlines: list[tuple[int, int]] = []
         self._changed: set[str] = set()
 
@@ -95,6 +98,10 @@ class Cursor:
     def is_due(self, offset: int) -> bool:
         found = self._find(offset)
         return found is not None and found.due and not self.is_acknowledged(offset)
+
+    def due_offsets(self, count: int) -> list[int]:
+        """Of up to `count` records that are due, about the longest due first."""
+        return list(islice((o for base in self._due for o in self.live(self._ranges[base])), count))
 
     def deliver(self, offset: int, count: int, now: int, deadline: int, nonce: int) -> Range:
         """Claim `count` records from `offset` on: all unread, or all in one due range and not acknowledged."""
@@ -118,6 +125,7 @@ class Cursor:
             found = self._ranges.get(offset)
             if found and found.deadline == deadline and not found.due:
                 found.due = True
+                self._due[offset] = None
                 self.in_flight -= found.left
                 self.due += found.left
                 expired.append(found)
@@ -240,7 +248,9 @@ class Cursor:
             insort(self._bases, found.offset)
         else:
             self._bases.append(found.offset)
-        if not found.due:
+        if found.due:
+            self._due[found.offset] = None
+        else:
             heapq.heappush(self._deadlines, (found.deadline, found.offset))
             if len(self._deadlines) > 2 * len(self._ranges) + _DEADLINES_SLACK:
                 # Most belong to ranges that were settled long before their deadline.
@@ -251,6 +261,7 @@ class Cursor:
 
     def _remove(self, found: Range) -> None:
         del self._ranges[found.offset]
+        self._due.pop(found.offset, None)
         del self._bases[bisect_left(self._bases, found.offset)]
         self._count(found, -found.left)
         self._change("range", found.offset)

@@ -3,7 +3,8 @@
 import asyncio
 
 from quintet_broker.engine.mover import move
-from quintet_broker.engine.shard import Policy, Shard
+from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.ticker import Ticker
 from quintet_broker.errors import BrokerError
 from quintet_broker.store.redis import Store

@@ -1,6 +1,7 @@
 """Log: an ordered sequence of batches of records, kept as segments."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -115,3 +116,21 @@ class Log:
                 if records:
                     return records
         return []
+
+    async def pick(self, store: Reader, shard: int, offsets: Sequence[int], most_bytes: int) -> list[Record | None]:
+        """The records at these offsets, None where one is gone; at the first of them only, one at least, where all
+        would take more than about `most_bytes`."""
+        wanted = set(offsets)
+        found: dict[int, Record] = {}
+        picked: list[Record | None] = []
+        size = 0
+        for offset in offsets:
+            if offset not in found:
+                if size >= most_bytes:
+                    break
+                batch = await self.read(store, shard, offset, 1)
+                found.update((place, record) for place, record in batch if place in wanted)
+            record = found.get(offset)
+            picked.append(record)
+            size += record.size if record else 0
+        return picked

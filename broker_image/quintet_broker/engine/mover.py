@@ -12,9 +12,10 @@ from itertools import islice
 from msgspec import structs
 
 from quintet_broker.engine.cursor import Leaving
+from quintet_broker.engine.policy import MOVED_AT
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Left, Stay
-from quintet_broker.engine.shard import MOVED_AT, Shard
+from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import Overloaded, PoolFull
 
 AT_ONCE = 100
@@ -32,11 +33,13 @@ async def move(source: Shard, shard_of: Callable[[int], Shard | None], now: Call
         some = [
             leaving for leaving in islice(source.cursor.leaving.values(), AT_ONCE) if leaving.target == first.target
         ]
+        found = await source.read([leaving.offset for leaving in some])
+        some = some[: len(found)]
         target = shard_of(first.target)
         done: Left | Stay
         if target is None:
             done = Stay(now(), [leaving.offset for leaving in some])
-        elif await _append(source, target, some, now()):
+        elif await _append(source, target, list(zip(some, found, strict=True)), now()):
             done = Left(now(), [leaving.offset for leaving in some])
         else:
             await asyncio.sleep(RETRY_AFTER)
@@ -45,15 +48,14 @@ async def move(source: Shard, shard_of: Callable[[int], Shard | None], now: Call
         await done.future
 
 
-async def _append(source: Shard, target: Shard, some: list[Leaving], now: int) -> bool:
+async def _append(source: Shard, target: Shard, some: list[tuple[Leaving, Record | None]], now: int) -> bool:
     """Store records at the target, all or none; False if it cannot take them now."""
-    found = dict(await source.read([leaving.offset for leaving in some]))
     # A record may be gone meanwhile, by a purge or its age.
-    there = [leaving for leaving in some if leaving.offset in found]
-    records = [_moved(found[leaving.offset], leaving, source.policy.name, now) for leaving in there]
+    there = [(leaving, record) for leaving, record in some if record is not None]
+    records = [_moved(record, leaving, source.policy.name, now) for leaving, record in there]
     if not records:
         return True
-    append = Append(now, records, [None] * len(records), -source.number, [leaving.sequence for leaving in there])
+    append = Append(now, records, [None] * len(records), -source.number, [leaving.sequence for leaving, _ in there])
     try:
         target.ask(append)
         await append.future

@@ -107,8 +107,6 @@ class Receive(Request[list[Delivery]]):
         self.visibility = visibility
         """Milliseconds."""
         self.until = until
-        self.waiting = True
-        """Whether nothing was claimed for it yet."""
 
 
 class Stay(Request[None]):

@@ -5,31 +5,24 @@ A tick goes: `collect` turns what arrived into one fenced write and the answers 
 taken again, and what was asked is asked once more.
 """
 
-import heapq
 import logging
 import random
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from msgspec import Struct, field
-
+from quintet_broker.engine.arrivals import Arrivals, Waiting
+from quintet_broker.engine.claim import Claim
 from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.log import Log
+from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.producers import Producers
-from quintet_broker.engine.record import Record, decode, encode, gather
-from quintet_broker.engine.requests import (
-    Acknowledge,
-    Append,
-    Delivery,
-    Extend,
-    Left,
-    Purge,
-    Receive,
-    Request,
-    Stay,
-)
-from quintet_broker.errors import BrokerError, Overloaded, PoolFull, QueueFull, TooManyInFlight
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
+from quintet_broker.engine.receives import Receives
+from quintet_broker.engine.record import Record, encode, gather
+from quintet_broker.engine.requests import Acknowledge, Append, Extend, Left, Purge, Receive, Request, Stay
+from quintet_broker.engine.work import Totals, Work
+from quintet_broker.errors import BrokerError, PoolFull, QueueFull, TooManyInFlight
 from quintet_broker.store import tick as stored
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome, Taken, Tick
@@ -38,118 +31,60 @@ logger = logging.getLogger(__name__)
 
 TICK_BYTES = 4 * 1024 * 1024
 """A tick takes no more requests once it appends this much."""
-WAITING_BYTES = 64 * 1024 * 1024
-"""What a broker holds, over all its shards, that no tick took yet."""
-READ_AHEAD_BYTES = 1024 * 1024
-"""How much of a log is held decoded, ahead of its consumers."""
-READ_AHEAD_BATCHES = 16
-AT_ONCE = 500
-"""Records that are due again, or delayed records, read at once."""
 FORGET_EVERY = 60 * 1000
 """Milliseconds between looks for producers to forget."""
-MOVED_AT = "quintet-moved-at"
-"""Header of a record that came from another shard: milliseconds since 1970. Its retention begins then."""
 
 
-class Policy(Struct, frozen=True):
-    """How a shard treats its records. Times in milliseconds."""
-
-    name: str
-    """Of the queue, for what it tells other shards."""
-    retention: int
-    in_flight: int
-    """No more records than this are delivered and not settled."""
-    messages: int | None = None
-    """A client's append beyond so many records, delayed ones included, is refused; so too `bytes`."""
-    bytes: int | None = None
-    paused: bool = False
-    max_receives: int = 0
-    dead_letter: int | None = None
-    """Number of the shard to which records go that were delivered `max_receives` times in vain."""
-
-
-class Totals(Struct):
-    """Records since this process took the shard."""
-
-    sent: int = 0
-    received: int = 0
-    acknowledged: int = 0
-    dead_lettered: int = 0
-    expired: int = 0
-
-
-class Work(Struct):
-    """One tick under way: what is written, and what may be answered once it is."""
-
-    tick: Tick
-    answers: list[tuple[Request[Any], Any]] = field(default_factory=list)
-    totals: Totals = field(default_factory=Totals)
-
-
-class Pod(Protocol):
+class Pod(Waiting, Protocol):
     """What all shards of a broker share."""
-
-    waiting_bytes: int
-    """Bytes of all requests that no tick took yet."""
 
     def wake(self, shard: "Shard") -> None:
         """Run a tick of the shard soon."""
 
 
 class Shard:
-    """One shard and its queue of requests. Not thread-safe: it belongs to one event loop."""
+    """One shard and what is asked of it. Not thread-safe: it belongs to one event loop."""
 
-    def __init__(self, number: int, policy: Policy, store: Store, pod: "Pod") -> None:
+    def __init__(self, number: int, policy: Policy, store: Store, pod: Pod) -> None:
         self.number = number
         self.policy = policy
         self.totals = Totals()
         self.taken = False
         self._store = store
         self._pod = pod
-        self._arrivals: deque[Request[Any]] = deque()
-        self._receives: deque[Receive] = deque()
-        self._timeouts: list[tuple[int, int, Receive]] = []
+        self._arrivals = Arrivals(pod)
+        self._receives = Receives()
         self._work: Work | None = None
         self._fetching = False
         self._served = False
         """Whether a receive was answered lately."""
-        self._reset(Log(), Cursor(), Producers())
+        self._closed: BrokerError | None = None
+        self._reset(Log(), Cursor(), Producers(), Delayed())
 
-    def _reset(self, log: Log, cursor: Cursor, producers: Producers) -> None:
+    def _reset(self, log: Log, cursor: Cursor, producers: Producers, delayed: Delayed) -> None:
         self.log = log
         self.cursor = cursor
         self.producers = producers
         self.epoch = 0
-        self.delayed = 0
+        self._delayed = delayed
+        self._ahead = ReadAhead(log, cursor)
         self._confirmed = log.tail
         """Every record below is stored."""
         self._tick_number = 0
         self._out: dict[int, int] = {}
-        self._generation = object()
-        """Changes whenever what is being read may be wrong by the time it is there."""
-        self._delayed_next: int | None = None
-        self._delayed_due: list[bytes] = []
-        self._again: deque[int] = deque()
-        """Offsets that are due again and not read."""
-        self._ready_again: deque[tuple[int, Record]] = deque()
-        self._ready: deque[tuple[int, Record]] = deque()
-        """Unread records, in order, up to `_ready_to`."""
-        self._ready_to = cursor.read_to
-        self._ready_bytes = 0
+        """By target: the sequence of the next record that leaves for it."""
         self._forget_at = 0
 
     # Asking
 
     def ask(self, request: Request[Any]) -> None:
-        """Serve a request in one of the next ticks. Raises Overloaded."""
+        """Serve a request in one of the next ticks. Raises Overloaded, or why the shard was closed."""
+        if self._closed:
+            raise self._closed
         if isinstance(request, Receive):
-            self._receives.append(request)
-            heapq.heappush(self._timeouts, (request.until, id(request), request))
-        elif request.size and self._pod.waiting_bytes + request.size > WAITING_BYTES:
-            raise Overloaded
+            self._receives.add(request)
         else:
-            self._arrivals.append(request)
-            self._pod.waiting_bytes += request.size
+            self._arrivals.add(request)
         self._pod.wake(self)
 
     def set_policy(self, policy: Policy) -> None:
@@ -161,54 +96,48 @@ class Shard:
         return self.cursor.unread(self.log.tail) + self.cursor.due
 
     @property
+    def delayed(self) -> int:
+        return self._delayed.count
+
+    @property
     def live_bytes(self) -> int:
         """About what the records take that are not acknowledged: their share of the log's, delayed ones left out."""
         live = self.visible + self.cursor.in_flight + len(self.cursor.leaving)
         return self.log.bytes * live // self.log.records if self.log.records else 0
 
-    def refuse_older(self, time: int, error: BrokerError) -> None:
-        """Refuse what was asked before `time` (milliseconds), receives only if they have waited long enough."""
-        kept = deque[Request[Any]]()
-        for request in self._arrivals:
-            if request.at < time:
-                request.refuse(error)
-                self._pod.waiting_bytes -= request.size
-            else:
-                kept.append(request)
-        self._arrivals = kept
-        # The write under way goes on, though those who asked for it wait no longer.
-        written = [request for request, _ in self._work.answers] if self._work else []
-        for request in (*self._receives, *written):
-            if (max(request.until, request.at) if isinstance(request, Receive) else request.at) < time:
-                request.refuse(error)
-
     @property
     def has_arrivals(self) -> bool:
         return bool(self._arrivals)
 
+    def refuse_older(self, time: int, error: BrokerError) -> None:
+        """Refuse what was asked before `time` (milliseconds), receives only if they have waited long enough."""
+        self._arrivals.refuse(error, time)
+        self._receives.refuse(error, time)
+        # The write under way goes on, though those who asked for it wait no longer.
+        for request, _ in self._work.answers if self._work else ():
+            if (max(request.until, request.at) if isinstance(request, Receive) else request.at) < time:
+                request.refuse(error)
+
     def close(self, error: BrokerError) -> None:
-        """Refuse everything that is asked and unanswered."""
-        for request in (
-            *self._arrivals,
-            *self._receives,
-            *(r for r, _ in (self._work.answers if self._work else ())),
-        ):
+        """Refuse everything that is asked and unanswered, and what will be asked."""
+        self._closed = error
+        self._arrivals.refuse(error)
+        self._receives.refuse(error)
+        for request, _ in self._work.answers if self._work else ():
             request.refuse(error)
-        self._pod.waiting_bytes -= sum(request.size for request in self._arrivals)
-        self._arrivals.clear()
-        self._receives.clear()
-        self._timeouts.clear()
 
     # Ownership
 
     async def take(self) -> None:
         """Become the owner and load what is stored. Raises Unavailable."""
         taken = await self._store.take(self.number)
-        log = Log.load(0, taken.meta)
-        self._reset(log, Cursor.load(0, taken.cursor, _gaps(taken)), Producers.load(taken.sequences))
+        self._reset(
+            Log.load(0, taken.meta),
+            Cursor.load(0, taken.cursor, _gaps(taken)),
+            Producers.load(taken.sequences),
+            Delayed(taken.delayed, taken.delayed_next),
+        )
         self.epoch = taken.epoch
-        self.delayed = taken.delayed
-        self._delayed_next = taken.delayed_next
         self._tick_number = int(taken.meta["tick"])
         self._out = {int(f[4:]): int(v) for f, v in taken.meta.items() if f.startswith("out:")}
         self.taken = True
@@ -222,12 +151,9 @@ class Shard:
     def _ask_again(self, work: Work) -> None:
         for request, _ in reversed(work.answers):
             if isinstance(request, Receive):
-                request.waiting = True
-                self._receives.appendleft(request)
-                heapq.heappush(self._timeouts, (request.until, id(request), request))
+                self._receives.put_back(request)
             else:
-                self._arrivals.appendleft(request)
-                self._pod.waiting_bytes += request.size
+                self._arrivals.put_back(request)
 
     # A tick
 
@@ -266,13 +192,10 @@ class Shard:
                 request.refuse(PoolFull())
 
     def _granted(self, work: Work) -> None:
-        for name in Totals.__struct_fields__:
-            setattr(self.totals, name, getattr(self.totals, name) + getattr(work.totals, name))
+        self.totals.add(work.totals)
         self._confirmed = self.log.tail
-        if work.tick.clear_delayed:
-            self._generation = object()
         if work.tick.undelay:
-            self._delayed_next = 0
+            self._delayed.moved()
         for request, answer in work.answers:
             if isinstance(request, Receive) and request.future.done():
                 for delivery in answer:
@@ -283,18 +206,9 @@ class Shard:
     # What arrived
 
     def _arrive(self, work: Work, now: int) -> None:
-        fresh: list[Record] = []
         size = 0
-        if self._delayed_due:
-            work.tick.undelay = self._delayed_due
-            self.delayed -= len(self._delayed_due)
-            fresh += [record for batch in self._delayed_due for _, record in decode(batch)]
-            self._delayed_due = []
-        while self._arrivals and size < TICK_BYTES:
-            request = self._arrivals.popleft()
-            self._pod.waiting_bytes -= request.size
-            if request.future.done():
-                continue
+        work.tick.undelay, fresh = self._delayed.take()
+        while size < TICK_BYTES and (request := self._arrivals.take()):
             if isinstance(request, Append):
                 if refusal := self._accept(work, request, fresh, now):
                     request.refuse(refusal)
@@ -330,8 +244,7 @@ class Shard:
                 fresh.append(record)
                 continue
             work.tick.delay.append((due, encode([record])))
-            self.delayed += 1
-            self._delayed_next = due if self._delayed_next is None else min(self._delayed_next, due)
+            self._delayed.add(due)
         work.totals.sent += len(records)
         return None
 
@@ -368,8 +281,7 @@ class Shard:
             segment = self.log.append(len(batch), len(data), now)
             work.tick.appends.append(stored.Append(0, segment.base, self.log.tail, data))
             work.tick.meta[f"seg:0:{segment.base}"] = segment.encode()
-            if self._unread_from == base and self._ready_bytes < READ_AHEAD_BYTES:
-                self._hold(list(enumerate(batch, base)))
+            self._ahead.hold(base, batch)
         if records:
             work.tick.meta["tail:0"] = self.log.tail
 
@@ -377,9 +289,7 @@ class Shard:
         work.tick.clear_delayed = True
         work.tick.delay.clear()
         work.tick.undelay = []
-        self.delayed = 0
-        self._delayed_next = None
-        self._generation = object()
+        self._delayed = Delayed()
         self.cursor.seek(self.log.tail)
 
     def _settle(self, work: Work, request: Request[Any], now: int) -> list[BrokerError | None] | None:
@@ -406,7 +316,6 @@ class Shard:
         policy = self.policy
         for found in self.cursor.expire(now):
             if policy.dead_letter is None or found.deliveries < policy.max_receives:
-                self._again.extend(self.cursor.live(found))
                 continue
             for offset in list(self.cursor.live(found)):
                 sequence = self._out.get(policy.dead_letter, 0)
@@ -432,10 +341,10 @@ class Shard:
 
     def next_wake(self) -> int | None:
         """Millisecond at which `collect` has something to do even if nothing arrives."""
-        times = [None if self._store.full else self._delayed_next]
-        if self._timeouts and not self._fetching:
-            times.append(self._timeouts[0][0])
-        if self._receives or self.policy.dead_letter is not None:
+        times = [None if self._store.full else self._delayed.next_due]
+        if not self._fetching:
+            times.append(self._receives.next_end())
+        if self._receives.first() or self.policy.dead_letter is not None:
             times.append(self.cursor.next_deadline())
         if self.log.segments and self.log.tail > self.cursor.acknowledged_to:
             times.append(self.log.segments[0].written + self.policy.retention + 1)
@@ -444,108 +353,42 @@ class Shard:
     # Delivery
 
     def _deliver(self, work: Work, now: int) -> None:
-        while self._receives and not self.policy.paused:
-            receive = self._receives[0]
-            if not receive.future.done():
-                room = self.policy.in_flight - self.cursor.in_flight
-                deliveries = self._claim(work, min(receive.limit, room), now, receive.visibility)
-                if not deliveries:
-                    return
-                receive.waiting = False
-                self._served = True
-                work.answers.append((receive, deliveries))
-                work.totals.received += len(deliveries)
-            self._receives.popleft()
-
-    def _claim(self, work: Work, limit: int, now: int, visibility: int) -> list[Delivery]:
-        nonce = random.getrandbits(32)
-        claimed: list[Delivery] = []
-
-        def claim(offset: int, records: list[Record]) -> None:
-            found = self.cursor.deliver(offset, len(records), now, now + visibility, nonce)
-            claimed.extend(
-                Delivery(o, nonce, record, found.deliveries, found.first_received)
-                for o, record in enumerate(records, offset)
-            )
-
-        while self._ready_again and len(claimed) < limit:
-            offset, record = self._ready_again.popleft()
-            if self.cursor.is_due(offset) and not self._drop_if_expired(work, offset, record, now):
-                claim(offset, [record])
-        run: list[Record] = []
-        start = 0
-        while self._ready and len(claimed) + len(run) < limit:
-            offset, record = self._ready.popleft()
-            self._ready_bytes -= record.size
-            if offset < self.cursor.read_to:
-                continue
-            if run and offset != start + len(run):
-                claim(start, run)
-                run = []
-            if self._is_expired(record, now):
-                if run:
-                    claim(start, run)
-                    run = []
-                self._drop_if_expired(work, offset, record, now)
-                continue
-            start = offset if not run else start
-            run.append(record)
-        if run:
-            claim(start, run)
-        return claimed
-
-    def _is_expired(self, record: Record, now: int) -> bool:
-        if record.timestamp + self.policy.retention > now:
-            return False
-        return int(record.header(MOVED_AT) or record.timestamp) + self.policy.retention <= now
-
-    def _drop_if_expired(self, work: Work, offset: int, record: Record, now: int) -> bool:
-        expired = self._is_expired(record, now)
-        if expired:
-            self.cursor.drop(offset)
-            work.totals.expired += 1
-        return expired
+        while not self.policy.paused and (receive := self._receives.first()):
+            claim = Claim(receive, self.cursor, self.policy, now, nonce=random.getrandbits(32))
+            claim.take(self._ahead)
+            work.totals.expired += claim.expired
+            if not claim.deliveries:
+                return
+            self._receives.remove(receive)
+            self._served = True
+            work.answers.append((receive, claim.deliveries))
+            work.totals.received += len(claim.deliveries)
 
     def _time_out(self, now: int) -> None:
         """Answer the receives that have waited long enough, unless there is something to read for them."""
-        timeouts = self._timeouts
-        while timeouts and (_is_over(timeouts[0][2]) or timeouts[0][0] <= now):
-            receive = timeouts[0][2]
-            if not _is_over(receive):
-                if self.cursor.in_flight >= self.policy.in_flight:
-                    receive.refuse(TooManyInFlight())
-                elif self._fetching or self._has_unfetched(now):
-                    return
-                else:
-                    receive.answer([])
-            heapq.heappop(timeouts)
-        while self._receives and self._receives[0].future.done():
-            self._receives.popleft()
+        end = self._receives.next_end()
+        if end is None or end > now:
+            return
+        if self.cursor.in_flight >= self.policy.in_flight:
+            for receive in self._receives.take_ended(now):
+                receive.refuse(TooManyInFlight())
+        elif not (self._fetching or self._has_unfetched(now)):
+            for receive in self._receives.take_ended(now):
+                receive.answer([])
 
-    # Reading ahead
+    # Reading
 
     def _has_unfetched(self, now: int) -> bool:
         """Whether records that may be delivered now, or delayed records that are due, are still to be read."""
-        if self._has_delayed(now):
-            return True
-        if not (self._receives or self._served) or self.policy.paused:
+        return self._has_due_delayed(now) or self._has_unfetched_for_consumers()
+
+    def _has_due_delayed(self, now: int) -> bool:
+        return not self._store.full and self._delayed.wants_fetch(now)
+
+    def _has_unfetched_for_consumers(self) -> bool:
+        if self.policy.paused or not (self._served or self._receives.first()):
             return False
-        return self._wants_again() or self._wants_unread()
-
-    def _wants_again(self) -> bool:
-        return bool(self._again) and not self._ready_again
-
-    def _wants_unread(self) -> bool:
-        return self._ready_bytes < READ_AHEAD_BYTES // 2 and self._unread_from < self._confirmed
-
-    def _has_delayed(self, now: int) -> bool:
-        # Those that a tick is moving at this moment would be found, and moved, again.
-        moving = self._delayed_due or (self._work and self._work.tick.undelay)
-        return not moving and not self._store.full and self._delayed_next is not None and self._delayed_next <= now
-
-    @property
-    def _unread_from(self) -> int:
-        return max(self._ready_to, self.cursor.read_to)
+        return self._ahead.wants_fetch(self._confirmed)
 
     def wants_fetch(self, now: int) -> bool:
         return self.taken and not self._fetching and self._has_unfetched(now)
@@ -553,81 +396,35 @@ class Shard:
     def fetch(self, now: int) -> Coroutine[None, None, None]:
         """Read what `wants_fetch` found missing. Raises Unavailable."""
         self._fetching = True
-        return self._fetch(now, self._generation)
+        return self._fetch(now, self._delayed, self._ahead)
 
-    async def _fetch(self, now: int, generation: object) -> None:
+    async def _fetch(self, now: int, delayed: Delayed, ahead: ReadAhead) -> None:
+        """Into what is kept now: where that is replaced meanwhile, what was read is not wanted any more."""
         try:
-            if self._has_delayed(now):
-                await self._fetch_delayed(now, generation)
-            if self._wants_again():
-                await self._fetch_again(generation)
-            if self._wants_unread():
-                await self._fetch_unread(generation)
+            if self._has_due_delayed(now):
+                await delayed.fetch(self._store, self.number, now)
+            if ahead is self._ahead and self._has_unfetched_for_consumers():
+                gone = await ahead.fetch(self._store, self.number, self._confirmed)
+                if gone and ahead is self._ahead:
+                    logger.error("shard %d: records are gone from the store, at offsets %s", self.number, gone)
         finally:
             self._fetching = False
             self._pod.wake(self)
 
-    async def _fetch_delayed(self, now: int, generation: object) -> None:
-        self._delayed_next = None
-        due = await self._store.due(self.number, now, AT_ONCE)
-        later = None if due else await self._store.next_due(self.number)
-        if generation is not self._generation:
-            return
-        self._delayed_due = due
-        if later is not None:
-            known = self._delayed_next
-            self._delayed_next = later if known is None else min(known, later)
-
-    async def _fetch_again(self, generation: object) -> None:
-        offsets = [self._again.popleft() for _ in range(min(len(self._again), AT_ONCE))]
-        records = await self.read(offsets)
-        if generation is self._generation:
-            self._ready_again.extend(records)
-
-    async def _fetch_unread(self, generation: object) -> None:
-        start = self._unread_from
-        records = await self.log.read(self._store, self.number, start, READ_AHEAD_BATCHES)
-        if generation is not self._generation or start != self._unread_from:
-            return
-        if records:
-            self._hold(records)
-        elif start < self._confirmed:
-            logger.error("shard %d: records %d to %d are gone from the store", self.number, start, self._confirmed)
-            self._ready_to = self._confirmed
-
-    def _hold(self, records: list[tuple[int, Record]]) -> None:
-        self._ready.extend(records)
-        self._ready_bytes += sum(record.size for _, record in records)
-        self._ready_to = records[-1][0] + 1
-
-    async def read(self, offsets: list[int]) -> list[tuple[int, Record]]:
-        """The records at these offsets that are still stored. Raises Unavailable."""
-        wanted = set(offsets)
-        found: dict[int, Record] = {}
-        for offset in offsets:
-            if offset not in found:
-                batch = await self.log.read(self._store, self.number, offset, 1)
-                found.update((o, record) for o, record in batch if o in wanted)
-        return [(offset, found[offset]) for offset in offsets if offset in found]
+    async def read(self, offsets: list[int]) -> list[Record | None]:
+        """The records at these offsets, or at the first of them, if they are large. Raises Unavailable."""
+        return await self.log.pick(self._store, self.number, offsets, READ_AHEAD_BYTES)
 
     def let_go(self) -> None:
         """Without consumers, keep nothing read ahead."""
-        if self._receives or self._served or not self.taken or self._fetching:
+        if self._served or self._receives.first() or not self.taken or self._fetching:
             self._served = False
             return
-        self._again.extendleft(offset for offset, _ in reversed(self._ready_again))
-        self._ready_again.clear()
-        self._ready.clear()
-        self._ready_bytes = 0
-        self._ready_to = self.cursor.read_to
+        self._ahead.let_go()
 
 
 def _gaps(taken: Taken) -> list[tuple[int, int]]:
     return [(int(f.split(":")[2]), int(end)) for f, end in taken.meta.items() if f.startswith("gap:0:")]
-
-
-def _is_over(receive: Receive) -> bool:
-    return receive.future.done() or not receive.waiting
 
 
 def _refusal(verb: Callable[..., None], *arguments: int) -> BrokerError | None:

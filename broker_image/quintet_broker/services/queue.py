@@ -12,9 +12,11 @@ from msgspec import Struct
 
 from quintet_api.queue import QueueSpec
 from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE
+from quintet_broker.engine.policy import MOVED_AT, Policy
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, Purge, Receive
-from quintet_broker.engine.shard import MOVED_AT, Policy, Shard, Totals
+from quintet_broker.engine.shard import Shard
+from quintet_broker.engine.work import Totals
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, ReceiptInvalid
 
 MAX_RECEIVE = 1000

@@ -7,10 +7,12 @@ from typing import Any, cast
 import pytest
 from msgspec import structs
 
+from quintet_broker.engine.arrivals import WAITING_BYTES
 from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE, move
+from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Purge, Receive, Request
-from quintet_broker.engine.shard import WAITING_BYTES, Policy, Shard
+from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import BrokerError, Overloaded, PoolFull, QueueFull, TooManyInFlight
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome

@@ -7,9 +7,10 @@ from typing import cast
 import pytest
 
 from quintet_broker.engine import ticker
+from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Receive
-from quintet_broker.engine.shard import Policy, Shard
+from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.ticker import Ticker
 from quintet_broker.errors import Unavailable
 from quintet_broker.store.redis import Store

@@ -1,0 +1,118 @@
+"""ReadAhead: the records of a log that are held decoded before a consumer gets them.
+
+Which they should be is read off the cursor: those that are due again, and the next unread ones.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.log import Log, Reader
+from quintet_broker.engine.record import Record
+
+READ_AHEAD_BYTES = 1024 * 1024
+"""About how much is held of records that are due, and of unread ones."""
+READ_AHEAD_BATCHES = 16
+"""Batches of unread records that are read at once."""
+DUE_AT_ONCE = 500
+"""Records that are due and read at once."""
+
+
+class ReadAhead:
+    """What is held of one log for one cursor. It may hold records that are settled since: they are passed over."""
+
+    def __init__(self, log: Log, cursor: Cursor) -> None:
+        self._log = log
+        self._cursor = cursor
+        self._due: deque[tuple[int, Record]] = deque()
+        self._unread: deque[tuple[int, Record]] = deque()
+        self._unread_bytes = 0
+        self._held_to = cursor.read_to
+        """Every unread record below is in `_unread`."""
+
+    # For a claim
+
+    def next_due(self) -> tuple[int, Record] | None:
+        """Take the next record that is due again."""
+        while self._due:
+            pair = self._due.popleft()
+            if self._cursor.is_due(pair[0]):
+                return pair
+        return None
+
+    def next_unread(self) -> tuple[int, Record] | None:
+        """Take the next unread record."""
+        while self._unread:
+            pair = self._unread.popleft()
+            self._unread_bytes -= pair[1].size
+            if pair[0] >= self._cursor.read_to:
+                return pair
+        return None
+
+    # Holding
+
+    def hold(self, base: int, batch: Sequence[Record]) -> None:
+        """Keep a batch that is being appended at `base`, if nothing between is missing and there is room."""
+        if self._unread_from == base and self._unread_bytes < READ_AHEAD_BYTES:
+            self._hold(list(enumerate(batch, base)))
+
+    def let_go(self) -> None:
+        """Hold nothing; it can be read again."""
+        self._due.clear()
+        self._unread.clear()
+        self._unread_bytes = 0
+        self._held_to = self._cursor.read_to
+
+    def _hold(self, records: list[tuple[int, Record]]) -> None:
+        self._unread.extend(records)
+        self._unread_bytes += sum(record.size for _, record in records)
+        self._held_to = records[-1][0] + 1
+
+    @property
+    def _unread_from(self) -> int:
+        return max(self._held_to, self._cursor.read_to)
+
+    # Reading
+
+    def wants_fetch(self, confirmed: int) -> bool:
+        """Whether more is to be read for consumers, every record below `confirmed` being stored."""
+        return self._wants_due() or self._wants_unread(confirmed)
+
+    def _wants_due(self) -> bool:
+        return self._cursor.due > 0 and not self._due
+
+    def _wants_unread(self, confirmed: int) -> bool:
+        return self._unread_bytes < READ_AHEAD_BYTES // 2 and self._unread_from < confirmed
+
+    async def fetch(self, store: Reader, shard: int, confirmed: int) -> list[range]:
+        """Read what is wanted; the offsets of records that are gone from the store, and will not be delivered.
+
+        Raises Unavailable.
+        """
+        gone: list[range] = []
+        if self._wants_due():
+            gone += await self._fetch_due(store, shard)
+        if self._wants_unread(confirmed):
+            gone += await self._fetch_unread(store, shard, confirmed)
+        return gone
+
+    async def _fetch_due(self, store: Reader, shard: int) -> list[range]:
+        offsets = self._cursor.due_offsets(DUE_AT_ONCE)
+        records = await self._log.pick(store, shard, offsets, READ_AHEAD_BYTES)
+        picked = list(zip(offsets, records, strict=False))
+        self._due.extend((offset, record) for offset, record in picked if record is not None)
+        gone = [offset for offset, record in picked if record is None and self._cursor.is_due(offset)]
+        for offset in gone:
+            self._cursor.drop(offset)
+        return [range(offset, offset + 1) for offset in gone]
+
+    async def _fetch_unread(self, store: Reader, shard: int, confirmed: int) -> list[range]:
+        start = self._unread_from
+        records = await self._log.read(store, shard, start, READ_AHEAD_BATCHES)
+        if start != self._unread_from:
+            return []
+        if records:
+            self._hold(records)
+            return []
+        self._held_to = confirmed
+        return [range(start, confirmed)]

@@ -1,0 +1,30 @@
+"""Work: one tick under way."""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from quintet_broker.engine.requests import Request
+from quintet_broker.store.tick import Tick
+
+
+class Totals(Struct):
+    """Records since this process took the shard."""
+
+    sent: int = 0
+    received: int = 0
+    acknowledged: int = 0
+    dead_lettered: int = 0
+    expired: int = 0
+
+    def add(self, more: "Totals") -> None:
+        for name in Totals.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+
+
+class Work(Struct):
+    """What a tick writes, and what may be answered and counted once it is stored."""
+
+    tick: Tick
+    answers: list[tuple[Request[Any], Any]] = field(default_factory=list)
+    totals: Totals = field(default_factory=Totals)
