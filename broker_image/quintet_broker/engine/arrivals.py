@@ -50,10 +50,10 @@ class Arrivals:
         return None
 
     def refuse(self, error: BrokerError, before: float = math.inf) -> None:
-        """Refuse what was asked before that millisecond."""
+        """Refuse what should have been answered before that millisecond."""
         kept = deque[Request[Any]]()
         for request in self._requests:
-            if request.at < before:
+            if request.owed_at < before:
                 request.refuse(error)
                 self._shared.waiting_bytes -= request.size
             else:

@@ -51,7 +51,7 @@ class Receives:
     def refuse(self, error: BrokerError, before: float = math.inf) -> None:
         """Refuse those that should have been answered before that millisecond; let go whose client is gone."""
         for receive in list(self._line):
-            if max(receive.until, receive.at) < before:
+            if receive.owed_at < before:
                 receive.refuse(error)
             if receive.future.done():
                 self.remove(receive)

@@ -22,6 +22,11 @@ class Request(Generic[Answer]):
         """Milliseconds since 1970."""
         self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
+    @property
+    def owed_at(self) -> int:
+        """Millisecond from which it should have an answer."""
+        return self.at
+
     def answer(self, answer: Answer) -> None:
         if not self.future.done():
             self.future.set_result(answer)
@@ -107,6 +112,10 @@ class Receive(Request[list[Delivery]]):
         self.visibility = visibility
         """Milliseconds."""
         self.until = until
+
+    @property
+    def owed_at(self) -> int:
+        return max(self.until, self.at)
 
 
 class Stay(Request[None]):

@@ -1,10 +1,12 @@
 """Work: one tick under way."""
 
+import math
 from typing import Any
 
 from msgspec import Struct, field
 
 from quintet_broker.engine.requests import Request
+from quintet_broker.errors import BrokerError
 from quintet_broker.store.tick import Tick
 
 
@@ -28,3 +30,9 @@ class Work(Struct):
     tick: Tick
     answers: list[tuple[Request[Any], Any]] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
+
+    def refuse(self, error: BrokerError, before: float = math.inf) -> None:
+        """Refuse what should have been answered before that millisecond. The write goes on without it."""
+        for request, _ in self.answers:
+            if request.owed_at < before:
+                request.refuse(error)
