@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,19 +18,36 @@ PARTS = ("unit", "integration", "conformance", "bench")
 
 
 @dataclass
+class Tally:
+    """How many tests there were, and the seconds that they took."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+    def add(self, case: ElementTree.Element) -> None:
+        self.seconds += float(case.get("time", 0))
+        if case.find("failure") is not None or case.find("error") is not None:
+            self.failed += 1
+        elif case.find("skipped") is not None:
+            self.skipped += 1
+        else:
+            self.passed += 1
+
+    def row(self, name: str) -> str:
+        counts = f"{self.passed:>7,} passed {self.failed:>4,} failed {self.skipped:>4,} skipped"
+        return f"  {name:<20}{counts}{self.seconds:>9.1f} s"
+
+
+@dataclass
 class Result:
     """What came of one part."""
 
     part: str
-    seconds: float
     exit_code: int
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
-
-    def row(self) -> str:
-        counts = f"{self.passed:>7,} passed {self.failed:>4,} failed {self.skipped:>4,} skipped"
-        return f"  {self.part:<14}{counts}{self.seconds:>9.1f} s"
+    whole: Tally = field(default_factory=Tally)
+    folders: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
 
 
 def run(part: str) -> Result:
@@ -37,19 +55,23 @@ def run(part: str) -> Result:
     report = REPORTS / f"{part}.xml"
     command = [sys.executable, "-m", "pytest", f"tests/{part}", "-q", "--no-header", f"--junitxml={report}"]
     began = time.monotonic()
-    exit_code = subprocess.run(command, cwd=ROOT, check=False).returncode
-    result = Result(part, time.monotonic() - began, exit_code)
-    if report.exists():
-        _count(result, report)
+    result = Result(part, subprocess.run(command, cwd=ROOT, check=False).returncode)
+    for case in ElementTree.parse(report).iter("testcase") if report.exists() else ():
+        result.whole.add(case)
+        _, _, *folders, _ = case.get("classname", "").split(".")
+        result.folders["/".join(folders[:1])].add(case)
+    # What the tests share is made outside of them, and takes time too.
+    result.whole.seconds = time.monotonic() - began
     return result
 
 
-def _count(result: Result, report: Path) -> None:
-    for suite in ElementTree.parse(report).iter("testsuite"):
-        number = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
-        result.failed += number["failures"] + number["errors"]
-        result.skipped += number["skipped"]
-        result.passed += number["tests"] - number["failures"] - number["errors"] - number["skipped"]
+def show(results: list[Result]) -> None:
+    print("\n-- what each part took")
+    for result in results:
+        print(result.whole.row(result.part))
+        for folder, tally in sorted(result.folders.items()):
+            if folder:
+                print(tally.row(f"  {folder}"))
 
 
 def main(wanted: list[str]) -> int:
@@ -61,10 +83,8 @@ def main(wanted: list[str]) -> int:
     for old in REPORTS.iterdir():
         old.unlink()
     results = [run(part) for part in wanted or PARTS]
-    print("\n-- what each part took")
-    for result in results:
-        print(result.row())
-    passed, failed, skipped = (sum(getattr(r, name) for r in results) for name in ("passed", "failed", "skipped"))
+    show(results)
+    passed, failed, skipped = (sum(getattr(r.whole, name) for r in results) for name in ("passed", "failed", "skipped"))
     print(f"total: {passed} passed, {failed} failed, {skipped} skipped")
     if skipped and os.environ.get("CI") == "true":
         print("skipped tests fail here: CI has everything that they need", file=sys.stderr)
