@@ -31,7 +31,8 @@ def main() -> int:
     seconds = system.start()
     try:
         row("manifest", f"{(MANIFESTS / 'queue.yaml').relative_to(ROOT)}: Queue orders, Queue orders-dead-letter")
-        row("running", f"{system.url}, Redis and a broker as local processes, ready in {seconds:.1f} s")
+        row("running", f"Redis and a broker as local processes, ready in {seconds:.1f} s")
+        row("endpoints", f"{system.url} (SQS, /v1/), {system.ready['endpoints']['admin']} (probes, metrics)")
         passed = asyncio.run(run(system))
         show_next(system, keep)
     except BaseException:
@@ -109,17 +110,19 @@ def show(account: Account, took: float, dead_lettered: bool) -> bool:
 
 
 def show_next(system: System, keep: bool) -> None:
-    say("")
-    if not keep:
-        say("Nothing was left running. To use it yourself: make demo KEEP=1. README.md has more.")
-        return
-    log = STATE.relative_to(ROOT) / "up.log"
-    say(f"Left running at {system.url} (process {system.process.pid}, log {log}). Next:")
-    command, where = COMMAND.relative_to(ROOT), f"--state-dir {STATE.relative_to(ROOT)}"
-    for arguments in ("send orders 'two coffees'", "receive orders", "get queues"):
-        verb, _, rest = arguments.partition(" ")
-        say(f"  {command} {verb} {where} {rest}")
-    say(f"  kill {system.process.pid}    # ends it")
+    command, where = COMMAND.relative_to(ROOT), ""
+    if keep:
+        where = f" --state-dir {STATE.relative_to(ROOT)}"
+        say(f"\nLeft running as process {system.process.pid}; its log is {STATE.relative_to(ROOT) / 'up.log'}. Next:")
+    else:
+        say("\nNothing was left running (make demo KEEP=1 leaves it). Next, a system of your own:")
+        say(f"  {command} up -f {MANIFESTS.relative_to(ROOT)} &")
+    say(f"  {command} send{where} orders 'two coffees'")
+    say(f"  {command} receive{where} orders")
+    say(f"  {command} get{where} queues")
+    if keep:
+        say(f"  kill {system.process.pid}    # ends it")
+    say("README.md has the same with boto3, curl and Python.")
 
 
 def row(name: str, text: str) -> None:
