@@ -116,6 +116,8 @@ class FaultyStore:
         self.full = False
         self.lose_next: str | None = None
         """None, "before" or "after"."""
+        self.reads = 0
+        """How often batches were read."""
         self.answers_reads = asyncio.Event()
         self.answers_reads.set()
 
@@ -133,6 +135,7 @@ class FaultyStore:
         return [Outcome.LOST] * len(ticks) if fault == "after" else outcomes
 
     async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]:
+        self.reads += 1
         await self.answers_reads.wait()
         return await self.inner.read(shard, log, segment, offset, count)
 

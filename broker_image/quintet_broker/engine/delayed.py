@@ -15,10 +15,11 @@ class Delayed:
         """Without those that were taken to enter the log."""
         self.next_due = next_due
         """Millisecond at which the first may be due; None while there is none to look for."""
-        self._found: list[bytes] = []
+        self.found: list[bytes] = []
+        """As the store holds them, until `take`."""
         self._records: list[Record] = []
         self._moving = False
-        """Whether some were found that the store still holds as delayed: a look would find them again."""
+        """Whether there are some that were found and that the store still holds as delayed: a look would find them again."""
 
     def add(self, due: int) -> None:
         """One more waits, until that millisecond."""
@@ -37,15 +38,15 @@ class Delayed:
         found = await store.due(shard, now, AT_ONCE)
         if found:
             self._moving = True
-            self._found = found
+            self.found = found
             self._records = [record for batch in found for _, record in decode(batch)]
         elif (later := await store.next_due(shard)) is not None:
             self._look_at(later)
 
     def take(self) -> tuple[list[bytes], list[Record]]:
         """Take those that were found, to enter the log: as the store holds them, and their records."""
-        found, records = self._found, self._records
-        self._found, self._records = [], []
+        found, records = self.found, self._records
+        self.found, self._records = [], []
         self.count -= len(found)
         return found, records
 

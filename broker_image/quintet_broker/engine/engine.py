@@ -43,6 +43,8 @@ class Engine:
         """Stop serving a shard: what is asked of it is refused with `error`."""
         del self._shards[shard.number]
         self._ticker.remove(shard)
+        if moving := self._moving.get(shard):
+            moving.cancel()
         shard.close(error)
 
     def _move(self, source: Shard) -> None:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
-_SLACK = 1000
+_SLACK = 16
 
 
 class Schedule(Generic[Key]):

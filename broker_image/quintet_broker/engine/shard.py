@@ -145,7 +145,8 @@ class Shard:
         state = self._state
         tick = Tick(self.number, state.epoch, state.tick_number + 1, {0: state.log.tail})
         work = Work(tick)
-        Intake(state, self.policy, work, now, self._store.full).take(self._arrivals)
+        if self._arrivals or state.delayed.found:
+            Intake(state, self.policy, work, now, self._store.full).take(self._arrivals)
         self._expire(work, now)
         self._deliver(work, now)
         self._time_out(now)
@@ -190,30 +191,31 @@ class Shard:
     # What time brings
 
     def _expire(self, work: Work, now: int) -> None:
-        policy, out = self.policy, self._state.out
-        for found in self.cursor.expire(now):
+        policy, cursor, out = self.policy, self.cursor, self._state.out
+        for found in cursor.expire(now):
             if policy.dead_letter is None or found.deliveries < policy.max_receives:
                 continue
-            for offset in list(self.cursor.live(found)):
+            for offset in list(cursor.live(found)):
                 sequence = out.get(policy.dead_letter, 0)
                 out[policy.dead_letter] = sequence + 1
-                self.cursor.leave(offset, policy.dead_letter, sequence)
+                cursor.leave(offset, policy.dead_letter, sequence)
             work.tick.meta[f"out:{policy.dead_letter}"] = out[policy.dead_letter]
         cut = self.log.written_before(now - policy.retention)
-        if cut > self.cursor.acknowledged_to:
-            before = self.visible + self.cursor.in_flight
-            self.cursor.seek(cut)
-            work.totals.expired += before - self.visible - self.cursor.in_flight
+        if cut > cursor.acknowledged_to:
+            before = self.visible + cursor.in_flight
+            cursor.seek(cut)
+            work.totals.expired += before - self.visible - cursor.in_flight
         if now >= self._forget_at:
             work.tick.drop_sources = self._state.producers.forget(now)
             self._forget_at = now + FORGET_EVERY
 
     def _trim(self, work: Work) -> None:
-        for segment in self.log.trim(self.cursor.acknowledged_to):
+        cursor = self.cursor
+        for segment in self.log.trim(cursor.acknowledged_to):
             work.tick.unlink.append((0, segment.base))
             work.tick.meta[f"seg:0:{segment.base}"] = None
-        while self.cursor.gaps and self.cursor.gaps[0][1] <= self.cursor.acknowledged_to:
-            start, _ = self.cursor.gaps.pop(0)
+        while cursor.gaps and cursor.gaps[0][1] <= cursor.acknowledged_to:
+            start, _ = cursor.gaps.pop(0)
             work.tick.meta[f"gap:0:{start}"] = None
 
     def next_wake(self) -> int | None:

@@ -5,11 +5,11 @@ forms the next.
 """
 
 import asyncio
-import heapq
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from quintet_broker.engine.schedule import Schedule
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import Unavailable
 from quintet_broker.store.redis import Store
@@ -37,8 +37,7 @@ class Ticker:
         self._leaving = leaving
         self._shards: set[Shard] = set()
         self._awake: dict[Shard, None] = {}
-        self._timers: list[tuple[int, int, Shard]] = []
-        self._timer_of: dict[Shard, int] = {}
+        self._timers: Schedule[Shard] = Schedule()
         self._event = asyncio.Event()
         self._lost = True
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,12 +49,13 @@ class Ticker:
     def remove(self, shard: Shard) -> None:
         self._shards.discard(shard)
         self._awake.pop(shard, None)
-        self._timer_of.pop(shard, None)
+        self._timers.drop(shard)
 
     def wake(self, shard: Shard) -> None:
-        """Run a tick of the shard soon."""
-        self._awake[shard] = None
-        self._event.set()
+        """Run a tick of the shard soon, unless it was closed."""
+        if shard in self._shards:
+            self._awake[shard] = None
+            self._event.set()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -130,15 +130,24 @@ class Ticker:
             await asyncio.sleep(CHECK_EVERY)
             if not self._lost:
                 try:
-                    await self._store.check()
+                    await self._check_once()
                 except Unavailable as error:
                     self._lose(error)
+
+    async def _check_once(self) -> None:
+        was_full = self._store.full
+        await self._store.check()
+        if was_full and not self._store.full:
+            # Delayed records that are due could not enter their logs.
+            for shard in self._shards:
+                self.wake(shard)
 
     # Ticks
 
     async def _sleep(self) -> None:
         while not self._event.is_set() and not self._lost:
-            pause = (self._timers[0][0] - self._store.now()) / 1000 if self._timers else None
+            next_time = self._timers.next()
+            pause = (next_time - self._store.now()) / 1000 if next_time is not None else None
             if pause is not None and pause <= 0:
                 break
             try:
@@ -147,12 +156,8 @@ class Ticker:
             except TimeoutError:
                 break
         self._event.clear()
-        now = self._store.now()
-        while self._timers and self._timers[0][0] <= now:
-            time, _, shard = heapq.heappop(self._timers)
-            if self._timer_of.get(shard) == time:
-                del self._timer_of[shard]
-                self._awake[shard] = None
+        for shard in self._timers.take(self._store.now()):
+            self._awake[shard] = None
 
     async def _turn(self) -> None:
         shards = list(self._awake)[:WRITE_SHARDS]
@@ -164,7 +169,7 @@ class Ticker:
         if untaken:
             await self._take(untaken)
         now = self._store.now()
-        ticks = [(shard, tick) for shard in shards if (tick := shard.collect(now))]
+        ticks = [(shard, tick) for shard in shards if shard in self._shards and (tick := shard.collect(now))]
         if ticks:
             outcomes = await self._store.write([tick for _, tick in ticks])
             for (shard, _), outcome in zip(ticks, outcomes, strict=True):
@@ -199,6 +204,5 @@ class Ticker:
         if shard.has_arrivals:
             self.wake(shard)
         time = shard.next_wake()
-        if time is not None and self._timer_of.get(shard) != time:
-            self._timer_of[shard] = time
-            heapq.heappush(self._timers, (time, id(shard), shard))
+        if time is not None:
+            self._timers.set(shard, time)

@@ -20,8 +20,11 @@ class Totals(Struct):
     expired: int = 0
 
     def add(self, more: "Totals") -> None:
-        for name in Totals.__struct_fields__:
-            setattr(self, name, getattr(self, name) + getattr(more, name))
+        self.sent += more.sent
+        self.received += more.received
+        self.acknowledged += more.acknowledged
+        self.dead_lettered += more.dead_lettered
+        self.expired += more.expired
 
 
 class Work(Struct):

@@ -189,3 +189,18 @@ def summary(cursor: Cursor) -> tuple[object, ...]:
     ranges = [(r.offset, r.count, r.deliveries, r.nonce, r.left, r.due) for r in cursor._ranges.values()]
     bits = {number: bytes(b) for number, b in cursor._acknowledged_above.items()}
     return cursor.acknowledged_to, cursor.read_to, sorted(ranges), bits, set(cursor.leaving)
+
+
+def test_what_is_due_is_known_the_longest_due_first_and_without_what_was_settled() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 3, now=0, deadline=20, nonce=1)
+    cursor.deliver(3, 3, now=0, deadline=10, nonce=2)
+    cursor.expire(10)
+    cursor.expire(20)
+    assert cursor.due_offsets(4) == [3, 4, 5, 0]
+    cursor.acknowledge(3, 2)
+    cursor.extend(4, 2, deadline=30)
+    cursor.deliver(1, 1, now=20, deadline=30, nonce=3)
+    assert sorted(cursor.due_offsets(10)) == [0, 2, 5]
+    cursor.seek(6)
+    assert cursor.due_offsets(10) == []

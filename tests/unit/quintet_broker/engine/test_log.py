@@ -76,3 +76,30 @@ async def test_reading_begins_inside_a_batch_and_goes_over_a_missing_segment() -
     del kept.segments[0, 3]
     assert [offset for offset, _ in await log.read(store, 1, 3, 1)] == [6, 7, 8]
     assert await log.read(store, 1, 9, 1) == []
+
+
+class OneSegment:
+    """Batches of two records from offset 0 on, counted as they are read."""
+
+    reads = 0
+
+    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]:
+        self.reads += 1
+        base = offset // 2 * 2
+        return [encode([Record(b"%d" % o, 0) for o in (base, base + 1)], base)]
+
+
+async def test_records_are_picked_in_the_order_asked_for_and_batches_read_once() -> None:
+    log, store = Log(), OneSegment()
+    log.append(6, 10, now=0)
+    picked = await log.pick(store, 1, [4, 0, 1, 5, 99], most_bytes=1000)
+    assert [record and record.value for record in picked] == [b"4", b"0", b"1", b"5", None]
+    assert store.reads == 2
+
+
+async def test_large_records_are_picked_from_the_first_on_and_no_further() -> None:
+    """Whoever moves records in the order of their sequences must never get a later one alone."""
+    log, store = Log(), OneSegment()
+    log.append(6, 10, now=0)
+    picked = await log.pick(store, 1, [0, 4, 1], most_bytes=1)
+    assert [record and record.value for record in picked] == [b"0"]

@@ -10,10 +10,18 @@ from msgspec import structs
 from quintet_broker.engine.arrivals import WAITING_BYTES
 from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE, move
 from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Purge, Receive, Request
 from quintet_broker.engine.shard import Shard
-from quintet_broker.errors import BrokerError, Overloaded, PoolFull, QueueFull, TooManyInFlight
+from quintet_broker.errors import (
+    BrokerError,
+    Overloaded,
+    PoolFull,
+    QueueFull,
+    QueueNotFound,
+    TooManyInFlight,
+)
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome
 from tests.unit.fake_store import FakeStore, FaultyStore
@@ -407,3 +415,104 @@ async def test_redelivery_is_not_starved_by_new_records() -> None:
         if b"again" in values(await bench.receive(shard, limit=1)):
             return
     pytest.fail("the record that was due again was never delivered")
+
+
+async def test_what_is_due_is_not_lost_by_a_read_that_outlived_its_owner() -> None:
+    """A read is under way when the shard is taken again: what it finds is of no use, and it takes nothing away."""
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a")
+    await bench.receive(shard, visibility=10)
+    now = bench.store.now()
+    await bench.ask(shard, Append(now, [Record(b"later", now)], [now + 10]))
+    bench.store.time += 10
+    assert shard.wants_fetch(bench.store.now())
+    reading = shard.fetch(bench.store.now())
+    await shard.take()
+    shard.collect(bench.store.now())
+    await reading
+    received = await bench.receive(shard) + await bench.receive(shard)
+    assert sorted(values(received)) == [b"a", b"later"]
+
+
+async def test_large_records_that_are_due_are_not_read_all_at_once() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    large = bytes(READ_AHEAD_BYTES // 2)
+    await bench.send(shard, *[large] * 8)
+    while shard.cursor.in_flight < 8:
+        await bench.receive(shard, visibility=10)
+    bench.store.time += 10
+    reads = bench.store.reads
+    assert values(await bench.receive(shard, limit=1)) == [large]
+    assert bench.store.reads - reads <= 3
+
+
+async def test_a_burst_of_delayed_records_enters_the_log_in_parts() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    now = bench.store.now()
+    records = [Record(b"%d" % number, now) for number in range(100)]
+    await bench.ask(shard, Append(now, records, [now + 10] * 100))
+    bench.store.time += 10
+    await shard.fetch(bench.store.now())
+    tick = shard.collect(bench.store.now())
+    assert tick
+    assert len(tick.undelay) <= 32
+    [outcome] = await bench.store.write([tick])
+    shard.complete(outcome)
+    assert len(await bench.receive(shard, limit=100)) == len(tick.undelay)
+    await bench.turn()
+    assert (shard.delayed, shard.visible + shard.cursor.in_flight) == (0, 100)
+
+
+async def test_what_is_remembered_of_deliveries_in_vain_is_bounded() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, in_flight=2))
+    await bench.send(shard, *[b"%d" % number for number in range(10)])
+    for _ in range(5):
+        assert len(await bench.receive(shard, visibility=10)) == 2
+        bench.store.time += 10
+        assert shard.cursor.due + shard.cursor.in_flight <= 2
+
+
+async def test_a_due_record_that_is_gone_from_the_store_is_not_counted_for_ever() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a")
+    await bench.receive(shard, visibility=10)
+    bench.inner.shards[1].segments.clear()
+    bench.store.time += 10
+    assert await bench.receive(shard) == []
+    assert shard.visible == 0
+
+
+async def test_large_records_move_though_they_do_not_fit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quintet_broker.engine.arrivals.WAITING_BYTES", 2 * READ_AHEAD_BYTES)
+    bench = Bench()
+    target = bench.open(2)
+    source = bench.open(1, structs.replace(POLICY, max_receives=1, dead_letter=2))
+    for number in range(4):
+        await bench.send(source, b"%d" % number + bytes(READ_AHEAD_BYTES))
+        await bench.receive(source, visibility=10)
+    bench.store.time += 10
+    await bench.turn()
+    assert len(source.cursor.leaving) == 4
+    async with asyncio.timeout(5):
+        await bench.move(source)
+    received = [(await bench.receive(target))[0] for _ in range(4)]
+    assert sorted(value[:1] for value in values(received)) == [b"0", b"1", b"2", b"3"]
+
+
+async def test_a_closed_shard_refuses_what_is_asked() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    now = bench.store.now()
+    waiting: list[Request[Any]] = [Receive(now, 1, 1000, now + 1000), Append(now, [Record(b"a", now)], [None])]
+    for request in waiting:
+        shard.ask(request)
+    shard.close(QueueNotFound())
+    assert [type(request.future.exception()) for request in waiting] == [QueueNotFound, QueueNotFound]
+    with pytest.raises(QueueNotFound):
+        shard.ask(Purge(now))
+    assert bench.waiting_bytes == 0

@@ -9,12 +9,12 @@ import pytest
 from quintet_broker.engine import ticker
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Append, Receive
+from quintet_broker.engine.requests import Acknowledge, Append, Purge, Receive
 from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.ticker import Ticker
-from quintet_broker.errors import Unavailable
+from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.store.redis import Store
-from quintet_broker.store.tick import Outcome, Tick
+from quintet_broker.store.tick import Outcome, Taken, Tick
 from tests.unit.fake_store import FakeStore, FaultyStore
 
 POLICY = Policy("orders", retention=3_600_000, in_flight=100)
@@ -27,15 +27,27 @@ class SilentStore(FaultyStore):
         super().__init__(FakeStore())
         self.answers = asyncio.Event()
         self.asked = asyncio.Event()
+        self.takes: list[int] = []
+        """Numbers of the shards that were taken."""
+        self.outcome: Outcome | None = None
+        """What it says of writes, instead of the truth."""
+        self.fills = False
+        """Whether it is found to be full."""
 
     async def connect(self) -> None: ...
-    async def check(self) -> None: ...
+
+    async def check(self) -> None:
+        self.full = self.fills
+
+    async def take(self, shard: int) -> Taken:
+        self.takes.append(shard)
+        return await super().take(shard)
 
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
         self.asked.set()
         outcomes = await super().write(ticks)
         await self.answers.wait()
-        return outcomes
+        return [self.outcome] * len(ticks) if self.outcome else outcomes
 
 
 async def test_a_request_ends_though_the_store_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,4 +73,55 @@ async def test_a_request_ends_though_the_store_answers_nothing(monkeypatch: pyte
         receive = Receive(store.now(), limit=10, visibility=1_000, until=store.now() + 1_000)
         shard.ask(receive)
         assert [delivery.record.value for delivery in await receive.future] == [b"first"]
+    running.cancel()
+
+
+async def test_a_closed_shard_does_nothing_any_more() -> None:
+    """Though its last write failed, so that it would be taken again, and something still wakes it."""
+    store = SilentStore()
+    loop = Ticker(cast(Store, store), lambda shard: None)
+    closed, other = (Shard(number, POLICY, cast(Store, store), loop) for number in (1, 2))
+    for shard in closed, other:
+        loop.add(shard)
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(5):
+        closed.ask(Append(store.now(), [Record(b"", store.now())], [None]))
+        await store.asked.wait()
+        store.outcome = Outcome.FENCED
+        loop.remove(closed)
+        closed.close(QueueNotFound())
+        store.answers.set()
+        await asyncio.sleep(0)
+        store.outcome = None
+        loop.wake(closed)
+        for _ in range(2):
+            purge = Purge(store.now())
+            other.ask(purge)
+            await purge.future
+    assert sorted(store.takes) == [1, 2]
+    running.cancel()
+
+
+async def test_delayed_records_enter_the_log_once_the_store_has_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticker, "CHECK_EVERY", 0.01)
+    store = SilentStore()
+    store.answers.set()
+    loop = Ticker(cast(Store, store), lambda shard: None)
+    shard = Shard(1, POLICY, cast(Store, store), loop)
+    loop.add(shard)
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(5):
+        append = Append(store.now(), [Record(b"", store.now())], [store.now() + 10])
+        shard.ask(append)
+        await append.future
+        store.full = store.fills = True
+        store.time += 10
+        look = Acknowledge(store.now(), [])
+        shard.ask(look)
+        await look.future
+        assert shard.delayed == 1
+        store.fills = False
+        receive = Receive(store.now(), limit=1, visibility=1_000, until=store.now() + 1_000)
+        shard.ask(receive)
+        assert len(await receive.future) == 1
     running.cancel()
