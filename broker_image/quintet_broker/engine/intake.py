@@ -98,6 +98,8 @@ class Intake:
             sources.append(stored.Source(producer, 0, first, state))
 
     def _append_fresh(self) -> None:
+        if not self._fresh:
+            return
         state, tick = self._state, self._work.tick
         for batch in gather(self._fresh):
             base = state.log.tail
@@ -106,9 +108,8 @@ class Intake:
             tick.appends.append(stored.Append(0, segment.base, state.log.tail, data))
             tick.meta[f"seg:0:{segment.base}"] = segment.encode()
             state.ahead.hold(base, batch)
-        if self._fresh:
-            tick.meta["tail:0"] = state.log.tail
-            self._fresh = []
+        tick.meta["tail:0"] = state.log.tail
+        self._fresh = []
 
     def _purge(self) -> None:
         # What was sent before the purge goes with it.

@@ -4,7 +4,7 @@ Which they should be is read off the cursor: those that are due again, and the n
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.log import Log, Reader
@@ -25,12 +25,17 @@ class ReadAhead:
         self._log = log
         self._cursor = cursor
         self._due: deque[tuple[int, Record]] = deque()
-        self._unread: deque[tuple[int, Record]] = deque()
+        self._unread: deque[tuple[int, Record, int]] = deque()
+        """(offset, record, its bytes)."""
         self._unread_bytes = 0
         self._held_to = cursor.read_to
         """Every unread record below is in `_unread`."""
 
     # For a claim
+
+    def __bool__(self) -> bool:
+        """Whether anything is held."""
+        return bool(self._due or self._unread)
 
     def next_due(self) -> tuple[int, Record] | None:
         """Take the next record that is due again."""
@@ -43,10 +48,10 @@ class ReadAhead:
     def next_unread(self) -> tuple[int, Record] | None:
         """Take the next unread record."""
         while self._unread:
-            pair = self._unread.popleft()
-            self._unread_bytes -= pair[1].size
-            if pair[0] >= self._cursor.read_to:
-                return pair
+            offset, record, size = self._unread.popleft()
+            self._unread_bytes -= size
+            if offset >= self._cursor.read_to:
+                return offset, record
         return None
 
     # Holding
@@ -54,7 +59,7 @@ class ReadAhead:
     def hold(self, base: int, batch: Sequence[Record]) -> None:
         """Keep a batch that is being appended at `base`, if nothing between is missing and there is room."""
         if self._unread_from == base and self._unread_bytes < READ_AHEAD_BYTES:
-            self._hold(list(enumerate(batch, base)))
+            self._hold(enumerate(batch, base))
 
     def let_go(self) -> None:
         """Hold nothing; it can be read again."""
@@ -63,10 +68,12 @@ class ReadAhead:
         self._unread_bytes = 0
         self._held_to = self._cursor.read_to
 
-    def _hold(self, records: list[tuple[int, Record]]) -> None:
-        self._unread.extend(records)
-        self._unread_bytes += sum(record.size for _, record in records)
-        self._held_to = records[-1][0] + 1
+    def _hold(self, records: Iterable[tuple[int, Record]]) -> None:
+        for offset, record in records:
+            size = record.size
+            self._unread.append((offset, record, size))
+            self._unread_bytes += size
+            self._held_to = offset + 1
 
     @property
     def _unread_from(self) -> int:

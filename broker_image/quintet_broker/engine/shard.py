@@ -232,9 +232,10 @@ class Shard:
     # Delivery
 
     def _deliver(self, work: Work, now: int) -> None:
-        while not self.policy.paused and (receive := self._receives.first()):
-            claim = Claim(receive, self.cursor, self.policy, now, nonce=random.getrandbits(32))
-            claim.take(self._state.ahead)
+        state, policy = self._state, self.policy
+        while state.ahead and not policy.paused and (receive := self._receives.first()):
+            claim = Claim(receive, state.cursor, policy, now, nonce=random.getrandbits(32))
+            claim.take(state.ahead)
             work.totals.expired += claim.expired
             if not claim.deliveries:
                 return
