@@ -36,7 +36,9 @@ class Arrivals:
         self._shared.waiting_bytes += request.size
 
     def put_back(self, request: Request[Any]) -> None:
-        """One that a tick took in vain: it is the first again."""
+        """One that a tick took in vain: it is the first again, if its client still waits."""
+        if request.future.done():
+            return
         self._requests.appendleft(request)
         self._shared.waiting_bytes += request.size
 

@@ -19,7 +19,7 @@ class Delayed:
         """As the store holds them, until `take`."""
         self._records: list[Record] = []
         self._moving = False
-        """Whether there are some that were found and that the store still holds as delayed: a look would find them again."""
+        """Whether the store still holds some that were found: a look would find them again."""
 
     def add(self, due: int) -> None:
         """One more waits, until that millisecond."""
@@ -37,9 +37,9 @@ class Delayed:
         self.next_due = None
         found = await store.due(shard, now, AT_ONCE)
         if found:
-            self._moving = True
-            self.found = found
             self._records = [record for batch in found for _, record in decode(batch)]
+            self.found = found
+            self._moving = True
         elif (later := await store.next_due(shard)) is not None:
             self._look_at(later)
 

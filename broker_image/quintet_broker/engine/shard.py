@@ -1,4 +1,4 @@
-"""Shard: what one owner keeps of one log and its cursor, tick by tick.
+"""Shard: one shard under its owner, tick by tick.
 
 A tick goes: `collect` turns what arrived into one fenced write and the answers that it allows; the ticker sends it;
 `complete` gives the answers once it is stored. Where it is not, the memory is wrong: it is dropped, the shard is

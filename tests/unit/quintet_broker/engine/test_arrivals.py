@@ -39,6 +39,9 @@ async def test_every_way_out_gives_its_bytes_back() -> None:
     assert shared.waiting_bytes == 15
     assert arrivals.take() is taken
     cancelled.future.cancel()
+    assert shared.waiting_bytes == 14
+    arrivals.put_back(cancelled)
+    assert shared.waiting_bytes == 14
     arrivals.refuse(Unavailable(), before=2)
     assert isinstance(old.future.exception(), Unavailable)
     assert shared.waiting_bytes == 8
