@@ -1,11 +1,21 @@
-"""The engine against the model, over the store in memory."""
+"""The engine against the model, over the store in memory; and what is left of a shard that is closed."""
+
+from typing import Any, cast
 
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from quintet_broker.engine import mover
+from quintet_broker.engine.engine import Engine
+from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Acknowledge, Append, Receive, Request
+from quintet_broker.engine.shard import Shard
+from quintet_broker.errors import QueueNotFound
+from quintet_broker.store.redis import Store
 from tests.unit.engine_machine import EngineMachine
-from tests.unit.fake_store import FakeStore, Inner
+from tests.unit.fake_store import FakeStore, FaultyStore, Inner
 
 
 class FencedMachine(EngineMachine):
@@ -28,3 +38,36 @@ def test_without_the_fence_it_does_not() -> None:
             UnfencedMachine,
             settings=settings(max_examples=500, stateful_step_count=40, deadline=None, database=None, print_blob=False),
         )
+
+
+class ConnectedStore(FaultyStore):
+    async def connect(self) -> None: ...
+    async def check(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+async def ask(shard: Shard, request: Request[Any]) -> Any:
+    shard.ask(request)
+    return await request.future
+
+
+async def test_of_a_closed_shard_nothing_moves_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mover, "RETRY_AFTER", 0)
+    store = ConnectedStore(FakeStore())
+    engine = Engine(cast(Store, store))
+    engine.start()
+    policy = Policy("orders", retention=3_600_000, in_flight=100)
+    target = engine.open(2, policy)
+    source = engine.open(1, Policy("source", policy.retention, 100, max_receives=1, dead_letter=2))
+    await ask(source, Append(store.now(), [Record(b"", store.now())], [None]))
+    assert len(await ask(source, Receive(store.now(), 1, 10, store.now() + 1000))) == 1
+    store.full = True
+    store.time += 10
+    await ask(source, Acknowledge(store.now(), []))
+    assert len(source.cursor.leaving) == 1
+    engine.close(source, QueueNotFound())
+    store.full = False
+    for _ in range(20):
+        await ask(target, Acknowledge(store.now(), []))
+    assert target.visible == 0
+    await engine.stop()
