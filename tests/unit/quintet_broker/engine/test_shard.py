@@ -1,166 +1,19 @@
-"""What a shard does beyond what the state machine covers: dead letters, limits, expiry, waiting, giving back."""
+"""What a shard does beyond what the state machine covers: limits, expiry, waiting, giving back."""
 
 import asyncio
 import copy
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from msgspec import structs
 
 from quintet_broker.engine.arrivals import WAITING_BYTES
-from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE, move
-from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Purge, Receive, Request
-from quintet_broker.engine.shard import Shard
-from quintet_broker.errors import (
-    BrokerError,
-    Overloaded,
-    PoolFull,
-    QueueFull,
-    QueueNotFound,
-    TooManyInFlight,
-)
-from quintet_broker.store.redis import Store
+from quintet_broker.engine.requests import Acknowledge, Append, Purge, Receive, Request
+from quintet_broker.errors import Overloaded, PoolFull, QueueFull, QueueNotFound, TooManyInFlight
 from quintet_broker.store.tick import Outcome
-from tests.unit.fake_store import FakeStore, FaultyStore
-
-HOUR = 3_600_000
-POLICY = Policy("orders", retention=HOUR, in_flight=100)
-
-
-class Bench:
-    """Shards of one store, whose loop is turned until nothing is left to do."""
-
-    def __init__(self) -> None:
-        self.waiting_bytes = 0
-        self.inner = FakeStore()
-        self.store = FaultyStore(self.inner)
-        self.shards: dict[int, Shard] = {}
-
-    def wake(self, shard: Shard) -> None:
-        """`turn` turns every shard."""
-
-    def open(self, number: int, policy: Policy = POLICY) -> Shard:
-        shard = self.shards[number] = Shard(number, policy, cast(Store, self.store), self)
-        return shard
-
-    async def turn(self) -> None:
-        busy = True
-        while busy:
-            busy = False
-            for shard in self.shards.values():
-                busy |= await self._turn(shard)
-            await asyncio.sleep(0)
-
-    async def _turn(self, shard: Shard) -> bool:
-        if not shard.taken:
-            await shard.take()
-        if tick := shard.collect(self.store.now()):
-            [outcome] = await self.store.write([tick])
-            shard.complete(outcome)
-            return True
-        if shard.wants_fetch(self.store.now()):
-            await shard.fetch(self.store.now())
-            return True
-        return False
-
-    async def ask(self, shard: Shard, request: Request[Any]) -> Any:
-        shard.ask(request)
-        await self.turn()
-        return request.future.result()
-
-    async def send(self, shard: Shard, *values: bytes) -> None:
-        records = [Record(value, self.store.now()) for value in values]
-        await self.ask(shard, Append(self.store.now(), records, [None] * len(records)))
-
-    async def receive(self, shard: Shard, limit: int = 10, visibility: int = 1000) -> list[Delivery]:
-        now = self.store.now()
-        received: list[Delivery] = await self.ask(shard, Receive(now, limit, visibility, now))
-        return received
-
-    async def acknowledge(self, shard: Shard, *some: Delivery) -> list[BrokerError | None]:
-        pairs = [(delivery.offset, delivery.nonce) for delivery in some]
-        results: list[BrokerError | None] = await self.ask(shard, Acknowledge(self.store.now(), pairs))
-        return results
-
-    async def move(self, source: Shard) -> None:
-        moving = asyncio.ensure_future(move(source, self.shards.get, self.store.now))
-        while not moving.done():
-            await self.turn()
-        await moving
-
-
-def values(deliveries: list[Delivery]) -> list[bytes]:
-    return [delivery.record.value for delivery in deliveries]
-
-
-async def dead_lettered(bench: Bench) -> tuple[Shard, Shard]:
-    """A queue whose one message was delivered in vain, and its dead-letter queue."""
-    target = bench.open(2)
-    source = bench.open(1, structs.replace(POLICY, max_receives=1, dead_letter=2))
-    await bench.send(source, b"poison")
-    await bench.receive(source, visibility=1000)
-    bench.store.time += 1000
-    await bench.turn()
-    return source, target
-
-
-async def test_a_record_received_too_often_goes_to_the_dead_letter_queue() -> None:
-    bench = Bench()
-    source, target = await dead_lettered(bench)
-    assert await bench.receive(source) == []
-    await bench.move(source)
-    [delivery] = await bench.receive(target)
-    assert (delivery.record.value, delivery.deliveries) == (b"poison", 1)
-    assert delivery.record.header(SOURCE) == b"orders"
-    assert delivery.record.header(FIRST_RECEIVED_AT) is not None
-    assert source.cursor.acknowledged_to == source.log.tail
-    assert source.totals.dead_lettered == 1
-
-
-@pytest.mark.parametrize("crash_after", ["append", "mark"])
-async def test_a_crash_while_a_record_moves_neither_loses_nor_doubles_it(crash_after: str) -> None:
-    bench = Bench()
-    source, target = await dead_lettered(bench)
-    if crash_after == "append":
-        moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
-        while target.visible == 0:
-            await bench._turn(target)
-            await asyncio.sleep(0)
-        moving.cancel()
-        await asyncio.wait([moving])
-    source, target = bench.open(1, source.policy), bench.open(2)
-    await bench.turn()
-    assert len(source.cursor.leaving) == 1
-    await bench.move(source)
-    assert values(await bench.receive(target)) == [b"poison"]
-    assert source.visible + source.cursor.in_flight + len(source.cursor.leaving) == 0
-
-
-async def test_without_its_dead_letter_queue_a_record_stays() -> None:
-    bench = Bench()
-    source, _ = await dead_lettered(bench)
-    del bench.shards[2]
-    source.set_policy(POLICY)
-    await bench.move(source)
-    assert values(await bench.receive(source)) == [b"poison"]
-
-
-async def test_a_full_target_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quintet_broker.engine.mover.RETRY_AFTER", 0)
-    bench = Bench()
-    source, target = await dead_lettered(bench)
-    bench.store.full = True
-    moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
-    for _ in range(5):
-        await bench.turn()
-    assert len(source.cursor.leaving) == 1
-    bench.store.full = False
-    while not moving.done():
-        await bench.turn()
-    assert target.visible == 1
+from tests.unit.shard_bench import HOUR, POLICY, Bench, values
 
 
 async def test_a_full_store_refuses_sends_and_can_be_drained() -> None:
@@ -263,15 +116,6 @@ async def test_a_send_that_was_stored_is_confirmed_again_though_the_queue_is_ful
     await bench.acknowledge(shard, *await bench.receive(shard))
     await bench.ask(shard, Append(now, [Record(b"more", now)], [None], 7, [1]))
     assert values(await bench.receive(shard)) == [b"more"]
-
-
-async def test_a_dead_letter_queue_takes_what_is_moved_to_it_beyond_its_limit() -> None:
-    bench = Bench()
-    source, target = await dead_lettered(bench)
-    target.set_policy(structs.replace(POLICY, messages=1))
-    await bench.send(target, b"there")
-    await bench.move(source)
-    assert target.visible == 2
 
 
 async def test_a_receive_does_not_miss_what_is_being_read() -> None:
@@ -485,23 +329,6 @@ async def test_a_due_record_that_is_gone_from_the_store_is_not_counted_for_ever(
     bench.store.time += 10
     assert await bench.receive(shard) == []
     assert shard.visible == 0
-
-
-async def test_large_records_move_though_they_do_not_fit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quintet_broker.engine.arrivals.WAITING_BYTES", 2 * READ_AHEAD_BYTES)
-    bench = Bench()
-    target = bench.open(2)
-    source = bench.open(1, structs.replace(POLICY, max_receives=1, dead_letter=2))
-    for number in range(4):
-        await bench.send(source, b"%d" % number + bytes(READ_AHEAD_BYTES))
-        await bench.receive(source, visibility=10)
-    bench.store.time += 10
-    await bench.turn()
-    assert len(source.cursor.leaving) == 4
-    async with asyncio.timeout(5):
-        await bench.move(source)
-    received = [(await bench.receive(target))[0] for _ in range(4)]
-    assert sorted(value[:1] for value in values(received)) == [b"0", b"1", b"2", b"3"]
 
 
 async def test_a_closed_shard_refuses_what_is_asked() -> None:

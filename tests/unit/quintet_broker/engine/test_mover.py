@@ -1,0 +1,104 @@
+"""Records that leave for another shard: none lost, none doubled, and none stuck."""
+
+import asyncio
+
+import pytest
+from msgspec import structs
+
+from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE, move
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
+from quintet_broker.engine.shard import Shard
+from tests.unit.shard_bench import POLICY, Bench, values
+
+
+async def dead_lettered(bench: Bench) -> tuple[Shard, Shard]:
+    """A queue whose one message was delivered in vain, and its dead-letter queue."""
+    target = bench.open(2)
+    source = bench.open(1, structs.replace(POLICY, max_receives=1, dead_letter=2))
+    await bench.send(source, b"poison")
+    await bench.receive(source, visibility=1000)
+    bench.store.time += 1000
+    await bench.turn()
+    return source, target
+
+
+async def test_a_record_received_too_often_goes_to_the_dead_letter_queue() -> None:
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    assert await bench.receive(source) == []
+    await bench.move(source)
+    [delivery] = await bench.receive(target)
+    assert (delivery.record.value, delivery.deliveries) == (b"poison", 1)
+    assert delivery.record.header(SOURCE) == b"orders"
+    assert delivery.record.header(FIRST_RECEIVED_AT) is not None
+    assert source.cursor.acknowledged_to == source.log.tail
+    assert source.totals.dead_lettered == 1
+
+
+@pytest.mark.parametrize("crash_after", ["append", "mark"])
+async def test_a_crash_while_a_record_moves_neither_loses_nor_doubles_it(crash_after: str) -> None:
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    if crash_after == "append":
+        moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
+        while target.visible == 0:
+            await bench.turn_one(target)
+            await asyncio.sleep(0)
+        moving.cancel()
+        await asyncio.wait([moving])
+    source, target = bench.open(1, source.policy), bench.open(2)
+    await bench.turn()
+    assert len(source.cursor.leaving) == 1
+    await bench.move(source)
+    assert values(await bench.receive(target)) == [b"poison"]
+    assert source.visible + source.cursor.in_flight + len(source.cursor.leaving) == 0
+
+
+async def test_without_its_dead_letter_queue_a_record_stays() -> None:
+    bench = Bench()
+    source, _ = await dead_lettered(bench)
+    del bench.shards[2]
+    source.set_policy(POLICY)
+    await bench.move(source)
+    assert values(await bench.receive(source)) == [b"poison"]
+
+
+async def test_a_full_target_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quintet_broker.engine.mover.RETRY_AFTER", 0)
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    bench.store.full = True
+    moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
+    for _ in range(5):
+        await bench.turn()
+    assert len(source.cursor.leaving) == 1
+    bench.store.full = False
+    while not moving.done():
+        await bench.turn()
+    assert target.visible == 1
+
+
+async def test_a_dead_letter_queue_takes_what_is_moved_to_it_beyond_its_limit() -> None:
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    target.set_policy(structs.replace(POLICY, messages=1))
+    await bench.send(target, b"there")
+    await bench.move(source)
+    assert target.visible == 2
+
+
+async def test_large_records_move_though_they_do_not_fit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quintet_broker.engine.arrivals.WAITING_BYTES", 2 * READ_AHEAD_BYTES)
+    bench = Bench()
+    target = bench.open(2)
+    source = bench.open(1, structs.replace(POLICY, max_receives=1, dead_letter=2))
+    for number in range(4):
+        await bench.send(source, b"%d" % number + bytes(READ_AHEAD_BYTES))
+        await bench.receive(source, visibility=10)
+    bench.store.time += 10
+    await bench.turn()
+    assert len(source.cursor.leaving) == 4
+    async with asyncio.timeout(5):
+        await bench.move(source)
+    received = [(await bench.receive(target))[0] for _ in range(4)]
+    assert sorted(value[:1] for value in values(received)) == [b"0", b"1", b"2", b"3"]

@@ -1,0 +1,82 @@
+"""Shards over a store in memory, turned by hand."""
+
+import asyncio
+from typing import Any, cast
+
+from quintet_broker.engine.mover import move
+from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Receive, Request
+from quintet_broker.engine.shard import Shard
+from quintet_broker.errors import BrokerError
+from quintet_broker.store.redis import Store
+from tests.unit.fake_store import FakeStore, FaultyStore
+
+HOUR = 3_600_000
+POLICY = Policy("orders", retention=HOUR, in_flight=100)
+
+
+class Bench:
+    """Shards of one store, whose loop is turned until nothing is left to do."""
+
+    def __init__(self) -> None:
+        self.waiting_bytes = 0
+        self.inner = FakeStore()
+        self.store = FaultyStore(self.inner)
+        self.shards: dict[int, Shard] = {}
+
+    def wake(self, shard: Shard) -> None:
+        """`turn` turns every shard."""
+
+    def open(self, number: int, policy: Policy = POLICY) -> Shard:
+        shard = self.shards[number] = Shard(number, policy, cast(Store, self.store), self)
+        return shard
+
+    async def turn(self) -> None:
+        busy = True
+        while busy:
+            busy = False
+            for shard in self.shards.values():
+                busy |= await self.turn_one(shard)
+            await asyncio.sleep(0)
+
+    async def turn_one(self, shard: Shard) -> bool:
+        if not shard.taken:
+            await shard.take()
+        if tick := shard.collect(self.store.now()):
+            [outcome] = await self.store.write([tick])
+            shard.complete(outcome)
+            return True
+        if shard.wants_fetch(self.store.now()):
+            await shard.fetch(self.store.now())
+            return True
+        return False
+
+    async def ask(self, shard: Shard, request: Request[Any]) -> Any:
+        shard.ask(request)
+        await self.turn()
+        return request.future.result()
+
+    async def send(self, shard: Shard, *values: bytes) -> None:
+        records = [Record(value, self.store.now()) for value in values]
+        await self.ask(shard, Append(self.store.now(), records, [None] * len(records)))
+
+    async def receive(self, shard: Shard, limit: int = 10, visibility: int = 1000) -> list[Delivery]:
+        now = self.store.now()
+        received: list[Delivery] = await self.ask(shard, Receive(now, limit, visibility, now))
+        return received
+
+    async def acknowledge(self, shard: Shard, *some: Delivery) -> list[BrokerError | None]:
+        pairs = [(delivery.offset, delivery.nonce) for delivery in some]
+        results: list[BrokerError | None] = await self.ask(shard, Acknowledge(self.store.now(), pairs))
+        return results
+
+    async def move(self, source: Shard) -> None:
+        moving = asyncio.ensure_future(move(source, self.shards.get, self.store.now))
+        while not moving.done():
+            await self.turn()
+        await moving
+
+
+def values(deliveries: list[Delivery]) -> list[bytes]:
+    return [delivery.record.value for delivery in deliveries]
