@@ -13,7 +13,7 @@ class Inner(Protocol):
 
     async def take(self, shard: int) -> Taken: ...
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]: ...
-    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]: ...
+    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]: ...
     async def due(self, shard: int, until: int, count: int) -> list[bytes]: ...
     async def next_due(self, shard: int) -> int | None: ...
 
@@ -95,9 +95,9 @@ class FakeStore:
             and all(int(kept.meta[f"tail:{log}"]) == tail for log, tail in tick.tails.items())
         )
 
-    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]:
+    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]:
         entries = self._of(shard).segments.get((log, segment), [])
-        return [data for next_offset, data in entries if next_offset > offset][:count]
+        return [entry for entry in entries if entry[0] > offset][:count]
 
     async def due(self, shard: int, until: int, count: int) -> list[bytes]:
         waiting = sorted(self._of(shard).delayed.items(), key=lambda pair: pair[1])
@@ -134,7 +134,7 @@ class FaultyStore:
         outcomes = await self.inner.write(ticks)
         return [Outcome.LOST] * len(ticks) if fault == "after" else outcomes
 
-    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]:
+    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]:
         self.reads += 1
         await self.answers_reads.wait()
         return await self.inner.read(shard, log, segment, offset, count)

@@ -1,6 +1,6 @@
 """Delayed: the records of a shard that wait to be due. They are kept by the store, and enter the log then."""
 
-from quintet_broker.engine.record import Record, decode
+from quintet_broker.engine.record import Record, decode_intact
 from quintet_broker.store.redis import Store
 
 AT_ONCE = 32
@@ -37,7 +37,7 @@ class Delayed:
         self.next_due = None
         found = await store.due(shard, now, AT_ONCE)
         if found:
-            self._records = [record for batch in found for _, record in decode(batch)]
+            self._records = [record for batch in found for _, record in decode_intact(batch)]
             self.found = found
             self._moving = True
         elif (later := await store.next_due(shard)) is not None:

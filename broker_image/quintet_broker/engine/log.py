@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from quintet_broker.engine.record import Record, decode
+from quintet_broker.engine.record import Record, decode_intact
 
 SEGMENT_MAX_BYTES = 16 * 1024 * 1024
 SEGMENT_MIN_BYTES = 256 * 1024
@@ -20,7 +20,7 @@ so a short log keeps little that nobody needs."""
 class Reader(Protocol):
     """What a log reads its batches from."""
 
-    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]: ...
+    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]: ...
 
 
 class Segment(Struct):
@@ -108,13 +108,14 @@ class Log:
 
     async def read(self, store: Reader, shard: int, offset: int, batches: int) -> list[tuple[int, Record]]:
         """Records from `offset` on, out of at most so many batches of one segment; none at the tail."""
-        for index, segment in enumerate(list(self.segments)):
-            if offset < self._end(index):
-                start = max(offset, segment.base)
-                found = await store.read(shard, self.number, segment.base, start, batches)
-                records = [pair for batch in found for pair in decode(batch) if pair[0] >= start]
+        for base, end in [(segment.base, self._end(index)) for index, segment in enumerate(self.segments)]:
+            start = max(offset, base)
+            while start < end:
+                found = await store.read(shard, self.number, base, start, batches)
+                records = [pair for _, batch in found for pair in decode_intact(batch) if pair[0] >= start]
                 if records:
                     return records
+                start = found[-1][0] if found else end
         return []
 
     async def pick(self, store: Reader, shard: int, offsets: Sequence[int], most_bytes: int) -> list[Record | None]:

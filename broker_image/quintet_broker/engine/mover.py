@@ -16,7 +16,7 @@ from quintet_broker.engine.policy import MOVED_AT
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Left, Stay
 from quintet_broker.engine.shard import Shard
-from quintet_broker.errors import Overloaded, PoolFull
+from quintet_broker.errors import BrokerError, Unavailable
 
 AT_ONCE = 100
 RETRY_AFTER = 0.5
@@ -49,7 +49,7 @@ async def move(source: Shard, shard_of: Callable[[int], Shard | None], now: Call
 
 
 async def _append(source: Shard, target: Shard, some: list[tuple[Leaving, Record | None]], now: int) -> bool:
-    """Store records at the target, all or none; False if it cannot take them now."""
+    """Store records at the target, all or none; False if it cannot take them now. Raises Unavailable."""
     # A record may be gone meanwhile, by a purge or its age.
     there = [(leaving, record) for leaving, record in some if record is not None]
     records = [_moved(record, leaving, source.policy.name, now) for leaving, record in there]
@@ -59,7 +59,10 @@ async def _append(source: Shard, target: Shard, some: list[tuple[Leaving, Record
     try:
         target.ask(append)
         await append.future
-    except (PoolFull, Overloaded):
+    except Unavailable:
+        raise
+    except BrokerError:
+        # Full, or closed just now.
         return False
     return True
 

@@ -4,11 +4,14 @@ A batch is encoded once, stored and, where the reader can take it whole, deliver
 Layout: https://kafka.apache.org/documentation/#recordbatch
 """
 
+import logging
 import struct
 from collections.abc import Sequence
 
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from msgspec import Struct
+
+logger = logging.getLogger(__name__)
 
 Headers = tuple[tuple[str, bytes], ...]
 """(name, value) in the producer's order."""
@@ -17,6 +20,7 @@ MAX_BATCH_BYTES = 256 * 1024
 """A batch is at most this long unless one record is larger, so that one record left alone pins little."""
 
 _BASE_OFFSET_AND_EPOCH = struct.Struct(">q i i")  # base offset, length, partition leader epoch
+_HEADER_BYTES = 61
 _NO_PRODUCER = -1
 _UNBOUNDED = 1 << 31
 
@@ -64,13 +68,24 @@ def encode(records: Sequence[Record], base: int = 0, epoch: int = 0) -> bytes:
 
 
 def decode(batch: bytes) -> list[tuple[int, Record]]:
-    """(offset, Record) for each record of a batch. Raises ValueError if its checksum is wrong."""
+    """(offset, Record) for each record of a batch. Raises ValueError if it is damaged."""
+    if len(batch) < _HEADER_BYTES:
+        raise ValueError(f"a batch of {len(batch)} bytes is damaged: it is shorter than a batch's header")
     reader = DefaultRecordBatch(batch)
     if not reader.validate_crc():
         raise ValueError(f"batch at offset {reader.base_offset} is damaged: its CRC-32C does not match")
     return [
         (found.offset, Record(found.value or b"", found.timestamp, found.key, tuple(found.headers))) for found in reader
     ]
+
+
+def decode_intact(batch: bytes) -> list[tuple[int, Record]]:
+    """As `decode`; a damaged batch is told in the log and passed over, so that it does not hold up the others."""
+    try:
+        return decode(batch)
+    except ValueError as error:
+        logger.error("records are passed over: %s", error)
+        return []
 
 
 def gather(records: Sequence[Record]) -> list[list[Record]]:

@@ -154,12 +154,13 @@ class Store:
         # Redis's cmsgpack knows strings only, no bytes.
         return keys, [msgpack.packb(plan, use_bin_type=False), *(append.data for append in tick.appends)]
 
-    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]:
-        """Up to `count` batches of a segment, beginning with the one that covers `offset`. Raises Unavailable."""
+    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]:
+        """Up to `count` batches of a segment, each with the offset behind it, beginning with the one that covers
+        `offset`. Raises Unavailable."""
         entries = await self._call(
             self._redis.xrange(self.keys.segment(shard, log, segment), min=f"{offset + 1}-0", count=count)
         )
-        return [fields[b"b"] for _, fields in entries]
+        return [(int(entry.partition(b"-")[0]), fields[b"b"]) for entry, fields in entries]
 
     async def due(self, shard: int, until: int, count: int) -> list[bytes]:
         """Up to `count` delayed batches that are due by `until` (milliseconds), earliest first. Raises Unavailable."""

@@ -34,6 +34,17 @@ async def test_what_is_due_is_found_once_until_it_was_moved() -> None:
     assert delayed.wants_fetch(10)
 
 
+async def test_a_damaged_record_does_not_hold_up_the_others() -> None:
+    store = FakeStore()
+    await store.take(1)
+    good = encode([Record(b"good", 0)])
+    await store.write([Tick(1, epoch=1, number=1, tails={0: 0}, delay=[(1, good[:-1] + b"?"), (2, good)])])
+    delayed = Delayed(2, 1)
+    await delayed.fetch(cast(Store, store), 1, 2)
+    found, records = delayed.take()
+    assert (len(found), [record.value for record in records], delayed.count) == (2, [b"good"], 0)
+
+
 async def test_where_nothing_is_due_the_next_is_looked_up() -> None:
     store = await store_of(20)
     delayed = Delayed(1, 0)

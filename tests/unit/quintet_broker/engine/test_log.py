@@ -78,15 +78,30 @@ async def test_reading_begins_inside_a_batch_and_goes_over_a_missing_segment() -
     assert await log.read(store, 1, 9, 1) == []
 
 
+async def test_damaged_batches_are_passed_over() -> None:
+    store, log = FakeStore(), Log()
+    kept = store.shards[1] = Stored()
+    batches = kept.segments[0, 0] = []
+    for number in range(4):
+        base = log.tail
+        log.append(2, 50, 0)
+        batches.append((log.tail, encode([Record(b"%d" % number, 0)] * 2, base)))
+    batches[0] = 2, batches[0][1][:-1] + b"?"
+    batches[1] = 4, b"short"
+    for at_once in (1, 3):
+        assert [offset for offset, _ in await log.read(store, 1, 0, at_once)][:2] == [4, 5]
+    assert [record and record.value for record in await log.pick(store, 1, [1, 3, 6], 1000)] == [None, None, b"3"]
+
+
 class OneSegment:
     """Batches of two records from offset 0 on, counted as they are read."""
 
     reads = 0
 
-    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]:
+    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]:
         self.reads += 1
         base = offset // 2 * 2
-        return [encode([Record(b"%d" % o, 0) for o in (base, base + 1)], base)]
+        return [(base + 2, encode([Record(b"%d" % o, 0) for o in (base, base + 1)], base))]
 
 
 async def test_records_are_picked_in_the_order_asked_for_and_batches_read_once() -> None:

@@ -8,6 +8,7 @@ from msgspec import structs
 from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE, move
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.shard import Shard
+from quintet_broker.errors import QueueNotFound
 from tests.unit.shard_bench import POLICY, Bench, values
 
 
@@ -60,6 +61,22 @@ async def test_without_its_dead_letter_queue_a_record_stays() -> None:
     del bench.shards[2]
     source.set_policy(POLICY)
     await bench.move(source)
+    assert values(await bench.receive(source)) == [b"poison"]
+
+
+async def test_when_its_dead_letter_queue_goes_meanwhile_a_record_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quintet_broker.engine.mover.RETRY_AFTER", 0)
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
+    while not target.has_arrivals:
+        await asyncio.sleep(0)
+    del bench.shards[2]
+    target.close(QueueNotFound())
+    source.set_policy(POLICY)
+    while not moving.done():
+        await bench.turn()
+    await moving
     assert values(await bench.receive(source)) == [b"poison"]
 
 

@@ -13,10 +13,10 @@ class Batches:
         self.records: dict[int, Record] = {}
         self.reads = 0
 
-    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[bytes]:
+    async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]:
         self.reads += 1
         offsets = [o for o in sorted(self.records) if o >= offset][:count]
-        return [encode([self.records[o]], o) for o in offsets]
+        return [(o + 1, encode([self.records[o]], o)) for o in offsets]
 
 
 class Bench:
