@@ -7,6 +7,7 @@ import signal
 
 import uvloop
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from quintet_broker.engine.engine import Engine
 from quintet_broker.services.access import Access
@@ -64,8 +65,15 @@ async def _stop_signal() -> None:
     await stop.wait()
 
 
+def _not_a_clients_fault(record: logging.LogRecord) -> bool:
+    """Whether to log it: what comes and is no HTTP is answered with 400, and would fill the log."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, web.RequestPayloadError))
+
+
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiohttp.server").addFilter(_not_a_clients_fault)
     gc.freeze()
     gc.set_threshold(*COLLECT_EVERY)
     uvloop.run(serve(from_environment()))

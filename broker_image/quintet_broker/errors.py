@@ -60,6 +60,10 @@ class PoolFull(BrokerError):
     """The pool's memory is full: receive and acknowledge messages, then try again."""
 
 
+class BodyTimeout(BrokerError):
+    """The request's body did not come in time."""
+
+
 class Overloaded(BrokerError):
     """Too much is waiting to be written: try again shortly."""
 

@@ -1,38 +1,70 @@
 """Admission: how much of clients' bodies a broker holds at once, over all faces of its HTTP port.
 
-A body is held until its request is answered, so a store that does not answer cannot fill the memory.
+A body is held until its request is answered, so a store that does not answer cannot fill the memory. What has come
+counts, not what was announced: who announces much and sends nothing keeps nobody out.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from quintet_broker.errors import Overloaded
+from quintet_broker.errors import BodyTimeout, InvalidArgument, Overloaded
 
 HELD_BYTES = 64 * 1024 * 1024
 """Each byte is kept about three times: in the body, in what is decoded of it, in a record."""
+BODY_WITHIN = 60.0
+"""Seconds that a body may take to come."""
 
 
 class Admission:
     """Belongs to one application."""
 
-    def __init__(self, most: int = HELD_BYTES) -> None:
+    def __init__(self, most: int = HELD_BYTES, within: float = BODY_WITHIN) -> None:
         self._room = most
+        self._within = within
 
-    @contextmanager
-    def hold(self, request: web.Request) -> Iterator[None]:
-        """Room for a request's body while it is served. Raises Overloaded."""
-        size = request.content_length
-        if size is None:
-            size = request.client_max_size if request.body_exists else 0
+    @asynccontextmanager
+    async def body(self, request: web.Request) -> AsyncIterator[bytes]:
+        """A request's body, which has its room while the request is served.
+
+        Raises Overloaded, BodyTimeout, InvalidArgument where it cannot be read, HTTPRequestEntityTooLarge.
+        """
+        try:
+            async with asyncio.timeout(self._within):
+                body = await self._read(request)
+        except TimeoutError as error:
+            raise BodyTimeout from error
+        except web.RequestPayloadError as error:
+            raise InvalidArgument("The request's body is not as its Transfer- or Content-Encoding says.") from error
+        try:
+            yield body
+        finally:
+            self._room += len(body)
+
+    async def _read(self, request: web.Request) -> bytes:
+        most = request.client_max_size
+        if (request.content_length or 0) > most:
+            raise web.HTTPRequestEntityTooLarge(most)
+        body = bytearray()
+        try:
+            while chunk := await request.content.readany():
+                self._take(len(chunk))
+                body += chunk
+                if len(body) > most:
+                    raise web.HTTPRequestEntityTooLarge(most)
+            return bytes(body)
+        except BaseException:
+            self._room += len(body)
+            raise
+
+    def _take(self, size: int) -> None:
         if size > self._room:
             raise Overloaded
         self._room -= size
-        try:
-            yield
-        finally:
-            self._room += size
 
 
 ADMISSION = web.AppKey("admission", Admission)
+BODY = web.RequestKey("body", bytes)
+"""The body of a request that is served."""

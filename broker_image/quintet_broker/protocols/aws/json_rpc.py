@@ -3,7 +3,7 @@
 Source: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html and aws-query-compatible in the same place.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -27,8 +27,8 @@ class Exchange:
     def read(self, kind: type[Found], names: Names) -> Found:
         """The input of the operation. Raises AwsError."""
         try:
-            return msgspec.json.decode(self._body or b"{}", type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return _decode(self._body or b"{}", kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise misread(error) from error
 
     def answer(self, output: Struct | None, names: Names) -> web.Response:
@@ -46,3 +46,17 @@ class Exchange:
                 "x-amzn-query-error": f"{kind.code};{kind.fault}",
             },
         )
+
+
+def _decode(body: bytes, kind: type[Found]) -> Found:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        # Few clients send a null; it says that the member is not there.
+        return msgspec.convert(_without_nulls(msgspec.json.decode(body)), kind)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

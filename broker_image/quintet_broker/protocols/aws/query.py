@@ -125,8 +125,8 @@ def _value(value: Any, names: Names) -> Any:
 
 
 def _items(wire: str, value: Any) -> list[Any]:
-    """The items of a list by their numbers; a value without a number is a list of one."""
-    if not isinstance(value, dict):
+    """The items of a list by their numbers; a value or a pair without a number is a list of one."""
+    if not isinstance(value, dict) or "Value" in value:
         return [value]
     if not all(re.fullmatch("[0-9]{1,9}", number) for number in value):
         raise AwsError(MALFORMED, f"The parameter {wire} is a list: {wire}.1, {wire}.2 and so on.")

@@ -24,6 +24,7 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 
 _AMZ = "x-amz-"
 _DATE = "%Y%m%dT%H%M%SZ"
+_EXPIRES = re.compile("[0-9]{1,6}")
 _PARAMETERS = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
 
 
@@ -106,7 +107,7 @@ def _signature(given: Mapping[str, str], time: str, validity: str | None, reques
     key_id, *scope = given["Credential"].rsplit("/", 4)
     if len(scope) != 4 or scope[3] != "aws4_request":
         raise AwsError(INCOMPLETE_SIGNATURE, "Credential must be <key id>/YYYYMMDD/REGION/SERVICE/aws4_request.")
-    if validity is not None and not (validity.isdecimal() and 1 <= int(validity[:9]) <= LONGEST_VALIDITY):
+    if validity is not None and not (_EXPIRES.fullmatch(validity) and 1 <= int(validity) <= LONGEST_VALIDITY):
         raise AwsError(INCOMPLETE_SIGNATURE, f"X-Amz-Expires must be 1 to {LONGEST_VALIDITY} seconds.")
     return Signature(
         key_id=key_id,

@@ -33,6 +33,7 @@ STATUS: dict[type[errors.BrokerError], int] = {
     errors.UnknownKey: 401,
     errors.AccessDenied: 403,
     errors.QueueNotFound: 404,
+    errors.BodyTimeout: 408,
     errors.QueueExists: 409,
     errors.QueueDeclared: 409,
     errors.DeadLetterQueueNotFound: 409,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from quintet_api.queue import QueueSpec
 from quintet_broker.errors import BrokerError, InvalidArgument, UnknownKey
-from quintet_broker.protocols.admission import ADMISSION
+from quintet_broker.protocols.admission import ADMISSION, BODY
 from quintet_broker.protocols.http import codec, errors, mapping
 from quintet_broker.protocols.keys import ACCESS, TOPOLOGY
 from quintet_broker.services import queue
@@ -52,13 +52,13 @@ async def get_queue(request: web.Request) -> codec.QueueInfo:
 
 async def put_queue(request: web.Request) -> codec.QueueInfo:
     """Create a queue from the fields of a manifest's spec; an existing one must have the same."""
-    spec = _spec(codec.decode(await request.read(), dict[str, Any]))
+    spec = _spec(codec.decode(request[BODY], dict[str, Any]))
     return await mapping.info(await request.app[TOPOLOGY].create_queue(request.match_info["name"], lambda _: spec))
 
 
 async def patch_queue(request: web.Request) -> codec.QueueInfo:
     """Change fields of a run-time queue's spec; null sets a field back to its default."""
-    changes = codec.decode(await request.read(), dict[str, Any])
+    changes = codec.decode(request[BODY], dict[str, Any])
 
     def change(spec: QueueSpec) -> QueueSpec:
         merged = spec.model_dump(mode="json", by_alias=True, exclude_none=True) | changes
@@ -79,7 +79,7 @@ async def purge_queue(request: web.Request) -> None:
 
 async def send(request: web.Request) -> codec.Sent:
     """Store messages, all or none; the answer confirms them."""
-    body = codec.decode(await request.read(), codec.Send)
+    body = codec.decode(request[BODY], codec.Send)
     messages = [mapping.new_message(message, place) for place, message in enumerate(body.messages)]
     producer = None if body.producer is UNSET else queue.Producer(body.producer.id, body.producer.sequence)
     return codec.Sent(await _queue(request).send(messages, producer))
@@ -87,7 +87,7 @@ async def send(request: web.Request) -> codec.Sent:
 
 async def receive(request: web.Request) -> codec.Received:
     """Deliver messages, waiting for the first."""
-    body = codec.decode(await request.read(), codec.Receive)
+    body = codec.decode(request[BODY], codec.Receive)
     messages = await _queue(request).receive(
         body.limit,
         visibility_timeout=codec.seconds(body.visibility_timeout, "visibilityTimeout"),
@@ -98,19 +98,19 @@ async def receive(request: web.Request) -> codec.Received:
 
 async def acknowledge(request: web.Request) -> codec.Results:
     """Settle messages for good."""
-    body = codec.decode(await request.read(), codec.Receipts)
+    body = codec.decode(request[BODY], codec.Receipts)
     return _results(await _queue(request).acknowledge(body.receipts))
 
 
 async def release(request: web.Request) -> codec.Results:
     """Make messages visible again now."""
-    body = codec.decode(await request.read(), codec.Receipts)
+    body = codec.decode(request[BODY], codec.Receipts)
     return _results(await _queue(request).release(body.receipts))
 
 
 async def extend(request: web.Request) -> codec.Results:
     """Hide messages longer."""
-    body = codec.decode(await request.read(), codec.Extensions)
+    body = codec.decode(request[BODY], codec.Extensions)
     wanted = [
         (extension.receipt, codec.seconds(extension.visibility_timeout, f"extensions[{place}]") or 0.0)
         for place, extension in enumerate(body.extensions)
@@ -147,7 +147,7 @@ def mount(app: web.Application) -> None:
 def _serving(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def serve(request: web.Request) -> web.Response:
         _authorize(request, route)
-        with request.app[ADMISSION].hold(request):
+        async with request.app[ADMISSION].body(request) as request[BODY]:
             answer = await route.handler(request)
         if answer is None:
             return web.Response(status=204)

@@ -91,7 +91,7 @@ def _dead_letter(policy: str, account: str) -> dict[str, Any] | None:
         return None
     try:
         redrive = msgspec.json.decode(policy, type=Redrive, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _bad_redrive(
             policy, f"It is JSON with deadLetterTargetArn and maxReceiveCount, which this is not: {error}"
         ) from error

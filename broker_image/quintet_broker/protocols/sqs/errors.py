@@ -8,6 +8,7 @@ from quintet_broker.protocols.aws.errors import (
     ACCESS_DENIED,
     INVALID_KEY,
     INVALID_VALUE,
+    REQUEST_TIMEOUT,
     UNAVAILABLE,
     AwsError,
     Kind,
@@ -38,6 +39,7 @@ UNSUPPORTED = _sqs("UnsupportedOperation", f"{_LEGACY}UnsupportedOperation")
 
 KINDS: dict[type[errors.BrokerError], Kind] = {
     errors.AccessDenied: ACCESS_DENIED,
+    errors.BodyTimeout: REQUEST_TIMEOUT,
     errors.DeadLetterQueueNotFound: INVALID_VALUE,
     errors.InvalidArgument: INVALID_VALUE,
     errors.MessageTooLarge: INVALID_VALUE,

@@ -5,7 +5,6 @@ import binascii
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from msgspec import Struct
@@ -15,6 +14,7 @@ from quintet_broker.protocols.admission import ADMISSION
 from quintet_broker.protocols.aws import json_rpc, query, sigv4
 from quintet_broker.protocols.aws.errors import (
     INVALID_VALUE,
+    MALFORMED,
     MISSING_ACTION,
     MISSING_PARAMETER,
     TOO_LARGE,
@@ -48,7 +48,7 @@ class Call(Struct, frozen=True):
 
     def queue(self, url: str, verb: Verb) -> Queue:
         """The queue of a QueueUrl, whatever host that names. Raises QueueNotFound, AccessDenied."""
-        _, _, way = urlsplit(url).path.rpartition(f"/{self.account}/")
+        _, _, way = url.rpartition(f"/{self.account}/")
         self.allow(verb, way or None)
         if not way:
             raise QueueNotFound(f"The QueueUrl {url[:300]} does not end in /{self.account}/<queue>.")
@@ -296,8 +296,7 @@ async def serve(request: web.Request) -> web.Response:
     exchange: json_rpc.Exchange | query.Exchange
     exchange = json_rpc.Exchange("", b"") if "X-Amz-Target" in request.headers else query.Exchange([], NAMESPACE)
     try:
-        with request.app[ADMISSION].hold(request):
-            body = await request.read()
+        async with request.app[ADMISSION].body(request) as body:
             exchange = _exchange(request, body)
             call = _call(request, body)
             operation = _found(exchange.action)
@@ -309,6 +308,9 @@ async def serve(request: web.Request) -> web.Response:
         return exchange.refuse(errors.translated(error))
     except web.HTTPRequestEntityTooLarge as error:
         return exchange.refuse(AwsError(TOO_LARGE, f"The request is too large: {error.text}"))
+    except UnicodeEncodeError:
+        # A header may hold bytes that are no text, as nothing else can: Host and the signature's parts.
+        return exchange.refuse(AwsError(MALFORMED, "The request's headers must be UTF-8."))
 
 
 def _exchange(request: web.Request, body: bytes) -> json_rpc.Exchange | query.Exchange:
@@ -326,8 +328,8 @@ def _found(action: str) -> Operation:
     if action in LATER:
         raise AwsError(errors.UNSUPPORTED, f"{action} is not supported yet.")
     if not action:
-        raise AwsError(MISSING_ACTION, "The request must contain the parameter Action.")
-    raise AwsError(UNKNOWN_ACTION, f"The action {action[:100]} is not valid for this endpoint.")
+        raise AwsError(MISSING_ACTION, "The request must contain the parameter Action: this address speaks Amazon SQS.")
+    raise AwsError(UNKNOWN_ACTION, f"The action {action[:100]!a} is not valid for this endpoint.")
 
 
 def _call(request: web.Request, body: bytes) -> Call:
