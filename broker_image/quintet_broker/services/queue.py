@@ -1,7 +1,9 @@
 """A queue's verbs, as every protocol face calls them."""
 
+import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import random
 import struct
@@ -172,7 +174,21 @@ class Queue:
             raise InvalidArgument(f"A receive waits 0 to {MAX_WAIT} seconds.")
         now = self._now()
         request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000))
-        return [self._message(delivery) for delivery in await self._ask(request)]
+        try:
+            return [self._message(delivery) for delivery in await self._ask(request)]
+        except asyncio.CancelledError:
+            if request.future.done() and not request.future.cancelled():
+                # Answered, and nobody heard it any more.
+                self._give_back(request.future)
+            raise
+
+    def _give_back(self, answered: asyncio.Future[list[Delivery]]) -> None:
+        if answered.exception() is None:
+            back = Extend(self._now(), [(delivery.offset, delivery.nonce, 0) for delivery in answered.result()])
+            back.future.add_done_callback(asyncio.Future.exception)
+            # Should it fail, they come again after their visibility timeout.
+            with contextlib.suppress(BrokerError):
+                self.shard.ask(back)
 
     @staticmethod
     def _or_default(value: float | None, default: float) -> float:

@@ -140,6 +140,8 @@ class Topology:
         async with self._changing:
             self._check_restored()
             self._of_runtime(name)
+            # Before it closes: where the store fails, the queue is there for another try.
+            await self._keep(structs.replace(self._known[name], departed_at=0))
             self._close(name)
             self._link()
             await self._forget(self._known[name])
@@ -173,9 +175,9 @@ class Topology:
         declared = {entry.name for entry in document.entries if entry.kind == "Queue"}
         for queue in list(self._queues.values()):
             if queue.origin == "Declared" and queue.name not in declared:
-                self._close(queue.name)
                 departed = structs.replace(self._known[queue.name], departed_at=self._seconds())
                 await self._keep(departed)
+                self._close(queue.name)
         there = declared | set(self._queues)
         self._entries = [await self._try_entry(entry, there) for entry in document.entries]
         self._revision = document.revision

@@ -1,0 +1,107 @@
+"""Queues and their topology over a real Redis, where something goes wrong at one exact moment."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from quintet_api.topology import Entry, TopologyDocument
+from quintet_broker.engine.engine import Engine
+from quintet_broker.engine.requests import Request
+from quintet_broker.errors import QueueNotFound, Unavailable
+from quintet_broker.services.queue import NewMessage
+from quintet_broker.services.topology import Topology
+from quintet_broker.store.redis import Store
+from tests.processes import RedisServer
+
+
+class FailingStore(Store):
+    """Refuses to keep entries while `failing`."""
+
+    failing = False
+
+    async def store_entry(self, name: str, value: bytes | None) -> None:
+        if self.failing:
+            raise Unavailable
+        await super().store_entry(name, value)
+
+
+@pytest.fixture
+def prefix() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def store(redis_server: RedisServer, prefix: str) -> FailingStore:
+    return FailingStore(redis_server.url, prefix)
+
+
+@contextlib.asynccontextmanager
+async def serving(store: Store) -> AsyncIterator[Topology]:
+    """As a broker has it, from its start to its end."""
+    engine = Engine(store)
+    topology = Topology(engine, "broker-0")
+    engine.start()
+    running = asyncio.create_task(topology.run())
+    async with asyncio.timeout(10):
+        while not (engine.connected and topology.restored):  # noqa: ASYNC110 - as /readyz tells it
+            await asyncio.sleep(0.001)
+    yield topology
+    running.cancel()
+    await engine.stop()
+
+
+async def test_what_nobody_heard_of_comes_again_at_once(store: FailingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may go in the moment between the answer and its reading."""
+    async with serving(store) as topology:
+        queue = await topology.create_queue("orders", lambda spec: spec)
+        ask = queue.shard.ask
+
+        def ask_and_leave(request: Request[Any]) -> None:
+            ask(request)
+            request.future.add_done_callback(lambda _: polling.cancel())
+
+        with monkeypatch.context() as patched:
+            patched.setattr(queue.shard, "ask", ask_and_leave)
+            polling = asyncio.create_task(queue.receive(1, wait=20))
+            await asyncio.sleep(0)
+        await queue.send([NewMessage(b"x")])
+        with pytest.raises(asyncio.CancelledError):
+            await polling
+        (message,) = await queue.receive(1, wait=10)
+        assert message.value == b"x"
+
+
+async def test_a_deletion_that_the_store_did_not_keep_can_be_tried_again(
+    store: FailingStore, redis_server: RedisServer, prefix: str
+) -> None:
+    async with serving(store) as topology:
+        await topology.create_queue("orders", lambda spec: spec)
+        store.failing = True
+        with pytest.raises(Unavailable):
+            await topology.delete_queue("orders")
+        store.failing = False
+        assert topology.queue("orders").name == "orders"
+        await topology.delete_queue("orders")
+    async with serving(Store(redis_server.url, prefix)) as topology:
+        with pytest.raises(QueueNotFound):
+            topology.queue("orders")
+
+
+async def test_a_departure_that_the_store_did_not_keep_can_be_tried_again(store: FailingStore) -> None:
+    entry = Entry(kind="Queue", name="orders", uid="1", spec={})
+    gone = TopologyDocument(revision=(1, 2), entries=[])
+    async with serving(store) as topology:
+        await topology.apply(TopologyDocument(revision=(1, 1), entries=[entry]))
+        store.failing = True
+        with pytest.raises(Unavailable):
+            await topology.apply(gone)
+        store.failing = False
+        await topology.apply(gone)
+        with pytest.raises(QueueNotFound):
+            topology.queue("orders")
+        (known,) = (await store.entries()).values()
+        assert b'"departed_at":null' not in known
