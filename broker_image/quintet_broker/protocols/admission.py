@@ -31,8 +31,10 @@ class Admission:
 
         Raises Overloaded, BodyTimeout, InvalidArgument where it cannot be read, HTTPRequestEntityTooLarge.
         """
+        # Most have come whole with their head.
+        within = None if request.content.is_eof() else self._within
         try:
-            async with asyncio.timeout(self._within):
+            async with asyncio.timeout(within):
                 body = await self._read(request)
         except TimeoutError as error:
             raise BodyTimeout from error
