@@ -85,20 +85,21 @@ class Process:
                 raise RuntimeError(f"{self._name} did not start:\n{self.log.read_text()[-4000:]}")
             time.sleep(0.01)
 
-    def stop(self) -> None:
-        """End it in order."""
-        self._end(signal.SIGTERM)
+    def stop(self) -> int:
+        """End it in order; its exit code."""
+        return self._end(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it by SIGKILL."""
         self._end(signal.SIGKILL)
 
-    def _end(self, number: signal.Signals) -> None:
+    def _end(self, number: signal.Signals) -> int:
         if self._process is None:
-            return
+            return 0
         self._process.send_signal(number)
-        self._process.wait(STARTS_WITHIN)
+        code = self._process.wait(STARTS_WITHIN)
         self._process = None
+        return code
 
 
 class RedisServer(Process):

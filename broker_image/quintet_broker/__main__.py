@@ -17,14 +17,14 @@ from quintet_broker.store.redis import Store
 from quintet_broker.web import admin_application, application
 
 BACKLOG = 4096
-DRAIN = 5.0
-"""Seconds that requests under way have to end."""
+DRAIN = 2.0
+"""Seconds that requests under way have to end; none of them waits for messages any more."""
 COLLECT_EVERY = (50_000, 20, 50)
 """Objects made between two collections, which find next to nothing, and how many of these make a deeper one."""
 
 
 async def serve(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT."""
+    """Until SIGTERM or SIGINT. Raises what ended the engine before."""
     engine = Engine(Store(settings.redis_url, settings.prefix))
     topology = Topology(engine, settings.pod_name)
     access = Access(
@@ -38,15 +38,18 @@ async def serve(settings: Settings) -> None:
     def ready() -> bool:
         return engine.connected and topology.restored
 
-    engine.start()
+    running = engine.start()
     restoring = asyncio.create_task(topology.run())
     runners = [
         await _listen(application(settings, access, topology), settings.host, settings.http_port),
         await _listen(admin_application(settings, topology, ready), settings.host, settings.admin_port),
     ]
-    await _stop_signal()
-    for runner in runners:
-        await runner.cleanup()
+    await asyncio.wait([running, asyncio.create_task(_stop_signal())], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        # Whoever started the broker starts it again: better than to serve without an engine.
+        await running
+    engine.drain()
+    await asyncio.gather(*(runner.cleanup() for runner in runners))
     restoring.cancel()
     await engine.stop()
 

@@ -25,6 +25,7 @@ class Pod:
     """A broker whose loop is turned by hand."""
 
     waiting_bytes = 0
+    draining = False
 
     def wake(self, shard: Shard) -> None:
         """Nothing to do: `EngineMachine.settle` turns every shard it uses."""

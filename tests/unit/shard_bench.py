@@ -21,6 +21,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.waiting_bytes = 0
+        self.draining = False
         self.inner = FakeStore()
         self.store = FaultyStore(self.inner)
         self.shards: dict[int, Shard] = {}

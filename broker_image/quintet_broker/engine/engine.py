@@ -24,8 +24,14 @@ class Engine:
     def connected(self) -> bool:
         return self._ticker.connected
 
-    def start(self) -> None:
+    def start(self) -> asyncio.Task[None]:
+        """What runs until `stop`; if it ends before, the engine serves nobody any more."""
         self._running = asyncio.create_task(self._ticker.run())
+        return self._running
+
+    def drain(self) -> None:
+        """Before `stop`: receives answer at once with what is there, so that all requests end soon."""
+        self._ticker.drain()
 
     async def stop(self) -> None:
         if self._running:

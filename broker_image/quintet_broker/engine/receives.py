@@ -41,6 +41,12 @@ class Receives:
         """Millisecond at which the next one has waited long enough."""
         return self._ends.next()
 
+    def end(self, now: int) -> None:
+        """Let none wait longer."""
+        for receive in self._line:
+            receive.until = now
+            self._ends.set(receive, now)
+
     def take_ended(self, now: int) -> list[Receive]:
         """Take out those that have waited long enough."""
         ended = self._ends.take(now)

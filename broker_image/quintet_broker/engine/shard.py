@@ -38,6 +38,9 @@ FORGET_EVERY = 60 * 1000
 class Pod(Waiting, Protocol):
     """What all shards of a broker share."""
 
+    draining: bool
+    """Whether the broker is about to stop: no receive waits any more."""
+
     def wake(self, shard: "Shard") -> None:
         """Run a tick of the shard soon."""
 
@@ -93,6 +96,8 @@ class Shard:
         if self._closed:
             raise self._closed
         if isinstance(request, Receive):
+            if self._pod.draining:
+                request.until = request.at
             self._receives.add(request)
         else:
             self._arrivals.add(request)
@@ -100,6 +105,11 @@ class Shard:
 
     def set_policy(self, policy: Policy) -> None:
         self.policy = policy
+        self._pod.wake(self)
+
+    def end_waits(self, now: int) -> None:
+        """Answer the receives that wait, with what is there."""
+        self._receives.end(now)
         self._pod.wake(self)
 
     def refuse_older(self, time: int, error: BrokerError) -> None:

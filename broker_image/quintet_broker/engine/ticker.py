@@ -32,6 +32,7 @@ class Ticker:
 
     def __init__(self, store: Store, leaving: Callable[[Shard], None]) -> None:
         self.waiting_bytes = 0
+        self.draining = False
         self.connected = False
         self._store = store
         self._leaving = leaving
@@ -56,6 +57,12 @@ class Ticker:
         if shard in self._shards:
             self._awake[shard] = None
             self._event.set()
+
+    def drain(self) -> None:
+        """Let no receive wait any more."""
+        self.draining = True
+        for shard in self._shards:
+            shard.end_waits(self._store.now())
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -183,6 +183,22 @@ async def test_a_long_poll_is_answered_by_the_next_send_within_its_write() -> No
     assert values(waiting.future.result()) == [b"a"]
 
 
+async def test_of_a_broker_that_stops_no_receive_waits() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    now = bench.store.now()
+    before, after = (Receive(now, 1, 1000, now + 5000) for _ in range(2))
+    shard.ask(before)
+    await bench.turn()
+    bench.draining = True
+    shard.end_waits(now)
+    shard.ask(after)
+    await bench.turn()
+    assert before.future.result() == after.future.result() == []
+    await bench.send(shard, b"a")
+    assert values(await bench.receive(shard)) == [b"a"]
+
+
 async def test_a_long_poll_ends_empty_in_time() -> None:
     bench = Bench()
     shard = bench.open(1)

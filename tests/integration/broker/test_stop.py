@@ -1,0 +1,62 @@
+"""How a broker ends: in order on SIGTERM, and at once where its engine cannot go on."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.processes import Broker, RedisServer
+
+FAULTY = (
+    "from quintet_broker.engine.shard import Shard; from quintet_broker.__main__ import main\n"
+    "def collect(*_): raise RuntimeError('planted')\n"
+    "Shard.collect = collect; main()"
+)
+LONG_POLL = {"wait": "20s"}
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path, redis_server: RedisServer) -> Iterator[Broker]:
+    broker = Broker(tmp_path, redis_server.url, prefix=tmp_path.name)
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+async def test_a_long_poll_does_not_hold_up_the_end(own_broker: Broker) -> None:
+    path = f"{own_broker.http_url}/v1/queues/orders"
+    async with aiohttp.ClientSession() as session:
+        await session.put(path, json={})
+        polls = [asyncio.ensure_future(session.post(f"{path}/messages:receive", json=LONG_POLL)) for _ in range(3)]
+        for _ in range(3):
+            # Each of these connects and asks behind the polls, and is answered: so they are waiting.
+            async with aiohttp.ClientSession() as later:
+                await later.get(path)
+        began = time.monotonic()
+        assert await asyncio.to_thread(own_broker.stop) == 0
+        assert time.monotonic() - began < 5
+        for answer in await asyncio.gather(*polls):
+            assert (answer.status, await answer.json()) == (200, {"messages": []})
+
+
+async def test_a_broker_whose_engine_failed_ends(own_broker: Broker) -> None:
+    async with aiohttp.ClientSession() as session:
+        await session.put(f"{own_broker.http_url}/v1/queues/orders", json={})
+    own_broker.stop()
+    # It ticks the queue's shard as soon as it has read that there is one.
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", FAULTY],
+        env=own_broker.environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "RuntimeError: planted" in done.stderr
