@@ -46,5 +46,6 @@ bench: ## Measure the queue beside raw Redis Streams, some minutes
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: clean
-clean: ## Remove what the other targets made in this folder
+clean: ## Remove what the other targets made in this folder (end a kept demo first)
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -r {} +

@@ -27,15 +27,19 @@ class Boto3:
     """One call a record, as most programs have it."""
 
     name = "boto3"
+    manner = "one call at a time"
 
-    def __init__(self, url: str, account: Account) -> None:
+    def __init__(self, url: str, account: Account, within: float) -> None:
+        """Gives up after so many seconds."""
+        self._deadline = time.monotonic() + within
         self._sqs: Any = boto3.client(
             "sqs",
             endpoint_url=url,
             region_name="us-east-1",
             aws_access_key_id="any",
             aws_secret_access_key="any",
-            config=Config(retries={"max_attempts": 1}, read_timeout=10),
+            # Without a proxy, which boto3 would take for this machine's own addresses too.
+            config=Config(retries={"max_attempts": 1}, read_timeout=10, proxies={}),
         )
         self._account = account
         self._stop = threading.Event()
@@ -83,18 +87,21 @@ class Boto3:
         while True:
             try:
                 return call(**arguments)
-            except BotoCoreError:
-                time.sleep(0.05)
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+            except (BotoCoreError, ClientError) as error:
+                if self._is_final(error) or time.monotonic() > self._deadline:
                     raise
                 time.sleep(0.05)
+
+    @staticmethod
+    def _is_final(error: BotoCoreError | ClientError) -> bool:
+        return isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
 
 class Quintet:
     """Many records under way at once; it repeats lost requests by itself, and each is stored once."""
 
     name = "quintet"
+    manner = f"{WINDOW} under way at once"
 
     def __init__(self, client: quintet.Client, account: Account) -> None:
         self._queue = client.queue(QUEUE)
@@ -120,6 +127,15 @@ class Quintet:
             place = str(message.headers["sender"]), int(message.headers["number"])
             self._account.take(place, message.id, message.value)
             await message.acknowledge()
+
+    async def until_empty(self) -> None:
+        """Until every message is acknowledged, those too that were sent twice in doubt."""
+        while await self._held():
+            await asyncio.sleep(0.02)
+
+    async def _held(self) -> int:
+        counts = (await self._queue.info()).counts
+        return counts.visible + counts.in_flight
 
     async def dead_letter(self, record: bytes) -> bool:
         """Send a record that is given back at each delivery; whether it came to the dead-letter queue."""

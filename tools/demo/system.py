@@ -1,12 +1,16 @@
 """The system that the demo runs against: `quintet up` on the example's manifests, with a state of its own."""
 
+import ctypes
+import fcntl
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +19,31 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent.parent
 MANIFESTS = ROOT / "examples" / "orders"
 STATE = ROOT / "build" / "demo"
+LOCK = ROOT / "build" / "demo.lock"
+"""Held while a demo runs; it has the process of the `quintet up` that ran last."""
 COMMAND = Path(sys.executable).parent / "quintet"
 PORTS = (9400, 9401)
 """Of clients and of probes, where they are free."""
-STARTS_WITHIN = 30.0
-"""Seconds."""
+WITHIN = 30.0
+"""Seconds to start, and to stop."""
+_PR_SET_PDEATHSIG = 1
 
 
 class System:
-    """Runs from `start` to `stop`."""
+    """One `quintet up`."""
 
-    def start(self) -> float:
-        """Start it; return the seconds until it was ready. Raises SystemExit with its log where it is not."""
-        _end_those_left_running()
-        shutil.rmtree(STATE, ignore_errors=True)
-        STATE.mkdir(parents=True)
-        log = STATE / "up.log"
-        began = time.monotonic()
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
-        ready = STATE / "ready.json"
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.ready: dict[str, Any] = {}
+
+    def wait_until_ready(self) -> None:
+        """Raises SystemExit with its log where it does not start."""
+        ready, deadline = STATE / "ready.json", time.monotonic() + WITHIN
         while not ready.exists():
-            if self.process.poll() is not None or time.monotonic() > began + STARTS_WITHIN:
-                self.stop()
-                raise SystemExit(f"quintet up did not start:\n{log.read_text()}")
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"quintet up did not start:\n{(STATE / 'up.log').read_text()}")
             time.sleep(0.01)
-        self.ready: dict[str, Any] = json.loads(ready.read_text())
-        return time.monotonic() - began
-
-    def _command(self) -> list[str]:
-        http, admin = PORTS if all(map(_is_free, PORTS)) else (_free_port(), _free_port())
-        ports = ["--http-port", str(http), "--admin-port", str(admin)]
-        return [str(COMMAND), "up", "-f", str(MANIFESTS), "--state-dir", str(STATE), *ports]
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(STARTS_WITHIN)
+        self.ready = json.loads(ready.read_text())
 
     @property
     def url(self) -> str:
@@ -67,12 +58,68 @@ class System:
         return None
 
 
-def _end_those_left_running() -> None:
-    """Earlier demos whose state this one is about to use."""
-    left = [found for found in psutil.process_iter(["cmdline"]) if str(STATE) in (found.info["cmdline"] or ())]
-    for found in left:
-        found.terminate()
-    psutil.wait_procs(left, STARTS_WITHIN)
+@contextmanager
+def running(keep: bool) -> Iterator[System]:
+    """A system that is being started; it ends with the context, unless it is to be kept and nothing was raised."""
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("make demo is running here already: wait for its end") from None
+        lock.seek(0)
+        _end_kept(lock.read())
+        shutil.rmtree(STATE, ignore_errors=True)
+        STATE.mkdir()
+        process = _start(keep)
+        lock.truncate(0)
+        lock.write(str(process.pid))
+        lock.flush()
+        try:
+            yield System(process)
+        except BaseException:
+            keep = False
+            raise
+        finally:
+            if not keep:
+                _stop(process)
+
+
+def _start(keep: bool) -> subprocess.Popen[bytes]:
+    http, admin = PORTS if all(map(_is_free, PORTS)) else (_free_port(), _free_port())
+    command = [str(COMMAND), "up", "-f", str(MANIFESTS), "--state-dir", str(STATE)]
+    with (STATE / "up.log").open("wb") as log:
+        return subprocess.Popen(
+            [*command, "--http-port", str(http), "--admin-port", str(admin)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # A terminal's Ctrl-C reaches the demo alone, which ends it in order.
+            start_new_session=True,
+            preexec_fn=None if keep or sys.platform != "linux" else _end_with_parent,
+        )
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _end_kept(process_id: str) -> None:
+    """An earlier demo's system that was left running: this one takes its place."""
+    with suppress(psutil.NoSuchProcess, ValueError):
+        kept = psutil.Process(int(process_id))
+        if str(STATE) in kept.cmdline():
+            kept.terminate()
+            kept.wait(WITHIN)
+            print(f"Ended the system that an earlier demo left running (process {process_id}).\n", flush=True)
 
 
 def _is_free(port: int) -> bool:
