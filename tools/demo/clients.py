@@ -130,7 +130,7 @@ class Quintet:
 
     async def until_empty(self) -> None:
         """Until every message is acknowledged, those too that were sent twice in doubt."""
-        while await self._held():
+        while await self._held():  # noqa: ASYNC110 - it is the broker that is asked
             await asyncio.sleep(0.02)
 
     async def _held(self) -> int:
