@@ -1,30 +1,22 @@
 """A queue's verbs."""
 
-import contextlib
 import itertools
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from quintet import wire
-from quintet.coalescer import Coalescer
-from quintet.errors import InvalidArgument, QuintetError
+from quintet.connection import Connection
+from quintet.errors import InvalidArgument
 from quintet.message import Message, NewMessage
 from quintet.receiver import Receiver
-
-if TYPE_CHECKING:
-    from quintet.client import Client
-
-Item = TypeVar("Item", str, wire.Extension)
+from quintet.settling import Settling
 
 MAX_PRODUCER = 2**53 - 1
 MAX_WAIT = 20.0
 """Seconds for which the broker lets a receive wait."""
 AHEAD = 100
 """Messages."""
-GIVE_BACK_WITHIN = 2.0
-"""Seconds."""
 
 
 class Queue:
@@ -34,16 +26,14 @@ class Queue:
     timeout, then raised: ConnectionLost, TimedOut, Unavailable, Overloaded, PoolFull.
     """
 
-    def __init__(self, name: str, client: "Client") -> None:
+    def __init__(self, name: str, connection: Connection) -> None:
         self.name = name
-        self.path = f"/v1/queues/{quote(name, safe='')}"
-        self._client = client
+        self._path = wire.path(name)
+        self._connection = connection
         self._producer = 1 + secrets.randbelow(MAX_PRODUCER)
         self._sequence = itertools.count()
-        self._sends = Coalescer(self._send_body, self._post_sends)
-        self._acknowledges = Coalescer(wire.receipts, self._settling("acknowledge"))
-        self._releases = Coalescer(wire.receipts, self._settling("release"))
-        self._extends = Coalescer(wire.extensions, self._settling("extend"))
+        self._sends = connection.coalescer(self._send_body, f"{self._path}/messages", wire.sent)
+        self._settling = Settling(connection, self._path)
 
     # Sending
 
@@ -71,14 +61,10 @@ class Queue:
             raise InvalidArgument("A send takes 1 to 10000 messages.")
         encoded = [wire.new_message(message) for message in messages]
         size = sum(len(message) for message in encoded)
-        return list(await self._sends.ask(encoded, size, self._client.timeout))
+        return list(await self._sends.ask(encoded, size, self._connection.timeout))
 
     def _send_body(self, messages: Sequence[bytes]) -> bytes:
         return wire.send(messages, self._producer, next(self._sequence))
-
-    async def _post_sends(self, body: bytes) -> Sequence[str]:
-        answer = await self._client.transport.attempt("POST", f"{self.path}/messages", body)
-        return wire.decode(answer, wire.Sent).ids
 
     # Receiving
 
@@ -91,8 +77,8 @@ class Queue:
         `wait`: it ends after so many seconds in which nothing came; None never ends.
         `ahead`: how many messages (1 - 1000) are fetched, at most, before they are read.
         """
-        receiver = Receiver(self, visibility_timeout, wait, ahead)
-        self._client.receivers.add(receiver)
+        receiver = Receiver(self, self._settling, visibility_timeout, wait, ahead)
+        self._connection.receivers.add(receiver)
         return receiver
 
     async def receive_batch(
@@ -109,8 +95,8 @@ class Queue:
             body["wait"] = wire.duration(wait)
         if visibility_timeout is not None:
             body["visibilityTimeout"] = wire.duration(visibility_timeout)
-        answer = await self._client.transport.call(
-            "POST", f"{self.path}/messages:receive", wire.encode(body), wait=MAX_WAIT if wait is None else wait
+        answer = await self._connection.transport.call(
+            "POST", f"{self._path}/messages:receive", wire.encode(body), wait=MAX_WAIT if wait is None else wait
         )
         return [self._message(found) for found in wire.decode(answer, wire.Received).messages]
 
@@ -132,49 +118,22 @@ class Queue:
 
     async def acknowledge(self, receipt: str) -> None:
         """Settle a message for good. Again is fine. Raises ReceiptStale, ReceiptInvalid."""
-        await self._settle(self._acknowledges, receipt)
+        await self._settling.acknowledge(receipt)
 
     async def release(self, receipt: str) -> None:
         """Make a message visible again now. Raises ReceiptStale, ReceiptInvalid."""
-        await self._settle(self._releases, receipt)
+        await self._settling.release(receipt)
 
     async def extend(self, receipt: str, seconds: float) -> None:
         """Hide a message for so many seconds (0 - 43200) from now. Raises ReceiptStale, ReceiptInvalid."""
-        await self._settle(self._extends, wire.Extension(receipt, wire.duration(seconds)))
-
-    async def give_back(self, receipts: Sequence[str]) -> None:
-        """Release messages that nobody waits for: if it fails, they are visible after their visibility timeout."""
-        if receipts:
-            with contextlib.suppress(QuintetError):
-                await self._releases.ask(receipts, len(receipts) * wire.RECEIPT_BYTES, GIVE_BACK_WITHIN)
-
-    def give_back_later(self, receipts: Sequence[str]) -> None:
-        """The same, while the caller goes on."""
-        self._client.start(self.give_back(receipts))
-
-    async def _settle(self, verb: Coalescer[Item, wire.Problem | None], item: Item) -> None:
-        [problem] = await verb.ask([item], wire.RECEIPT_BYTES, self._client.timeout)
-        if problem:
-            raise problem.error()
-
-    def _settling(self, verb: str) -> Callable[[bytes], Awaitable[Sequence[wire.Problem | None]]]:
-        async def post(body: bytes) -> Sequence[wire.Problem | None]:
-            answer = await self._client.transport.attempt("POST", f"{self.path}/messages:{verb}", body)
-            return wire.decode(answer, wire.Results).results
-
-        return post
+        await self._settling.extend(receipt, seconds)
 
     # The queue itself
 
     async def purge(self) -> None:
         """Drop every message that was confirmed before: visible, in flight and delayed. Raises QueueNotFound."""
-        await self._client.transport.call("POST", f"{self.path}:purge")
+        await self._connection.transport.call("POST", f"{self._path}:purge")
 
     async def info(self) -> wire.QueueInfo:
         """What the queue is and how much it holds. Raises QueueNotFound."""
-        return wire.decode(await self._client.transport.call("GET", self.path), wire.QueueInfo)
-
-    async def idle(self) -> None:
-        """Until nothing that was asked of it is under way."""
-        for verb in self._sends, self._acknowledges, self._releases, self._extends:
-            await verb.idle()
+        return wire.decode(await self._connection.transport.call("GET", self._path), wire.QueueInfo)

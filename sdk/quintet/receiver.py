@@ -12,6 +12,7 @@ from quintet.message import Message
 
 if TYPE_CHECKING:
     from quintet.queue import Queue
+    from quintet.settling import Settling
 
 LONGEST_POLL = 20.0
 """Seconds."""
@@ -31,8 +32,11 @@ class Receiver(AsyncIterator[Message]):
     `Queue.receive_batch` raises, after which it can be read on.
     """
 
-    def __init__(self, queue: "Queue", visibility_timeout: float | None, wait: float | None, ahead: int) -> None:
+    def __init__(
+        self, queue: "Queue", settling: "Settling", visibility_timeout: float | None, wait: float | None, ahead: int
+    ) -> None:
         self._queue = queue
+        self._settling = settling
         self._visibility_timeout = visibility_timeout
         self._wait = wait
         self._ahead = ahead
@@ -58,11 +62,11 @@ class Receiver(AsyncIterator[Message]):
     async def aclose(self) -> None:
         """End it; what was not handed out is released."""
         self._closed = True
-        await self._queue.give_back(self._take_back())
+        await self._settling.release_unread(self._take_back())
 
     def __del__(self) -> None:
         if self._fetched and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._queue.give_back_later, self._take_back())
+            self._loop.call_soon_threadsafe(self._settling.release_unread_later, self._take_back())
 
     @property
     def _is_stale(self) -> bool:
@@ -91,7 +95,7 @@ class Receiver(AsyncIterator[Message]):
             if left < 0:
                 raise StopAsyncIteration
             self._limit = self._paced(self._hidden_for)
-            await self._queue.give_back(self._take_back())
+            await self._settling.release_unread(self._take_back())
             self._fetched.extend(await self._poll(min(left, LONGEST_POLL)))
             self._fetched_at = self._loop.time()
             self._fetched_count = len(self._fetched)

@@ -19,29 +19,25 @@ from quintet.wire import QueueInfo
 Result = TypeVar("Result")
 
 
-class Client:
-    """`quintet.Client`; made by `connect`, open inside `with`."""
+class Runner:
+    """An event loop in a thread of its own."""
 
-    def __init__(self, client: quintet.Client) -> None:
-        self._client = client
+    def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> "Client":
+    @property
+    def runs(self) -> bool:
+        return self._loop is not None
+
+    def start(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="quintet", daemon=True)
         self._thread.start()
-        self.run(self._client.__aenter__())
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """See quintet.Client.close."""
-        if self._loop is None or self._thread is None:
-            return
-        self.run(self._client.close())
+    def stop(self) -> None:
+        assert self._loop is not None
+        assert self._thread is not None
         loop, self._loop = self._loop, None
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
@@ -59,25 +55,47 @@ class Client:
             # Where the wait was interrupted, by Ctrl-C perhaps; what is done cannot be cancelled.
             future.cancel()
 
+
+class Client:
+    """`quintet.Client`; made by `connect`, open inside `with`."""
+
+    def __init__(self, client: quintet.Client) -> None:
+        self._client = client
+        self._runner = Runner()
+
+    def __enter__(self) -> "Client":
+        self._runner.start()
+        self._runner.run(self._client.__aenter__())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """See quintet.Client.close."""
+        if self._runner.runs:
+            self._runner.run(self._client.close())
+            self._runner.stop()
+
     def queue(self, name: str) -> "Queue":
         """See quintet.Client.queue."""
-        return Queue(self, self._client.queue(name))
+        return Queue(self._runner, self._client.queue(name))
 
     def queues(self, prefix: str = "") -> list[QueueInfo]:
         """See quintet.Client.queues."""
-        return self.run(self._client.queues(prefix))
+        return self._runner.run(self._client.queues(prefix))
 
     def create_queue(self, name: str, spec: Mapping[str, Any] | None = None) -> QueueInfo:
         """See quintet.Client.create_queue."""
-        return self.run(self._client.create_queue(name, spec))
+        return self._runner.run(self._client.create_queue(name, spec))
 
     def update_queue(self, name: str, spec: Mapping[str, Any]) -> QueueInfo:
         """See quintet.Client.update_queue."""
-        return self.run(self._client.update_queue(name, spec))
+        return self._runner.run(self._client.update_queue(name, spec))
 
     def delete_queue(self, name: str) -> None:
         """See quintet.Client.delete_queue."""
-        self.run(self._client.delete_queue(name))
+        self._runner.run(self._client.delete_queue(name))
 
 
 class Message(Content, frozen=True, kw_only=True):
@@ -101,9 +119,9 @@ class Message(Content, frozen=True, kw_only=True):
 class Queue:
     """quintet.Queue."""
 
-    def __init__(self, client: Client, queue: quintet.Queue) -> None:
+    def __init__(self, runner: Runner, queue: quintet.Queue) -> None:
         self.name = queue.name
-        self._run = client.run
+        self._run = runner.run
         self._queue = queue
 
     def send(

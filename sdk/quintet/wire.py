@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
@@ -102,6 +103,11 @@ def decode(answer: bytes, kind: type[Found]) -> Found:
         raise QuintetError(f"The answer is not a broker's: {error}") from error
 
 
+def path(queue: str) -> str:
+    """Where a queue is, by its name."""
+    return f"/v1/queues/{quote(queue, safe='')}"
+
+
 def encode(body: Any) -> bytes:
     return _ENCODER.encode(body)
 
@@ -134,6 +140,16 @@ def extensions(extensions: Sequence[Extension]) -> bytes:
 def duration(seconds: float) -> str:
     """`1500ms` for 1.5."""
     return f"{round(seconds * 1000)}ms"
+
+
+def sent(answer: bytes) -> Sequence[str]:
+    """Ids. Raises QuintetError."""
+    return decode(answer, Sent).ids
+
+
+def results(answer: bytes) -> Sequence[Problem | None]:
+    """Of each receipt. Raises QuintetError."""
+    return decode(answer, Results).results
 
 
 def seconds(duration: str) -> float:
