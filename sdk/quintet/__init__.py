@@ -3,6 +3,7 @@
 from quintet.client import Client, connect
 from quintet.errors import (
     AccessDenied,
+    BodyTimeout,
     ClientClosed,
     ConnectionLost,
     DeadLetterQueueNotFound,
@@ -30,6 +31,7 @@ from quintet.wire import Counts, QueueInfo
 
 __all__ = [
     "AccessDenied",
+    "BodyTimeout",
     "Client",
     "ClientClosed",
     "ConnectionLost",

@@ -47,6 +47,10 @@ class MessageTooLarge(QuintetError):
     """The message is larger than the queue's maxMessageSize, or the request larger than the broker takes."""
 
 
+class BodyTimeout(QuintetError):
+    """The request's body did not come in time."""
+
+
 class ReceiptInvalid(QuintetError):
     """The receipt was not given out by this queue."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -74,8 +75,10 @@ class Transport:
                 answer = await response.read()
         except TimeoutError as error:
             raise TimedOut(f"{self._where} did not answer within {within:.3g} s.") from error
+        except aiohttp.ClientConnectorError as error:
+            raise ConnectionLost(f"{self._where} cannot be reached: {_reason(error)}") from error
         except aiohttp.ClientError as error:
-            raise ConnectionLost(f"{self._where}: {error or type(error).__name__}") from error
+            raise ConnectionLost(f"The connection to {self._where} broke: {error or type(error).__name__}") from error
         if response.status >= 300:
             raise _refusal(response.status, answer)
         return answer
@@ -85,6 +88,14 @@ def _credentials(key_id: str | None, secret: str | None) -> dict[str, str]:
     """Basic, as RFC 7617 has it."""
     packed = base64.b64encode(f"{key_id}:{secret}".encode()).decode()
     return {"Authorization": f"Basic {packed}"} if key_id else {}
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    """`connection refused`, where it is the system's."""
+    number = error.os_error.errno
+    if isinstance(error, aiohttp.ClientSSLError) or not number or number < 0:
+        return str(error.os_error)
+    return os.strerror(number).lower()
 
 
 def _refusal(status: int, answer: bytes) -> QuintetError:

@@ -36,10 +36,16 @@ async def test_verbs_need_an_open_client() -> None:
 
 async def test_nobody_there_is_connection_lost() -> None:
     async with quintet.connect("http://127.0.0.1:1", timeout=0.2) as client:
-        with pytest.raises(quintet.ConnectionLost, match=r"127\.0\.0\.1:1"):
-            await client.queue("orders").send(b"")
-        with pytest.raises(quintet.ConnectionLost):
-            await client.queue("orders").info()
+        for verb in client.queue("orders").send(b""), client.queue("orders").info():
+            with pytest.raises(quintet.ConnectionLost) as caught:
+                await verb
+            assert str(caught.value) == "127.0.0.1:1 cannot be reached: connection refused"
+
+
+async def test_a_host_that_is_unknown_is_told() -> None:
+    async with quintet.connect("http://nowhere.invalid:9400", timeout=0.2) as client:
+        with pytest.raises(quintet.ConnectionLost, match=r"^nowhere\.invalid:9400 cannot be reached: "):
+            await client.queues()
 
 
 def test_import_is_quick() -> None:
