@@ -26,7 +26,7 @@ COLLECT_EVERY = (50_000, 20, 50)
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises what ended the engine before."""
     engine = Engine(Store(settings.redis_url, settings.prefix))
-    topology = Topology(engine, settings.pod_name)
+    topology = Topology(engine, settings.pod_name, settings.pool)
     access = Access(
         enabled=settings.auth,
         master_key=settings.master_key,

@@ -77,7 +77,7 @@ class AccessDenied(BrokerError):
 
 
 class UnknownKey(BrokerError):
-    """The access key id is unknown."""
+    """The access key id is unknown, or its secret is wrong."""
 
 
 class RevisionConflict(BrokerError):

@@ -7,7 +7,7 @@ from quintet_broker.engine.arrivals import Arrivals
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record, encode, gather
-from quintet_broker.engine.requests import Acknowledge, Append, Extend, Left, Purge, Request, Stay
+from quintet_broker.engine.requests import Acknowledge, Append, Extend, GiveBack, Left, Purge, Request, Stay
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Work
 from quintet_broker.errors import BrokerError, PoolFull, QueueFull
@@ -125,14 +125,18 @@ class Intake:
         """Do what a request asks of the cursor; its answer."""
         cursor, totals = self._state.cursor, self._work.totals
         if isinstance(request, Acknowledge):
+            before = cursor.in_flight + cursor.due
             results = [_refusal(cursor.acknowledge, offset, nonce) for offset, nonce in request.receipts]
-            totals.acknowledged += results.count(None)
+            totals.acknowledged += before - cursor.in_flight - cursor.due
             return results
         if isinstance(request, Extend):
             return [
                 _refusal(cursor.extend, offset, nonce, self._now + hidden) for offset, nonce, hidden in request.receipts
             ]
-        if isinstance(request, Purge):
+        if isinstance(request, GiveBack):
+            for offset, nonce in request.receipts:
+                cursor.give_back(offset, nonce, self._now)
+        elif isinstance(request, Purge):
             self._purge()
         elif isinstance(request, Left):
             totals.dead_lettered += len(request.offsets)

@@ -80,6 +80,14 @@ class Extend(Request[list[BrokerError | None]]):
         self.receipts = receipts
 
 
+class GiveBack(Request[None]):
+    """Undo the deliveries (offset, nonce), which no consumer saw; those settled since stay as they are."""
+
+    def __init__(self, at: int, receipts: list[tuple[int, int]]) -> None:
+        super().__init__(at)
+        self.receipts = receipts
+
+
 class Purge(Request[None]):
     """Drop every record, delayed ones too."""
 

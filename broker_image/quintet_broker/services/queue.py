@@ -16,7 +16,7 @@ from quintet_api.queue import QueueSpec
 from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE
 from quintet_broker.engine.policy import MOVED_AT, Policy
 from quintet_broker.engine.record import Headers, Record
-from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, Purge, Receive
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive
 from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.work import Totals
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, ReceiptInvalid
@@ -184,7 +184,7 @@ class Queue:
 
     def _give_back(self, answered: asyncio.Future[list[Delivery]]) -> None:
         if answered.exception() is None:
-            back = Extend(self._now(), [(delivery.offset, delivery.nonce, 0) for delivery in answered.result()])
+            back = GiveBack(self._now(), [(delivery.offset, delivery.nonce) for delivery in answered.result()])
             back.future.add_done_callback(asyncio.Future.exception)
             # Should it fail, they come again after their visibility timeout.
             with contextlib.suppress(BrokerError):
@@ -227,12 +227,19 @@ class Queue:
     async def acknowledge(self, receipts: Sequence[str]) -> list[BrokerError | None]:
         """Settle messages for good. Acknowledging twice is fine."""
         opened = [self._open(receipt) for receipt in receipts]
-        held = [(offset, nonce) for offset, nonce in _good(opened)]
-        return _in_order(opened, await self._ask(Acknowledge(self._now(), held)))
+        return _in_order(opened, await self._ask(Acknowledge(self._now(), _good(opened))))
 
-    async def release(self, receipts: Sequence[str]) -> list[BrokerError | None]:
-        """Make messages visible again now."""
-        return await self.extend([(receipt, 0) for receipt in receipts])
+    async def release(self, receipts: Sequence[str], *, delivered: bool = True) -> list[BrokerError | None]:
+        """Make messages visible again now.
+
+        With `delivered` False no consumer saw them: their delivery does not count, and one that is settled since is
+        no error.
+        """
+        if delivered:
+            return await self.extend([(receipt, 0) for receipt in receipts])
+        opened = [self._open(receipt) for receipt in receipts]
+        await self._ask(GiveBack(self._now(), _good(opened)))
+        return [held if isinstance(held, ReceiptInvalid) else None for held in opened]
 
     async def extend(self, receipts: Sequence[tuple[str, float]]) -> list[BrokerError | None]:
         """Hide each message for so many seconds (0 - 43200) from now."""

@@ -36,7 +36,7 @@ KEPT_AFTER_DEPARTURE = 10 * 60
 REAP_EVERY = 30
 """Seconds."""
 Change = Callable[[QueueSpec], QueueSpec]
-"""From the spec that a queue has, or from the defaults, to the one that it should have. May raise InvalidArgument."""
+"""From the spec that a queue has, or from `defaults`, to the one that it should have. May raise InvalidArgument."""
 
 _RUNTIME_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
@@ -65,11 +65,12 @@ class Known(Struct, frozen=True):
 class Topology:
     """The queues of a pool, by name. Verbs that change it run one at a time."""
 
-    def __init__(self, engine: Engine, pod_name: str) -> None:
+    def __init__(self, engine: Engine, pod_name: str, pool: str) -> None:
         self.restored = False
         """Whether it is known which queues there are; until then nothing can be said of any."""
         self._engine = engine
         self._pod_name = pod_name
+        self._pool = pool
         self._queues: dict[str, Queue] = {}
         self._known: dict[str, Known] = {}
         self._revision = (0, 0)
@@ -96,6 +97,11 @@ class Topology:
         queue = self._queues.get(name)
         return queue.spec.dead_letter.queue if queue and queue.spec.dead_letter else None
 
+    @property
+    def defaults(self) -> QueueSpec:
+        """Of a queue that is made at run time."""
+        return QueueSpec(broker_pool=self._pool)
+
     async def create_queue(self, name: str, change: Change) -> Queue:
         """Return the queue, made now unless it is there; one that is there must be as `change` would have it.
 
@@ -109,7 +115,7 @@ class Topology:
                 if change(queue.spec) != queue.spec:
                     raise QueueExists(f"The queue {name} exists with other attributes.")
                 return queue
-            spec = change(QueueSpec())
+            spec = change(self.defaults)
             self._check(name, spec, set(self._queues))
             await self._forget(self._known.get(name))
             known = await self._new(name, str(uuid.uuid4()), "Runtime", spec)
@@ -241,6 +247,8 @@ class Topology:
             raise Unavailable("The broker has not read yet which queues there are: try again.")
 
     def _check(self, name: str, spec: QueueSpec, there: set[str]) -> None:
+        if spec.broker_pool != self._pool:
+            raise InvalidArgument(f"brokerPool: this is the pool {self._pool}, not {spec.broker_pool}.")
         if spec.ordering == "Fifo":
             raise Unsupported("ordering: Fifo is not supported yet.")
         if spec.limits.overflow != "Reject":

@@ -88,6 +88,15 @@ async def test_queue_is_made_told_changed_listed_and_deleted(face: Face) -> None
     assert (await face.ask("DELETE", path))[0] == 404
 
 
+async def test_a_change_leaves_what_it_does_not_name(face: Face) -> None:
+    path = f"/v1/queues/{face.name}"
+    await face.ask("PATCH", path, {"limits": {"inFlight": 5, "messages": 9}, "deadLetter": None})
+    _, changed = await face.ask("PATCH", path, {"limits": {"messages": 7}})
+    assert (changed["spec"]["limits"]["inFlight"], changed["spec"]["limits"]["messages"]) == (5, 7)
+    _, changed = await face.ask("PATCH", path, {"limits": {"messages": None}})
+    assert changed["spec"]["limits"] == {"inFlight": 5, "overflow": "Reject"}
+
+
 async def test_changes_of_several_fields_at_once_all_hold(face: Face) -> None:
     path = f"/v1/queues/{face.name}"
     fields = ("deliveryDelay", "receiveWaitTime", "visibilityTimeout")
@@ -111,6 +120,7 @@ async def test_queue_of_other_attributes_is_refused(face: Face) -> None:
         ({"limits": {"inFlight": 0}}, 400, "limits.inFlight"),
         ({"limits": {"inflight": 1}}, 400, "limits.inflight"),
         ({"nonsense": 1}, 400, "nonsense"),
+        ({"brokerPool": "other"}, 400, "brokerPool"),
         ({"limits": {"overflow": "DropOldest"}}, 422, "limits.overflow"),
         ({"deadLetter": {"queue": "not-there"}}, 409, "not-there"),
         ([], 400, "object"),
@@ -352,3 +362,22 @@ async def test_queue_that_is_not_there_is_not_found(face: Face, verb: str) -> No
     )
     assert (status, problem["type"]) == (404, "urn:quintet:problem:QueueNotFound")
     assert f"{face.name}-not" in problem["detail"]
+
+
+async def test_a_message_that_nobody_saw_is_released_uncounted(face: Face) -> None:
+    dead = f"{face.name}-dead"
+    await face.ask("PUT", f"/v1/queues/{dead}", {})
+    await face.ask("PATCH", f"/v1/queues/{face.name}", {"deadLetter": {"queue": dead, "maxReceives": 1}})
+    await face.send({"value": "a"})
+    for _ in range(3):
+        [message] = await face.receive()
+        assert message["deliveries"] == 1
+        receipts = [message["receipt"], "nonsense"]
+        _, answer = await face.verb(":release", {"receipts": receipts, "delivered": False})
+        assert [result and result["type"] for result in answer["results"]] == [
+            None,
+            "urn:quintet:problem:ReceiptInvalid",
+        ]
+    [message] = await face.receive()
+    assert (await face.verb(":release", {"receipts": [message["receipt"]]}))[1] == {"results": [None]}
+    assert await face.receive() == []

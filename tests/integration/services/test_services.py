@@ -43,7 +43,7 @@ def store(redis_server: RedisServer, prefix: str) -> FailingStore:
 async def serving(store: Store) -> AsyncIterator[Topology]:
     """As a broker has it, from its start to its end."""
     engine = Engine(store)
-    topology = Topology(engine, "broker-0")
+    topology = Topology(engine, "broker-0", "default")
     engine.start()
     running = asyncio.create_task(topology.run())
     async with asyncio.timeout(10):

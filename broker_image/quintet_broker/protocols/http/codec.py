@@ -86,9 +86,18 @@ class Received(Struct):
 
 
 class Receipts(Body):
-    """Receipts of messages to acknowledge or release."""
+    """Receipts of messages to acknowledge."""
 
     receipts: Annotated[list[Receipt], Meta(min_length=1, max_length=10_000)]
+
+
+class Releases(Body):
+    """Receipts of messages to release."""
+
+    receipts: Annotated[list[Receipt], Meta(min_length=1, max_length=10_000)]
+    delivered: Annotated[
+        bool, Meta(description="false: no consumer saw them, and their delivery does not count for maxReceives.")
+    ] = True
 
 
 class Extension(Body):

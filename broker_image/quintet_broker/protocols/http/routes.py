@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -52,18 +53,15 @@ async def get_queue(request: web.Request) -> codec.QueueInfo:
 
 async def put_queue(request: web.Request) -> codec.QueueInfo:
     """Create a queue from the fields of a manifest's spec; an existing one must have the same."""
-    spec = _spec(codec.decode(request[BODY], dict[str, Any]))
-    return await mapping.info(await request.app[TOPOLOGY].create_queue(request.match_info["name"], lambda _: spec))
+    topology = request.app[TOPOLOGY]
+    spec = _changed(topology.defaults, codec.decode(request[BODY], dict[str, Any]))
+    return await mapping.info(await topology.create_queue(request.match_info["name"], lambda _: spec))
 
 
 async def patch_queue(request: web.Request) -> codec.QueueInfo:
-    """Change fields of a run-time queue's spec; null sets a field back to its default."""
+    """Change fields of a run-time queue's spec, as a JSON Merge Patch (RFC 7396): null sets one back to its default."""
     changes = codec.decode(request[BODY], dict[str, Any])
-
-    def change(spec: QueueSpec) -> QueueSpec:
-        merged = spec.model_dump(mode="json", by_alias=True, exclude_none=True) | changes
-        return _spec({field: value for field, value in merged.items() if value is not None})
-
+    change = partial(_changed, changes=changes)
     return await mapping.info(await request.app[TOPOLOGY].update_queue(request.match_info["name"], change))
 
 
@@ -104,8 +102,8 @@ async def acknowledge(request: web.Request) -> codec.Results:
 
 async def release(request: web.Request) -> codec.Results:
     """Make messages visible again now."""
-    body = codec.decode(request[BODY], codec.Receipts)
-    return _results(await _queue(request).release(body.receipts))
+    body = codec.decode(request[BODY], codec.Releases)
+    return _results(await _queue(request).release(body.receipts, delivered=body.delivered))
 
 
 async def extend(request: web.Request) -> codec.Results:
@@ -130,7 +128,7 @@ ROUTES = (
     Route("POST", MESSAGES, "send", send, codec.Send, codec.Sent),
     Route("POST", f"{MESSAGES}:receive", "receive", receive, codec.Receive, codec.Received),
     Route("POST", f"{MESSAGES}:acknowledge", "receive", acknowledge, codec.Receipts, codec.Results),
-    Route("POST", f"{MESSAGES}:release", "receive", release, codec.Receipts, codec.Results),
+    Route("POST", f"{MESSAGES}:release", "receive", release, codec.Releases, codec.Results),
     Route("POST", f"{MESSAGES}:extend", "receive", extend, codec.Extensions, codec.Results),
 )
 
@@ -180,12 +178,27 @@ def _queue(request: web.Request) -> queue.Queue:
     return request.app[TOPOLOGY].queue(request.match_info["name"])
 
 
-def _spec(fields: dict[str, Any]) -> QueueSpec:
+def _changed(spec: QueueSpec, changes: dict[str, Any]) -> QueueSpec:
+    """Raises InvalidArgument, naming the field."""
+    fields = _merged(spec.model_dump(mode="json", by_alias=True, exclude_none=True), changes)
     try:
         return QueueSpec.model_validate(fields)
     except ValidationError as error:
         found = error.errors()[0]
         raise InvalidArgument(f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}") from error
+
+
+def _merged(fields: Any, changes: Any) -> Any:
+    """A JSON Merge Patch (RFC 7396, section 2)."""
+    if not isinstance(changes, dict):
+        return changes
+    merged = dict(fields) if isinstance(fields, dict) else {}
+    for name, value in changes.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merged(merged.get(name), value)
+    return merged
 
 
 def _results(results: list[BrokerError | None]) -> codec.Results:

@@ -142,6 +142,16 @@ async def test_a_receive_does_not_miss_what_is_being_read() -> None:
     assert values(first.future.result()) == [b"a"]
 
 
+async def test_an_acknowledgement_counts_once() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a", b"b")
+    received = await bench.receive(shard)
+    await bench.acknowledge(shard, *received, received[0])
+    await bench.acknowledge(shard, received[1])
+    assert shard.totals.acknowledged == 2
+
+
 async def test_a_paused_queue_delivers_nothing() -> None:
     bench = Bench()
     shard = bench.open(1, structs.replace(POLICY, paused=True))

@@ -14,7 +14,7 @@ from quintet_broker.store.redis import Store
 
 async def test_before_it_is_restored_no_queue_is_missing_and_none_is_changed() -> None:
     """A queue that exists would else be reported as gone, or made anew over its data."""
-    topology = Topology(Engine(Store("redis://127.0.0.1:1", "test")), "broker-0")
+    topology = Topology(Engine(Store("redis://127.0.0.1:1", "test")), "broker-0", "default")
     for ask in (lambda: topology.queue("orders"), topology.queues):
         with pytest.raises(Unavailable, match="has not read yet"):
             ask()
@@ -48,7 +48,7 @@ class HoldingStore(Store):
 async def test_a_restored_queue_never_runs_without_its_dead_letter_queue() -> None:
     """It would else deliver once more what was delivered `maxReceives` times."""
     store = HoldingStore("redis://127.0.0.1:1", "test")
-    topology = store.topology = Topology(Engine(store), "broker-0")
+    topology = store.topology = Topology(Engine(store), "broker-0", "default")
     store.asked = asyncio.Event()
     running = asyncio.create_task(topology.run())
     async with asyncio.timeout(5):
