@@ -22,6 +22,7 @@ class Settling:
         self._connection = connection
         self._acknowledges = connection.coalescer(wire.receipts, f"{path}/messages:acknowledge", wire.results)
         self._releases = connection.coalescer(wire.receipts, f"{path}/messages:release", wire.results)
+        self._unread = connection.coalescer(wire.unread, f"{path}/messages:release", wire.results)
         self._extends = connection.coalescer(wire.extensions, f"{path}/messages:extend", wire.results)
 
     async def acknowledge(self, receipt: str) -> None:
@@ -34,10 +35,13 @@ class Settling:
         await self._settle(self._extends, wire.Extension(receipt, wire.duration(seconds)))
 
     async def release_unread(self, receipts: Sequence[str]) -> None:
-        """Release what was not handed out: if it fails, it is visible after its visibility timeout."""
+        """Release what was not handed out, so that its delivery does not count.
+
+        If it fails, it is visible after its visibility timeout.
+        """
         if receipts:
             with contextlib.suppress(QuintetError):
-                await self._releases.ask(receipts, len(receipts) * wire.RECEIPT_BYTES, RELEASE_WITHIN)
+                await self._unread.ask(receipts, len(receipts) * wire.RECEIPT_BYTES, RELEASE_WITHIN)
 
     def release_unread_later(self, receipts: Sequence[str]) -> None:
         """The same, while the caller goes on."""

@@ -129,6 +129,11 @@ def send(messages: Sequence[bytes], producer: int, sequence: int) -> bytes:
     return encode({"messages": list(map(Raw, messages)), "producer": {"id": producer, "sequence": sequence}})
 
 
+def unread(receipts: Sequence[str]) -> bytes:
+    """The body that releases messages which nobody saw: their delivery does not count."""
+    return encode({"receipts": receipts, "delivered": False})
+
+
 def receipts(receipts: Sequence[str]) -> bytes:
     return encode({"receipts": receipts})
 

@@ -121,6 +121,16 @@ async def test_leaving_releases_what_was_fetched(queue: quintet.Queue) -> None:
     assert await _values(queue, 4) == ["1", "2", "3", "4"]
 
 
+async def test_what_was_fetched_and_not_handed_out_does_not_count_as_delivered(queue: quintet.Queue) -> None:
+    await queue.send_batch([quintet.NewMessage(str(number)) for number in range(5)])
+    for _ in range(3):
+        async for message in queue.receive():
+            await message.acknowledge()
+            break
+    rest = await queue.receive_batch(10, wait=5)
+    assert [message.deliveries for message in rest] == [1, 1]
+
+
 async def test_closing_the_client_releases_what_was_fetched(broker: Broker, queue: quintet.Queue) -> None:
     await queue.send_batch([NewMessage(str(number)) for number in range(5)])
     async with quintet.connect(broker.http_url) as other:
