@@ -41,7 +41,7 @@ generate: ## Write the files that follow from the API types: CRDs and reference
 	$(BIN)/python -m quintet_api.generate
 
 .PHONY: bench
-bench: ## Measure the queue beside raw Redis Streams, some minutes
+bench: ## Measure the queue beside raw Redis Streams; about a minute
 	@tools/setup dev
 	@$(BIN)/python -m tests.bench $(ARGS)
 
