@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+TIMEOUT = 10.0
+"""Seconds for which a command tries again what fails in passing, beside its wait."""
 MESSAGE_MAX = 2**20
 """Bytes of the largest message that any queue takes."""
+TOO_LARGE = f"is larger than the {MESSAGE_MAX} bytes that any queue takes"
 READ = 2**16
 """Bytes that are read at a time."""
 SEND = 1000
@@ -91,8 +94,10 @@ async def _values(text: str | None, stream: io.BufferedReader, lines: bool) -> A
     if text is not None:
         yield [text.encode(errors="surrogateescape")]
     elif not lines:
-        # One byte more than any queue takes: the broker then refuses it in its own words.
-        yield [await asyncio.to_thread(stream.read, MESSAGE_MAX + 1)]
+        value = await asyncio.to_thread(stream.read, MESSAGE_MAX + 1)
+        if len(value) > MESSAGE_MAX:
+            raise click.ClickException(f"the message {TOO_LARGE}")
+        yield [value]
     else:
         async for whole in _whole_lines(stream):
             for first in range(0, len(whole), SEND):
@@ -105,7 +110,7 @@ async def _whole_lines(stream: io.BufferedReader) -> AsyncIterator[list[bytes]]:
         *whole, rest = (rest + read).split(b"\n")
         yield whole
         if len(rest) > MESSAGE_MAX:
-            raise click.ClickException(f"a line is longer than {MESSAGE_MAX} bytes, which no queue takes")
+            raise click.ClickException(f"a line {TOO_LARGE}")
     if rest:
         yield [rest]
 
@@ -131,7 +136,7 @@ def _json(message: Message) -> bytes:
 FORMS: dict[str, Callable[[Message], bytes]] = {"text": _text, "json": _json, "raw": _raw}
 
 
-@click.command()
+@click.command(short_help="Receive messages, print and acknowledge them.")
 @click.argument("queue")
 @click.option("--limit", type=click.IntRange(1), default=1, show_default=True, help="How many messages, at most.")
 @click.option(
@@ -140,7 +145,7 @@ FORMS: dict[str, Callable[[Message], bytes]] = {"text": _text, "json": _json, "r
     metavar="DURATION",
     help="How long to wait for a message, as in 5s.  [default: the queue's]",
 )
-@click.option("--no-ack", is_flag=True, help="Give the messages back instead of acknowledging them.")
+@click.option("--no-ack", is_flag=True, help="Release the messages instead of acknowledging them.")
 @click.option(
     "-o",
     "--output",
@@ -151,27 +156,41 @@ FORMS: dict[str, Callable[[Message], bytes]] = {"text": _text, "json": _json, "r
 )
 @state_option
 def receive(queue: str, limit: int, wait: float | None, no_ack: bool, output: str, state_dir: Path) -> None:
-    """Receive messages, print them and, once they are printed, acknowledge them."""
-    stdout = sys.stdout.buffer
+    """Receive messages, write them to standard output and, once they are written, acknowledge them.
+
+    What a pipe has taken is written, though its reader may stop early: use --limit. Messages that could not be written
+    are released.
+    """
 
     async def work(target: Queue) -> int:
         held: list[Message] = []
-        left = limit
+        left, portion = limit, 1
         try:
-            while left and (messages := await target.receive_batch(min(left, RECEIVE), wait=wait)):
+            while left and (messages := await target.receive_batch(min(left, portion), wait=wait)):
                 held += messages
                 left -= len(messages)
-                stdout.write(b"".join(map(FORMS[output], messages)))
-                stdout.flush()
-                if not no_ack:
-                    await asyncio.gather(*(message.acknowledge() for message in messages))
-                    held.clear()
+                # A reader that stops soon has taken few messages more than it read, and one that goes on waits little.
+                portion = min(2 * portion, RECEIVE)
+                written: list[Message] = []
+                try:
+                    for message in messages:
+                        _write(FORMS[output](message))
+                        written.append(message)
+                finally:
+                    if not no_ack:
+                        del held[: len(written)]
+                        await asyncio.gather(*(message.acknowledge() for message in written))
         finally:
             await asyncio.gather(*(message.release() for message in held), return_exceptions=True)
         return limit - left
 
     if not _with_queue(state_dir, queue, work):
         click.echo(f"queue/{queue}: no message", err=True)
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 @click.command()
@@ -193,7 +212,7 @@ def _with_queue(state_directory: Path, name: str, work: Callable[[Queue], Awaita
 
         key = running.pool_key
         url = running.ready["endpoints"]["http"]
-        async with connect(url, key_id=key["accessKeyId"], secret=key["secretAccessKey"]) as client:
+        async with connect(url, key_id=key["accessKeyId"], secret=key["secretAccessKey"], timeout=TIMEOUT) as client:
             return await work(client.queue(name.removeprefix("queue/")))
 
     with told_failures():

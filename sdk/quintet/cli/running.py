@@ -18,6 +18,7 @@ ANSWERS_WITHIN = 60.0
 """Seconds."""
 EXTRA_MODULES = {"cel", "jsonschema", "pydantic", "pydantic_core", "redis", "uvloop", "watchfiles", "yaml"}
 """What the client alone does not need."""
+INSTALL = "pip install '.[up]' in a clone of the repository"
 
 state_option = click.option(
     "--state-dir",
@@ -40,7 +41,7 @@ def told_failures() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA_MODULES:
             raise
-        click.echo(f"this needs more than the client ({error.name}): pip install 'quintet[up]'", err=True)
+        click.echo(f"this needs more than the client ({error.name}): {INSTALL}", err=True)
         raise SystemExit(1) from error
 
 

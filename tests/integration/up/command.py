@@ -131,6 +131,11 @@ class Up:
             stderr=subprocess.PIPE,
         )
 
+    def counts(self, name: str) -> dict[str, int]:
+        """Of a queue's messages."""
+        found: dict[str, int] = json.loads(self.quintet("get", "queue", name, "-o", "json"))["status"]["messages"]
+        return found
+
     def get(self) -> dict[str, dict[str, Any]]:
         """All objects by `Kind/name`."""
         items = json.loads(self.quintet("get", "all", "-o", "json"))["items"]

@@ -27,7 +27,7 @@ def test_where_the_client_alone_is_installed_it_says_what_is_missing(arguments: 
     done = run(f"{without}; from quintet.cli import main; main()", *arguments)
     assert done.returncode == 1
     assert done.stderr.startswith("this needs more than the client (")
-    assert done.stderr.endswith("): pip install 'quintet[up]'\n")
+    assert done.stderr.endswith("): pip install '.[up]' in a clone of the repository\n")
 
 
 @pytest.mark.parametrize(
