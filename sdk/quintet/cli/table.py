@@ -35,7 +35,7 @@ def cell(one: Object, column: Column) -> str:
     value = at(one, column.path)
     if value is None:
         return NONE
-    return age(value) if column.type == "date" else str(value)
+    return age(value) if column.type == "date" else shown(value)
 
 
 def at(value: Any, path: str) -> Any:
@@ -60,12 +60,26 @@ def age(created: str, now: datetime | None = None) -> str:
 
 
 def described(value: Object, indent: int = 0) -> Iterable[str]:
-    """Every field on a line of its own: `Visibility Timeout:  30s`."""
+    """Every field on a line of its own: `Visibility Timeout:  30s`; no empty sections."""
+    value = {name: held for name, held in value.items() if held not in ({}, [])}
     labels = {name: re.sub("([a-z])([A-Z])", r"\1 \2", name[:1].upper() + name[1:]) + ":" for name in value}
     width = max(map(len, labels.values()), default=0)
     for name, held in value.items():
-        if isinstance(held, dict):
+        if isinstance(held, dict | list):
             yield f"{' ' * indent}{labels[name]}"
-            yield from described(held, indent + 2)
+            yield from described(held, indent + 2) if isinstance(held, dict) else _listed(held, indent + 2)
         else:
-            yield f"{' ' * indent}{labels[name].ljust(width)}  {held}"
+            yield f"{' ' * indent}{labels[name].ljust(width)}  {shown(held)}"
+
+
+def _listed(items: Sequence[Any], indent: int) -> Iterable[str]:
+    """Each after a dash."""
+    for item in items:
+        first, *others = described(item) if isinstance(item, dict) else [shown(item)]
+        yield f"{' ' * indent}- {first}"
+        yield from (f"{' ' * indent}  {line}" for line in others)
+
+
+def shown(value: Any) -> str:
+    """A single value, as a manifest has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

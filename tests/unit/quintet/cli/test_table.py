@@ -63,4 +63,18 @@ def test_age_is_the_largest_whole_unit(now: datetime, told: str) -> None:
 
 def test_described_has_a_line_for_each_field() -> None:
     lines = list(described({"name": "a", "spec": {"visibilityTimeout": "30s", "paused": False}}))
-    assert lines == ["Name:  a", "Spec:", "  Visibility Timeout:  30s", "  Paused:              False"]
+    assert lines == ["Name:  a", "Spec:", "  Visibility Timeout:  30s", "  Paused:              false"]
+
+
+def test_described_has_an_item_for_each_of_a_list_and_no_empty_section() -> None:
+    listeners = [{"name": "internal", "type": "Internal"}, {"name": "outer", "type": "NodePort"}]
+    assert list(described({"annotations": {}, "spec": {"listeners": listeners, "hosts": ["a"], "none": []}})) == [
+        "Spec:",
+        "  Listeners:",
+        "    - Name:  internal",
+        "      Type:  Internal",
+        "    - Name:  outer",
+        "      Type:  NodePort",
+        "  Hosts:",
+        "    - a",
+    ]
