@@ -67,12 +67,17 @@ class System:
             self._refuse_what_files_declare(gone)
             applied = {identifier(manifest) for manifest in self.manifests}
             there = applied | {f"Queue/{queue.name}" for queue in await self._client.queues()}
-            _refuse(f"{displayed(name)}: is not there" for name in gone if name not in there)
+            _refuse(f"{displayed(name)}: {self._why_not_there(name)}" for name in gone if name not in there)
             await self._change([manifest for manifest in self.manifests if identifier(manifest) not in gone])
             for name in gone:
                 if name not in applied:
                     await self._client.delete_queue(name.partition("/")[2])
             return [(displayed(name), "deleted") for name in gone]
+
+    def _why_not_there(self, name: str) -> str:
+        if name == f"BrokerPool/{self.pool.name}":
+            return "is the default that quintet up runs with, and cannot be deleted"
+        return "is not there"
 
     async def objects(self) -> list[objects.Object]:
         """All that exists, that made at run time included. Raises QuintetError."""

@@ -116,6 +116,12 @@ def test_what_is_not_there_is_told(up: Up) -> None:
     assert "nowhere" in up.quintet("send", "nowhere", "x", code=1)
 
 
+def test_the_pool_that_nobody_declared_cannot_be_deleted(up: Up) -> None:
+    told = "broker-pool/default: is the default that quintet up runs with, and cannot be deleted\n"
+    assert up.quintet("delete", "brokerpool", "default", code=1) == told
+    assert up.quintet("delete", "brokerpool", "other", code=1) == "broker-pool/other: is not there\n"
+
+
 # Messages
 
 
