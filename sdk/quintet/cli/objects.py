@@ -147,7 +147,7 @@ def _kind_and_names(what: Sequence[str]) -> tuple[str | None, list[str]]:
     if kind in ALL and not names:
         return None, []
     if kind not in KINDS:
-        raise click.UsageError(f"{kind!r} is no kind that is known here: queue, brokerpool" + ", all" * (not names))
+        raise click.UsageError(f"{kind!r} is no kind that is known here: queues|brokerpools" + "|all" * (not names))
     return KINDS[kind], names
 
 

@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import shlex
+import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +31,16 @@ state_option = click.option(
     show_default="$XDG_STATE_HOME/quintet, else ~/.local/state/quintet",
     help="Where `quintet up` keeps its data, and where other commands find it.",
 )
+
+
+def called_as() -> str:
+    """How to call this command again from here, as a shell takes it."""
+    program = Path(sys.argv[0]).absolute()
+    found = shutil.which(program.name)
+    if not program.exists() or (found and program.samefile(found)):
+        return shlex.quote(program.name)
+    below = program.is_relative_to(Path.cwd()) and program.parent != Path.cwd()
+    return shlex.quote(str(program.relative_to(Path.cwd()) if below else program))
 
 
 @contextmanager

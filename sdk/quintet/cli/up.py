@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from quintet.cli.running import state_option, told_failures
+from quintet.cli.running import called_as, state_option, told_failures
 from quintet.embedded.state import default_directory
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ def up(
     Starts a Redis and a broker, and follows the manifests when they change. Without -f there is an endpoint where
     clients make queues themselves. Port 0 takes a free port.
 
-    One namespace and one BrokerPool run; the pool's replicas, resources, template, image, listeners and
-    storage.persistence speak of a cluster and are ignored here.
+    One namespace and one BrokerPool run; the pool's replicas, resources, template, image, listeners,
+    storage.resources, storage.persistence and deletionPolicy speak of a cluster and are ignored here.
     """
+    if http_port and http_port == admin_port:
+        raise click.UsageError("--http-port and --admin-port must differ")
     with told_failures():
         from quintet.embedded.up import Options, run
 
@@ -75,7 +78,7 @@ def up(
 def _greet(running: Up) -> None:
     queues = [manifest.name for manifest in running.system.manifests if manifest.kind == "Queue"]
     state, options = running.state.directory, running.options
-    own = "" if state == default_directory().absolute() else f" --state-dir {state}"
+    own = "" if state == default_directory().absolute() else f" --state-dir {shlex.quote(str(state))}"
     http = running.endpoints["http"]
     click.echo(f"ready in {time.monotonic() - STARTED:.2f} s")
     click.echo(f"  http    {http}  (SQS at /, ours at /v1/)")
@@ -84,7 +87,7 @@ def _greet(running: Up) -> None:
     click.echo(f"  queues  {', '.join(queues[:SHOWN]) or 'none yet: clients make them'}{more}")
     click.echo(f"  keys    {running.state.ready_file}{'' if options.auth else '  (not asked for: --auth does)'}")
     click.echo("try")
-    click.echo(f"  quintet send{own} {queues[0] if queues else 'QUEUE'} hello")
-    click.echo(f"  quintet get{own} queues")
+    click.echo(f"  {called_as()} send{own} {queues[0] if queues else 'QUEUE'} hello")
+    click.echo(f"  {called_as()} get{own} queues")
     if options.host not in LOOPBACK and not options.auth:
         click.echo(f"beware: whoever reaches {options.host} can use it; --auth asks for keys")

@@ -73,6 +73,8 @@ class Up:
         """Raises Refused, CannotRun."""
         self.options = options
         self.state = state
+        if options.ready_file:
+            ready.check_replaceable(options.ready_file)
         self._tell = tell
         self._redis_socket = sockets / "redis.sock"
         self._control_socket = sockets / "control.sock"

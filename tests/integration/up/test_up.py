@@ -225,6 +225,31 @@ def test_a_ready_file_that_cannot_be_written_ends_it(up: Up) -> None:
     assert up.refused("--ready-file", "/nowhere/ready.json") == told
 
 
+def test_a_file_that_is_no_ready_file_is_left_alone(up: Up, tmp_path: Path) -> None:
+    file = tmp_path / "notes.json"
+    for text in ("keep me", '{"endpoints": {}}', ""):
+        file.write_text(text)
+        told = f"{file} is there and is no ready file: name another with --ready-file\n"
+        assert up.refused("--ready-file", file) == told
+        assert file.read_text() == text
+
+
+def test_a_ready_file_that_was_left_behind_is_replaced(up: Up, tmp_path: Path) -> None:
+    file = tmp_path / "ready.json"
+    up.start("--ready-file", file)
+    up.end(signal.SIGKILL)
+    assert file.exists()
+    up.start("--ready-file", file)
+    assert json.loads(file.read_text()) == up.ready
+
+
+def test_what_it_says_to_try_can_be_pasted(up: Up, tmp_path: Path) -> None:
+    up.state = tmp_path / "a state"
+    up.start("--state-dir", up.state)
+    hint = up.output.splitlines()[-1]
+    assert hint == f"  quintet get --state-dir '{up.state}' queues"
+
+
 def test_it_listens_where_it_is_told(up: Up) -> None:
     up.start("--host", "0.0.0.0")
     assert up.http.startswith("http://127.0.0.1:")

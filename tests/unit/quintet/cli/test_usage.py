@@ -1,13 +1,17 @@
 """What the command says before it does anything."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from quintet.cli import main
+from quintet.cli.running import called_as
 
+DOCS = (Path(__file__).parents[4] / "docs/laptop.md").read_text()
 HEAVY = ("aiohttp", "jsonschema", "pydantic", "quintet_api", "quintet_broker", "redis", "watchfiles", "yaml")
 
 
@@ -30,13 +34,42 @@ def test_where_the_client_alone_is_installed_it_says_what_is_missing(arguments: 
     assert done.stderr.endswith("): pip install '.[up]' in a clone of the repository\n")
 
 
+def test_short_help_is_whole() -> None:
+    assert "..." not in CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2]
+
+
+def test_help_and_docs_name_the_same_fields_as_ignored() -> None:
+    [line] = [line for line in DOCS.splitlines() if "speak of a cluster and are ignored" in line]
+    documented = set(re.findall("`([A-Za-z.]+)`", line.partition("are ignored: ")[2].partition("`storage.mode")[0]))
+    told = CliRunner().invoke(main, ["up", "--help"]).output
+    [sentence] = re.findall(r"the pool's(.*?)speak of a cluster", told, re.DOTALL)
+    assert set(re.findall(r"[A-Za-z.]+", sentence)) - {"and"} == documented
+
+
+def test_hints_name_the_command_as_it_was_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "an env/bin/quintet"
+    program.parent.mkdir(parents=True)
+    program.touch(0o755)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir(Path(__file__).parent)
+    assert called_as() == f"'{program}'"
+    monkeypatch.chdir(tmp_path)
+    assert called_as() == "'an env/bin/quintet'"
+    monkeypatch.chdir(program.parent)
+    assert called_as() == f"'{program}'"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert called_as() == "quintet"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["up", "--http-port", "70000"], "70000 is not in the range"),
         (["up", "--account-id", "x"], "must be 12 digits"),
+        (["up", "--http-port", "9500", "--admin-port", "9500"], "--http-port and --admin-port must differ"),
         (["apply"], "Missing option '-f'"),
-        (["get", "topics"], "'topics' is no kind that is known here: queue, brokerpool, all"),
+        (["get", "topics"], "'topics' is no kind that is known here: queues|brokerpools|all"),
         (["delete"], "name what to delete"),
         (["delete", "queue"], "name what to delete"),
         (["delete", "queue", "a", "-f", "x"], "name what to delete"),
