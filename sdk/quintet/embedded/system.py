@@ -1,6 +1,7 @@
 """What `quintet up` is to run: read from files and from `quintet apply`, and put to the broker."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from quintet.embedded.errors import Refused
 from quintet.embedded.state import Identity, State, write_json
 from quintet_api import topology
 from quintet_api.validation import Manifest, Problem, load
+
+SETTLE = 1.5
+"""Seconds for which an object must be missing in the files until it is deleted: some editors empty a file first."""
 
 Outcome = tuple[str, str]
 """`("queue/orders", "created")`: or configured, unchanged, deleted."""
@@ -26,6 +30,8 @@ class System:
         self._state = state
         self._sources = sources
         self._changing = asyncio.Lock()
+        self._missing: dict[str, float] = {}
+        """When each object that runs was first found missing in the files; its deletion waits."""
         self.manifests: list[Manifest] = []
         self.manifests = self._read()
         _refuse(declared.problems(self.manifests))
@@ -39,10 +45,24 @@ class System:
         self._keep(self.manifests, identities)
 
     async def reload(self) -> list[Outcome]:
-        """Read the files again and tell what changed. Raises Refused, CannotRun; then all is as before."""
+        """Read the files again and tell what changed. Raises Refused, CannotRun; then all is as before.
+
+        What is missing there for less than SETTLE seconds stays; `is_deletion_due` tells when to come again.
+        """
         async with self._changing:
-            outcomes = await self._change(self._read())
+            missing, self._missing = self._missing, {}
+            manifests = self._read()
+            there, now = set(map(identifier, manifests)), time.monotonic()
+            gone = {name: missing.get(name, now) for name in map(identifier, self.manifests) if name not in there}
+            waiting = {name: since for name, since in gone.items() if now - since < SETTLE}
+            kept = [manifest for manifest in self.manifests if identifier(manifest) in waiting]
+            outcomes = await self._change(manifests + kept)
+            self._missing = waiting
             return [(name, outcome) for name, outcome in outcomes if outcome != "unchanged"]
+
+    def is_deletion_due(self) -> bool:
+        """Whether something is missing in the files for long enough."""
+        return any(time.monotonic() - since >= SETTLE for since in self._missing.values())
 
     async def apply(self, paths: Sequence[Path]) -> list[Outcome]:
         """Take over manifests and keep them in the state directory. Raises Refused, CannotRun."""

@@ -168,12 +168,17 @@ class Up:
 
     async def _follow(self) -> None:
         """Take over what changes in the files."""
-        async for _ in watch.changes(self.options.sources, self._seen):
+        in_order = True
+        async for _ in watch.changes(self.options.sources, self._seen, self.system.is_deletion_due):
             try:
                 outcomes = await self.system.reload()
             except (Refused, CannotRun) as error:
+                in_order = False
                 self._tell(f"{error}\nnothing was changed; what ran before goes on")
             else:
+                if not in_order:
+                    self._tell("the manifests are in order again")
+                in_order = True
                 for name, outcome in outcomes:
                     self._tell(f"{name} {outcome}")
 

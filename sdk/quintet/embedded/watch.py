@@ -1,6 +1,6 @@
 """Files and directories, watched for changes of what they hold."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 
 from watchfiles import awatch
@@ -27,8 +27,8 @@ def picture(sources: Iterable[Path]) -> Picture:
     return found
 
 
-async def changes(sources: Sequence[Path], seen: Picture) -> AsyncIterator[None]:
-    """Yields whenever the sources differ from what was seen last, until cancelled."""
+async def changes(sources: Sequence[Path], seen: Picture, due: Callable[[], bool]) -> AsyncIterator[None]:
+    """Yields whenever the sources differ from what was seen last, and when it is `due` otherwise, until cancelled."""
     while True:
         watched = _watched(sources)
         events = awatch(
@@ -43,7 +43,7 @@ async def changes(sources: Sequence[Path], seen: Picture) -> AsyncIterator[None]
         try:
             async for _ in events:
                 now = picture(sources)
-                if now != seen:
+                if now != seen or due():
                     seen = now
                     yield
                 if _watched(sources) != watched:

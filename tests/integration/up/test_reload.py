@@ -60,11 +60,56 @@ def test_files_come_and_go(running: Up, folder: Path) -> None:
     assert running.quintet("receive", "orders") == "kept\n"
 
 
+def test_a_file_that_is_emptied_before_it_is_written_loses_nothing(running: Up, folder: Path) -> None:
+    replace(folder / "orders.yaml", queue("orders", deletionPolicy="Delete"))
+    running.says("queue/orders configured\n")
+    running.quintet("send", "orders", "kept")
+    before = uid(running, "Queue/orders")
+    (folder / "orders.yaml").write_text("")
+    (folder / "more.yaml").write_text(queue("more"))
+    running.says("queue/more created\n")
+    (folder / "orders.yaml").write_text(queue("orders", deletionPolicy="Delete", paused=False, visibilityTimeout="1m"))
+    running.says("queue/orders configured\n", 2)
+    (folder / "more.yaml").unlink()
+    running.says("queue/more deleted\n")
+    assert "queue/orders deleted" not in running.output
+    assert uid(running, "Queue/orders") == before
+    assert running.quintet("receive", "orders") == "kept\n"
+
+
+def test_what_is_added_and_changed_waits_for_no_deletion(running: Up, folder: Path) -> None:
+    (folder / "more.yaml").write_text(queue("more"))
+    running.says("queue/more created\n")
+    (folder / "more.yaml").unlink()
+    (folder / "again.yaml").write_text(queue("again"))
+    replace(folder / "orders.yaml", queue("orders", paused=True))
+    running.says("queue/more deleted\n")
+    told = [line for line in running.output.splitlines() if line.startswith("queue/")][1:]
+    assert sorted(told[:-1]) == ["queue/again created", "queue/orders configured"]
+    assert told[-1] == "queue/more deleted"
+
+
+def test_a_deletion_that_is_refused_is_told_once(running: Up, folder: Path) -> None:
+    (folder / "orders.yaml").write_text(queue("orders", deadLetter={"queue": "dead"}) + "---\n" + queue("dead"))
+    running.says("queue/dead created\n")
+    replace(folder / "orders.yaml", queue("orders", deadLetter={"queue": "dead"}))
+    running.says(NOTHING)
+    replace(folder / "orders.yaml", queue("orders"))
+    running.says("the manifests are in order again\nqueue/orders configured\n")
+    running.says("queue/dead deleted\n")
+    assert running.output.count(NOTHING) == 1
+
+
 def test_a_directory_that_is_made_anew_is_followed(running: Up, folder: Path) -> None:
     shutil.rmtree(folder)
     running.says(f"{folder}: No such file or directory\n{NOTHING}")
     assert "Queue/orders" in running.get()
-    folder.mkdir()
+    made_again = folder.with_name("new")
+    made_again.mkdir()
+    (made_again / "orders.yaml").write_text(queue("orders"))
+    made_again.rename(folder)
+    running.says("the manifests are in order again\n")
+    assert "deleted" not in running.output
     (folder / "more.yaml").write_text(queue("more"))
     running.says("queue/more created\n")
     (folder / "again.yaml").write_text(queue("again"))
@@ -103,6 +148,9 @@ def test_what_is_wrong_changes_nothing(running: Up, folder: Path) -> None:
         assert list(after) == ["BrokerPool/default", "Queue/orders"]
         assert after["Queue/orders"] == before | {"status": after["Queue/orders"]["status"]}
         assert running.quintet("receive", "orders", "--no-ack") == "kept\n"
+    replace(folder / "orders.yaml", queue("orders"))
+    running.says("the manifests are in order again\n")
+    assert running.output.count("the manifests are in order again\n") == 1
     replace(folder / "orders.yaml", queue("orders", paused=True))
     running.says("queue/orders configured\n")
 
