@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,8 @@ def up(
     """
     if http_port and http_port == admin_port:
         raise click.UsageError("--http-port and --admin-port must differ")
-    with told_failures():
+    # Ctrl-C before it runs: there is nothing to stop yet.
+    with told_failures(), suppress(KeyboardInterrupt):
         from quintet.embedded.up import Options, run
 
         options = Options(sources, state_dir, host, http_port, admin_port, account_id, auth, ready_file)

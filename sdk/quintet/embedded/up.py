@@ -48,16 +48,17 @@ def run(options: Options, tell: Callable[[str], None], greet: Callable[["Up"], N
     """Until SIGINT or SIGTERM; `greet` is called when all is ready. Raises Refused, CannotRun."""
     state = State(options.state_directory)
     with state.held(), state.sockets() as sockets:
-        asyncio.run(_until_stopped(Up(options, state, sockets, tell).run(greet)))
+        asyncio.run(_until_stopped(Up(options, state, sockets, tell).run(greet), tell))
 
 
-async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+async def _until_stopped(work: Coroutine[Any, Any, None], tell: Callable[[str], None]) -> None:
     task = asyncio.ensure_future(work)
 
     def stop() -> None:
         # Once: a second signal must not stop the stopping.
         if not task.cancelling():
             task.cancel()
+            tell("stopping ...")
 
     for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it

@@ -68,7 +68,7 @@ def test_it_runs_manifests_until_it_is_stopped(up: Up, manifests: Path, tmp_path
     children = up.children()
     assert len(children) == 2
     assert up.end(number) == 0
-    assert up.output.endswith("stopped\n")
+    assert up.output.endswith("\nstopping ...\nstopped\n")
     assert not any(child.is_running() for child in children)
     assert not own.exists()
     assert not (up.state / "ready.json").exists()
@@ -268,3 +268,4 @@ def test_it_can_be_stopped_while_it_starts(up: Up) -> None:
     up.launch()
     until(lambda: (up.state / "logs/broker.log").exists(), "no broker was started")
     assert up.end(signal.SIGINT) == 0
+    assert up.output == "stopping ...\nstopped\n"

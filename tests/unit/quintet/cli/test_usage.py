@@ -62,6 +62,29 @@ def test_hints_name_the_command_as_it_was_called(tmp_path: Path, monkeypatch: py
     assert called_as() == "quintet"
 
 
+INTERRUPTED = """
+import os, signal, sys
+from quintet.cli import main
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name.startswith("quintet_api"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+main()
+"""
+"""Ctrl-C while a command loads what it needs."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"), [(["up"], 0, "stopped\n"), (["send", "orders", "x", "--delay", "5s"], 130, "")]
+)
+def test_ctrl_c_ends_a_command_quietly(arguments: list[str], code: int, told: str) -> None:
+    done = run(INTERRUPTED, *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (code, told, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
