@@ -2,12 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from quintet.cli import messages
 from tests.integration.up.command import Up, queue, until
 
 
@@ -198,6 +201,26 @@ def test_a_reader_that_stops_early_takes_few_messages(up: Up) -> None:
 
 
 # Without a system
+
+
+def test_without_a_broker_a_command_tries_for_its_timeout_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "TIMEOUT", 0.5)
+    up = Up(tmp_path)
+    up.start()
+    http, broker = up.http, up.child("quintet_broker")
+    up.process.send_signal(signal.SIGSTOP)  # or it would start the broker again
+    broker.kill()
+    told = f"{http.removeprefix('http://')} cannot be reached: connection refused\n"
+    try:
+        for arguments in (["send", "orders", "x"], ["receive", "orders", "--wait", "1s"]):
+            began = time.monotonic()
+            assert up.quintet(*arguments, code=1) == told
+            assert time.monotonic() - began < 10
+    finally:
+        up.process.send_signal(signal.SIGCONT)
+        up.end()
 
 
 def test_without_quintet_up_there_is_one_clear_line(tmp_path: Path) -> None:
