@@ -30,6 +30,8 @@ LEFT_REMEMBERED = 10_000
 _RANGE = struct.Struct("<IQIIQ")
 _LEAVING = struct.Struct("<IQIQ")
 _DEADLINES_SLACK = 1000
+NOBODYS = 0
+"""Nonce of a range whose records nobody holds; no receipt names it."""
 
 
 class Range(Struct, gc=False):
@@ -165,10 +167,10 @@ class Cursor:
     def give_back(self, offset: int, nonce: int, now: int) -> None:
         """Undo a delivery that never reached its consumer, unless it was settled meanwhile."""
         found = self._find(offset)
-        if found and found.nonce == nonce and not self.is_acknowledged(offset):
+        if found and found.nonce == nonce != NOBODYS and not self.is_acknowledged(offset):
             self._carve(found, offset, 1)
             first_received = found.first_received if found.deliveries > 1 else 0
-            self._insert(Range(offset, 1, now, found.deliveries - 1, 0, first_received, 1))
+            self._insert(Range(offset, 1, now, found.deliveries - 1, NOBODYS, first_received, 1))
 
     def leave(self, offset: int, target: int, sequence: int) -> None:
         """A delivered record goes to another shard."""
@@ -197,7 +199,7 @@ class Cursor:
         """A leaving record does not go after all: it is due again."""
         if leaving := self.leaving.pop(offset, None):
             self._change("leave", offset)
-            self._insert(Range(offset, 1, now, leaving.deliveries, 0, leaving.first_received, 1))
+            self._insert(Range(offset, 1, now, leaving.deliveries, NOBODYS, leaving.first_received, 1))
 
     def drop(self, offset: int) -> None:
         """Acknowledge a record that is unread or due, without a delivery."""
@@ -238,7 +240,7 @@ class Cursor:
 
     def _held(self, offset: int, nonce: int) -> Range:
         found = self._find(offset)
-        if found is None or found.nonce != nonce:
+        if found is None or nonce == NOBODYS or found.nonce != nonce:
             raise ReceiptStale
         return found
 

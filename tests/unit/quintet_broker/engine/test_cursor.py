@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet_broker.engine.cursor import BITMAP_OFFSETS, Cursor
+from quintet_broker.engine.cursor import BITMAP_OFFSETS, NOBODYS, Cursor
 from quintet_broker.errors import ReceiptStale
 
 
@@ -68,6 +68,19 @@ def test_a_delivery_given_back_does_not_count() -> None:
     cursor.give_back(0, 1, now=5)
     assert [found.deliveries for found in cursor.expire(5)] == [0]
     assert cursor.deliver(0, 1, now=7, deadline=20, nonce=2).first_received == 7
+
+
+def test_what_nobody_holds_no_receipt_names() -> None:
+    """A made-up one would else take a delivery off that never was, which cannot be stored."""
+    cursor = Cursor()
+    cursor.deliver(0, 1, now=5, deadline=10, nonce=1)
+    cursor.give_back(0, 1, now=5)
+    cursor.give_back(0, NOBODYS, now=5)
+    assert [found.deliveries for found in cursor.expire(5)] == [0]
+    with pytest.raises(ReceiptStale):
+        cursor.acknowledge(0, NOBODYS)
+    with pytest.raises(ReceiptStale):
+        cursor.extend(0, NOBODYS, deadline=20)
 
 
 def test_a_record_that_leaves_is_acknowledged_when_it_arrived() -> None:
