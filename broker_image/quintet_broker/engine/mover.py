@@ -43,7 +43,8 @@ async def move(source: Shard, shard_of: Callable[[int], Shard | None], now: Call
             done = Left(now(), [leaving.offset for leaving in some])
         else:
             await asyncio.sleep(RETRY_AFTER)
-            continue
+            # Once this is answered, what is leaving by now is stored as leaving.
+            done = Left(now(), [])
         source.ask(done)
         await done.future
 

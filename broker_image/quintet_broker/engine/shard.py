@@ -201,15 +201,13 @@ class Shard:
     # What time brings
 
     def _expire(self, work: Work, now: int) -> None:
-        policy, cursor, out = self.policy, self.cursor, self._state.out
+        policy, cursor, state = self.policy, self.cursor, self._state
         for found in cursor.expire(now):
             if policy.dead_letter is None or found.deliveries < policy.max_receives:
                 continue
             for offset in list(cursor.live(found)):
-                sequence = out.get(policy.dead_letter, 0)
-                out[policy.dead_letter] = sequence + 1
-                cursor.leave(offset, policy.dead_letter, sequence)
-            work.tick.meta[f"out:{policy.dead_letter}"] = out[policy.dead_letter]
+                state.leave(offset, policy.dead_letter)
+            work.tick.meta[f"out:{policy.dead_letter}"] = state.out[policy.dead_letter]
         cut = self.log.written_before(now - policy.retention)
         if cut > cursor.acknowledged_to:
             before = self.visible + cursor.in_flight
@@ -244,7 +242,7 @@ class Shard:
     def _deliver(self, work: Work, now: int) -> None:
         state, policy = self._state, self.policy
         while state.ahead and not policy.paused and (receive := self._receives.first()):
-            claim = Claim(receive, state.cursor, policy, now, nonce=random.getrandbits(32))
+            claim = Claim(receive, state.cursor, policy, now, nonce=random.randrange(1, 2**32))
             claim.take(state.ahead)
             work.totals.expired += claim.expired
             if not claim.deliveries:

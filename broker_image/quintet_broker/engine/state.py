@@ -24,7 +24,9 @@ class State:
         self.tick_number = 0
         """Of the last write."""
         self.out: dict[int, int] = {}
-        """By target: the sequence of the next record that leaves for it."""
+        """By target: the sequence of the next record that leaves for it, unless `first_sequence` is higher."""
+        self.first_sequence = log.tail
+        """As taken: it is far ahead of all sequences that a store which lost writes may have given away."""
 
     @classmethod
     def load(cls, taken: Taken) -> "State":
@@ -41,6 +43,12 @@ class State:
         state.tick_number = int(meta["tick"])
         state.out = {int(field[4:]): int(value) for field, value in meta.items() if field.startswith("out:")}
         return state
+
+    def leave(self, offset: int, target: int) -> None:
+        """A delivered record goes to another shard, under the next sequence for that."""
+        sequence = max(self.out.get(target, 0), self.first_sequence)
+        self.out[target] = sequence + 1
+        self.cursor.leave(offset, target, sequence)
 
     @property
     def visible(self) -> int:

@@ -1,6 +1,7 @@
 """Records that leave for another shard: none lost, none doubled, and none stuck."""
 
 import asyncio
+import copy
 
 import pytest
 from msgspec import structs
@@ -9,6 +10,7 @@ from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE, move
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueNotFound
+from quintet_broker.store.tick import Outcome
 from tests.unit.shard_bench import POLICY, Bench, values
 
 
@@ -53,6 +55,51 @@ async def test_a_crash_while_a_record_moves_neither_loses_nor_doubles_it(crash_a
     await bench.move(source)
     assert values(await bench.receive(target)) == [b"poison"]
     assert source.visible + source.cursor.in_flight + len(source.cursor.leaving) == 0
+
+
+async def test_a_store_that_lost_writes_gives_no_sequence_twice() -> None:
+    """The target would else take the next record that leaves for one that it has, though it lost nothing."""
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    before = copy.deepcopy(bench.inner.shards[1])
+    await bench.send(source, b"another")
+    await bench.receive(source, visibility=1000)
+    bench.store.time += 1000
+    await bench.turn()
+    await bench.move(source)
+    bench.inner.shards[1], bench.inner.id = before, "second"
+    source = bench.open(1, source.policy)
+    await bench.send(source, b"later")
+    await bench.receive(source, visibility=1000)
+    bench.store.time += 1000
+    await bench.move(source)
+    assert sorted(values(await bench.receive(target))) == [b"another", b"later", b"poison"]
+
+
+async def test_what_leaves_is_moved_only_once_that_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sequence would else be given to another record if the write was lost."""
+    monkeypatch.setattr("quintet_broker.engine.mover.RETRY_AFTER", 0.01)
+    bench = Bench()
+    source, target = await dead_lettered(bench)
+    await bench.send(source, b"early")
+    await bench.receive(source, visibility=1000)
+    bench.store.full = True
+    moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
+    while not target.has_arrivals:  # noqa: ASYNC110 - it is the mover's next steps that are waited for
+        await asyncio.sleep(0)
+    await bench.turn()
+    bench.store.full = False
+    bench.store.time += 1000
+    assert source.collect(bench.store.now())
+    assert len(source.cursor.leaving) == 2
+    while not source.has_arrivals:
+        await bench.turn_one(target)
+        assert target.visible == 0
+        await asyncio.sleep(0)
+    source.complete(Outcome.LOST)
+    while not moving.done():
+        await bench.turn()
+    assert sorted(values(await bench.receive(target))) == [b"early", b"poison"]
 
 
 async def test_without_its_dead_letter_queue_a_record_stays() -> None:
