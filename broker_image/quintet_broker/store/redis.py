@@ -53,7 +53,7 @@ class Store:
         """Load the scripts and learn which Redis this is. Raises Unavailable. Called again after each lost answer."""
         try:
             info = await self._redis.info()
-            self._id = f"{info['run_id']}:{info['master_replid']}"
+            self._id = _identity(info)
             self._tick, self._tick_freeing, self._take, self._number = [
                 await self._redis.script_load(script) for script in _scripts(info["redis_version"])
             ]
@@ -65,16 +65,16 @@ class Store:
         await self._redis.aclose(close_connection_pool=True)
 
     async def check(self) -> None:
-        """Read Redis's clock and how full it is. Raises Unavailable."""
-        try:
-            before = _boot_time()
-            seconds, microseconds = await self._redis.time()
-            self._clock_ahead = seconds + microseconds / 1e6 - (before + _boot_time()) / 2
-            memory = await self._redis.info("memory")
-        except (RedisError, OSError) as error:
-            raise Unavailable(f"Redis does not answer: {error}") from error
-        limit = memory["maxmemory"]
-        self.full = 0 < limit * FULL_AT <= memory["used_memory"]
+        """Read Redis's clock and how full it is. Raises Unavailable, also where it is not the one of `connect`."""
+        before = _boot_time()
+        seconds, microseconds = await self._call(self._redis.time())
+        # Redis read its clock at some moment since `before`: an answer that comes late changes nothing.
+        time_there = seconds + microseconds / 1e6
+        self._clock_ahead = min(max(self._clock_ahead, time_there - _boot_time()), time_there - before)
+        info = await self._call(self._redis.info())
+        if _identity(info) != self._id:
+            raise Unavailable("Redis was started anew, or another one took its place.")
+        self.full = 0 < info["maxmemory"] * FULL_AT <= info["used_memory"]
 
     def now(self) -> int:
         """Milliseconds since 1970: Redis's clock, carried forward by this machine's, which never goes back."""
@@ -86,12 +86,15 @@ class Store:
             await self._call(self._redis.evalsha(self._number, 1, self.keys.directory, f"{kind}/{name}/{uid}/{index}"))
         )
 
+    async def drop_number(self, kind: str, name: str, uid: str, index: int = 0) -> None:
+        """Forget a shard's number, which is never given again. Raises Unavailable."""
+        await self._call(self._redis.hdel(self.keys.directory, f"{kind}/{name}/{uid}/{index}"))
+
     async def take(self, shard: int) -> Taken:
         """Become the shard's owner and read its state. Raises Unavailable."""
         keys = self.keys
-        clock = int(time.time()) - EPOCH_CLOCK_START
         pipe = self._redis.pipeline(transaction=False)
-        pipe.evalsha(self._take, 1, keys.meta(shard), clock, self._id, TAIL_JUMP)
+        self._raise_epoch(shard, pipe)
         pipe.hgetall(keys.meta(shard))
         pipe.hgetall(keys.cursor(shard))
         pipe.hgetall(keys.sequences(shard))
@@ -106,6 +109,10 @@ class Store:
             delayed=delayed,
             delayed_next=int(first[0][1]) if first else None,
         )
+
+    def _raise_epoch(self, shard: int, redis: Redis) -> Any:
+        clock = int(time.time()) - EPOCH_CLOCK_START
+        return redis.evalsha(self._take, 1, self.keys.meta(shard), clock, self._id, TAIL_JUMP)
 
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
         """Apply ticks of several shards in one round trip; each by itself is all or nothing."""
@@ -186,6 +193,8 @@ class Store:
     async def erase(self, shard: int) -> None:
         """Delete everything of a shard that is no longer owned by anybody. Raises Unavailable."""
         keys = self.keys
+        # A write that its last owner sent and that is still on its way must not bring some of it back.
+        await self._call(self._raise_epoch(shard, self._redis))
         meta = await self._call(self._redis.hkeys(keys.meta(shard)))
         segments = [keys.of_shard(shard, field.decode()) for field in meta if field.startswith(b"seg:")]
         await self._call(
@@ -219,6 +228,11 @@ class Store:
             return await awaitable
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
+
+
+def _identity(info: dict[str, Any]) -> str:
+    """Of one Redis between two starts, and of the history that it continues."""
+    return f"{info['run_id']}:{info['master_replid']}"
 
 
 def _boot_time() -> float:
