@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_AFTER_DEPARTURE = 10 * 60
 """Seconds for which the data of an entry that left the document is kept, whatever its policy."""
-REAP_EVERY = 30
+TIDY_EVERY = 1.0
 """Seconds."""
 Change = Callable[[QueueSpec], QueueSpec]
 """From the spec that a queue has, or from `defaults`, to the one that it should have. May raise InvalidArgument."""
@@ -57,10 +57,6 @@ class Known(Struct, frozen=True):
     departed_at: int | None = None
     """Seconds since 1970, when it left the document; its queue is closed since."""
 
-    @property
-    def key(self) -> str:
-        return f"Queue/{self.name}"
-
 
 class Topology:
     """The queues of a pool, by name. Verbs that change it run one at a time."""
@@ -73,6 +69,8 @@ class Topology:
         self._pool = pool
         self._queues: dict[str, Queue] = {}
         self._known: dict[str, Known] = {}
+        self._in_doubt: set[str] = set()
+        """Names under which the store may keep what was never confirmed."""
         self._revision = (0, 0)
         self._entries: list[EntryStatus] = []
         self._changing = asyncio.Lock()
@@ -266,8 +264,14 @@ class Topology:
         return Known(name, uid, origin, _dump(spec), shard, now, now)
 
     async def _keep(self, known: Known) -> None:
-        await self._engine.store.store_entry(known.key, msgspec.json.encode(known))
+        await self._write(known.name, known)
         self._known[known.name] = known
+
+    async def _write(self, name: str, known: Known | None) -> None:
+        """Store what there is under a name; until that is answered, it may be stored or not."""
+        self._in_doubt.add(name)
+        await self._engine.store.store_entry(f"Queue/{name}", msgspec.json.encode(known) if known else None)
+        self._in_doubt.discard(name)
 
     async def _change(self, known: Known, spec: QueueSpec) -> None:
         changed = structs.replace(known, spec=_dump(spec), modified_at=self._seconds())
@@ -282,7 +286,9 @@ class Topology:
             return
         await self._keep(structs.replace(known, departed_at=0))
         await self._engine.store.erase(known.shard)
-        await self._engine.store.store_entry(known.key, None)
+        # Made again with the same uid, it must be another shard: those it sent to count what came from this one.
+        await self._engine.store.drop_number("Queue", known.name, known.uid)
+        await self._write(known.name, None)
         del self._known[known.name]
 
     def _open(self, known: Known) -> None:
@@ -318,10 +324,11 @@ class Topology:
     # Over time
 
     async def run(self) -> None:
-        """Restore what is stored, then let go of what departed long ago. Until cancelled."""
+        """Restore what is stored, then keep it true and let go of what departed long ago. Until cancelled."""
         await self._until_done(self._restore)
         while True:
-            await asyncio.sleep(REAP_EVERY)
+            await asyncio.sleep(TIDY_EVERY)
+            await self._until_done(self._settle)
             await self._until_done(self._reap)
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
@@ -347,6 +354,11 @@ class Topology:
         if document:
             await self._apply(TopologyDocument.model_validate_json(document))
         self.restored = True
+
+    async def _settle(self) -> None:
+        """A change that was not confirmed does not hold, now or after a restart."""
+        for name in list(self._in_doubt):
+            await self._write(name, self._known.get(name))
 
     async def _reap(self) -> None:
         for known in list(self._known.values()):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,21 +13,26 @@ from quintet_api.topology import Entry, TopologyDocument
 from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.requests import Request
 from quintet_broker.errors import QueueNotFound, Unavailable
+from quintet_broker.services import topology as topology_module
 from quintet_broker.services.queue import NewMessage
 from quintet_broker.services.topology import Topology
-from quintet_broker.store.redis import Store
+from quintet_broker.store.redis import CONNECTIONS, Store
 from tests.processes import RedisServer
 
 
 class FailingStore(Store):
-    """Refuses to keep entries while `failing`."""
+    """Refuses to keep entries while `failing`; keeps the next one without a word while `losing`."""
 
     failing = False
+    losing = False
 
     async def store_entry(self, name: str, value: bytes | None) -> None:
         if self.failing:
             raise Unavailable
         await super().store_entry(name, value)
+        if self.losing:
+            self.losing = False
+            raise Unavailable
 
 
 @pytest.fixture
@@ -105,3 +111,55 @@ async def test_a_departure_that_the_store_did_not_keep_can_be_tried_again(store:
             topology.queue("orders")
         (known,) = (await store.entries()).values()
         assert b'"departed_at":null' not in known
+
+
+async def test_a_deletion_that_was_not_confirmed_does_not_come_true_later(
+    store: FailingStore, redis_server: RedisServer, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue goes on to serve; what it confirms since must outlive a restart."""
+    monkeypatch.setattr(topology_module, "TIDY_EVERY", 0.01)
+    async with serving(store) as topology:
+        queue = await topology.create_queue("orders", lambda spec: spec)
+        store.losing = True
+        with pytest.raises(Unavailable):
+            await topology.delete_queue("orders")
+        await queue.send([NewMessage(b"x")])
+        async with asyncio.timeout(10):
+            while b'"departed_at":null' not in (await store.entries())["Queue/orders"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    async with serving(Store(redis_server.url, prefix)) as topology:
+        (message,) = await topology.queue("orders").receive(1, wait=10)
+        assert message.value == b"x"
+
+
+async def test_a_deleted_queue_leaves_nothing_in_the_store(store: FailingStore, prefix: str) -> None:
+    async with serving(store) as topology:
+        queue = await topology.create_queue("orders", lambda spec: spec)
+        await queue.send([NewMessage(b"x")])
+        await topology.delete_queue("orders")
+        assert await store._redis.keys(f"*{prefix}*") == [store.keys.directory.encode()]
+        assert await store._redis.hkeys(store.keys.directory) == [b"next"]
+
+
+async def test_queues_can_be_made_soon_after_redis_was_started_anew(tmp_path: Path) -> None:
+    """Though no message goes through, and each connection may be renewed without a word."""
+    redis = RedisServer(tmp_path)
+    redis.start()
+    store = Store(redis.url, "test")
+    async with serving(store) as topology:
+        for number in range(2):
+            await asyncio.gather(*(store.entries() for _ in range(CONNECTIONS)))
+            redis.kill()
+            redis.start()
+            async with asyncio.timeout(10):
+                while not await made(topology, f"orders-{number}"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+    redis.kill()
+
+
+async def made(topology: Topology, name: str) -> bool:
+    try:
+        await topology.create_queue(name, lambda spec: spec)
+    except Unavailable:
+        return False
+    return True

@@ -38,7 +38,7 @@ class HoldingStore(Store):
     async def entries(self) -> dict[str, bytes]:
         spec = {"deadLetter": {"queue": "dead", "maxReceives": 1}}
         known = Known("orders", "1", "Runtime", spec, 1, 0, 0), Known("dead", "2", "Runtime", {}, 2, 0, 0)
-        return {one.key: msgspec.json.encode(one) for one in known}
+        return {f"Queue/{one.name}": msgspec.json.encode(one) for one in known}
 
     async def document(self) -> None:
         self.dead_letter = self.topology.queue("orders").shard.policy.dead_letter
