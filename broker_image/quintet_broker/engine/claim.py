@@ -36,8 +36,8 @@ class Claim:
 
     def _take_unread(self, ahead: ReadAhead) -> None:
         cursor = self._cursor
-        # What was delivered in vain is remembered until it is settled: no more of it than may be in flight.
-        room = self._policy.in_flight - cursor.in_flight - cursor.due
+        # What was delivered in vain is remembered until it is settled or left: no more of it than may be in flight.
+        room = self._policy.in_flight - cursor.in_flight - cursor.due - len(cursor.leaving)
         limit = min(self._limit - len(self.deliveries), room)
         run: list[Record] = []
         start = 0

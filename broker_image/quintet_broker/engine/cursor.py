@@ -25,6 +25,7 @@ from msgspec import Struct, structs
 from quintet_broker.errors import ReceiptStale
 
 BITMAP_OFFSETS = 4096
+_FULL_BITMAP = b"\xff" * (BITMAP_OFFSETS // 8)
 LEFT_REMEMBERED = 10_000
 """Records; an acknowledgement that comes later than so many others left is taken for a second one."""
 _RANGE = struct.Struct("<IQIIQ")
@@ -133,6 +134,16 @@ class Cursor:
                 expired.append(found)
         return expired
 
+    def expire_again(self) -> None:
+        """Let `expire` find what is due once more."""
+        for base in self._due:
+            found = self._ranges[base]
+            found.due = False
+            self.due -= found.left
+            self.in_flight += found.left
+            heapq.heappush(self._deadlines, (found.deadline, base))
+        self._due.clear()
+
     def next_deadline(self) -> int | None:
         """Millisecond at which `expire` may find something; never too late, sometimes too early."""
         return self._deadlines[0][0] if self._deadlines else None
@@ -213,7 +224,7 @@ class Cursor:
         """Acknowledge everything below `offset`, and forget what is in flight or leaving there."""
         if offset <= self.acknowledged_to:
             return
-        for base in self._bases[: bisect_left(self._bases, offset)]:
+        for base in reversed(self._bases[: bisect_left(self._bases, offset)]):
             found = self._ranges[base]
             self._carve(found, base, min(found.end, offset) - base)
         for held in [held for held in self.leaving if held < offset]:
@@ -277,10 +288,15 @@ class Cursor:
     def _carve(self, found: Range, offset: int, count: int) -> None:
         """Take `count` offsets from `offset` on out of a range; what lies before and behind stays as it is."""
         self._remove(found)
-        for start, end in (found.offset, offset), (offset + count, found.end):
-            left = sum(not self.is_acknowledged(o) for o in range(start, end))
+        before = self._left_in(found.offset, offset)
+        behind = found.left - before - self._left_in(offset, offset + count)
+        for start, end, left in (found.offset, offset, before), (offset + count, found.end, behind):
             if left:
                 self._insert(structs.replace(found, offset=start, count=end - start, left=left))
+
+    def _left_in(self, start: int, end: int) -> int:
+        """How many offsets are not acknowledged."""
+        return sum(not self.is_acknowledged(o) for o in range(start, end))
 
     # Acknowledged offsets
 
@@ -307,7 +323,9 @@ class Cursor:
         before = self.acknowledged_to
         offset = self._over_gaps(offset)
         while offset < self.read_to and self.is_acknowledged(offset):
-            offset = self._over_gaps(offset + 1)
+            number, place = divmod(offset, BITMAP_OFFSETS)
+            whole = place == 0 and self._acknowledged_above.get(number) == _FULL_BITMAP
+            offset = self._over_gaps(offset + (BITMAP_OFFSETS if whole else 1))
         self.acknowledged_to = offset
         self._changed.add(f"to:{self.log}")
         if before // BITMAP_OFFSETS != offset // BITMAP_OFFSETS:
@@ -369,7 +387,7 @@ class Cursor:
         cursor._left = dict.fromkeys(sorted(cursor._left))
         cursor.leaving = {gone.offset: gone for gone in sorted(leaving, key=lambda gone: gone.sequence)}
         for offset, count, deadline, deliveries, nonce, first_received in sorted(ranges):
-            left = sum(not cursor.is_acknowledged(o) for o in range(offset, offset + count))
+            left = cursor._left_in(offset, offset + count)
             cursor._insert(Range(offset, count, deadline, deliveries, nonce, first_received, left))
         cursor._changed.clear()
         if gaps:

@@ -105,6 +105,8 @@ class Shard:
 
     def set_policy(self, policy: Policy) -> None:
         self.policy = policy
+        # What is due may have been delivered often enough by now.
+        self.cursor.expire_again()
         self._pod.wake(self)
 
     def end_waits(self, now: int) -> None:

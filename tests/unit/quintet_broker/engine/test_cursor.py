@@ -34,6 +34,36 @@ def test_out_of_order_acknowledgements_wait_for_the_first() -> None:
     assert cursor.acknowledged_to == 3
 
 
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The offsets that a cursor looks at one by one: with many, a broker would stand still meanwhile."""
+    seen: list[int] = []
+    look = Cursor.is_acknowledged
+    monkeypatch.setattr(Cursor, "is_acknowledged", lambda cursor, offset: seen.append(offset) or look(cursor, offset))
+    return seen
+
+
+def test_the_first_of_many_acknowledged_last_is_as_quick_as_any(looks: list[int]) -> None:
+    cursor = Cursor()
+    many = 20 * BITMAP_OFFSETS
+    cursor.deliver(0, many + 7, now=0, deadline=10, nonce=1)
+    for offset in range(1, many + 5):
+        cursor.acknowledge(offset, 1)
+    looks.clear()
+    cursor.acknowledge(0, 1)
+    assert cursor.acknowledged_to == many + 5
+    assert len(looks) < 3 * BITMAP_OFFSETS
+
+
+def test_to_take_all_records_out_of_a_range_is_as_quick_as_one_by_one(looks: list[int]) -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 1000, now=0, deadline=10, nonce=1)
+    for offset in range(1000):
+        cursor.leave(offset, target=2, sequence=offset)
+    assert (cursor.in_flight, len(cursor.leaving)) == (0, 1000)
+    assert len(looks) < 10_000
+
+
 def test_acknowledging_again_is_fine_and_counts_once() -> None:
     cursor = Cursor()
     cursor.deliver(0, 2, now=0, deadline=10, nonce=1)

@@ -369,3 +369,30 @@ async def test_a_closed_shard_refuses_what_is_asked() -> None:
     with pytest.raises(QueueNotFound):
         shard.ask(Purge(now))
     assert bench.waiting_bytes == 0
+
+
+async def test_what_is_due_leaves_when_so_many_deliveries_become_enough() -> None:
+    bench = Bench()
+    dead = bench.open(2)
+    shard = bench.open(1, structs.replace(POLICY, max_receives=3, dead_letter=2))
+    await bench.send(shard, b"a", b"b")
+    for visibility in (0, 0):
+        await bench.receive(shard, 1, visibility)
+    assert shard.cursor.due == 2 - 1
+    shard.set_policy(structs.replace(shard.policy, max_receives=2))
+    assert values(await bench.receive(shard)) == [b"b"]
+    await bench.move(shard)
+    assert values(await bench.receive(dead)) == [b"a"]
+
+
+async def test_no_more_leave_than_may_be_in_flight() -> None:
+    """While their target is full, more would only fill the memory."""
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, in_flight=2, max_receives=1, dead_letter=2))
+    await bench.send(shard, b"a", b"b", b"c")
+    for _ in range(3):
+        await bench.receive(shard, visibility=0)
+    assert len(shard.cursor.leaving) == 2
+    bench.open(2)
+    await bench.move(shard)
+    assert values(await bench.receive(shard)) == [b"c"]
