@@ -25,7 +25,7 @@ from msgspec import Struct, structs
 from quintet_broker.errors import ReceiptStale
 
 BITMAP_OFFSETS = 4096
-_FULL_BITMAP = b"\xff" * (BITMAP_OFFSETS // 8)
+_FULL_BITMAP = bytearray(b"\xff" * (BITMAP_OFFSETS // 8))
 LEFT_REMEMBERED = 10_000
 """Records; an acknowledgement that comes later than so many others left is taken for a second one."""
 _RANGE = struct.Struct("<IQIIQ")

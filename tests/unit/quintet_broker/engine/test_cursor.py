@@ -38,8 +38,13 @@ def test_out_of_order_acknowledgements_wait_for_the_first() -> None:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The offsets that a cursor looks at one by one: with many, a broker would stand still meanwhile."""
     seen: list[int] = []
-    look = Cursor.is_acknowledged
-    monkeypatch.setattr(Cursor, "is_acknowledged", lambda cursor, offset: seen.append(offset) or look(cursor, offset))
+    is_acknowledged = Cursor.is_acknowledged
+
+    def look(cursor: Cursor, offset: int) -> bool:
+        seen.append(offset)
+        return is_acknowledged(cursor, offset)
+
+    monkeypatch.setattr(Cursor, "is_acknowledged", look)
     return seen
 
 
