@@ -98,6 +98,13 @@ class Cursor:
         holes = sum(min(end, tail) - max(start, self.read_to) for start, end in self.gaps if end > self.read_to)
         return tail - self.read_to - holes
 
+    def over_gaps(self, offset: int) -> int:
+        """The first offset from `offset` on that a record may have."""
+        for start, end in self.gaps:
+            if start <= offset < end:
+                offset = end
+        return offset
+
     def is_due(self, offset: int) -> bool:
         found = self._find(offset)
         return found is not None and found.due and not self.is_acknowledged(offset)
@@ -301,14 +308,8 @@ class Cursor:
     # Acknowledged offsets
 
     def _read_to(self, offset: int) -> None:
-        self.read_to = self._over_gaps(offset)
+        self.read_to = self.over_gaps(offset)
         self._changed.add(f"read:{self.log}")
-
-    def _over_gaps(self, offset: int) -> int:
-        for start, end in self.gaps:
-            if start <= offset < end:
-                offset = end
-        return offset
 
     def _set_bit(self, offset: int) -> None:
         if offset == self.acknowledged_to:
@@ -321,11 +322,11 @@ class Cursor:
 
     def _advance(self, offset: int) -> None:
         before = self.acknowledged_to
-        offset = self._over_gaps(offset)
+        offset = self.over_gaps(offset)
         while offset < self.read_to and self.is_acknowledged(offset):
             number, place = divmod(offset, BITMAP_OFFSETS)
             whole = place == 0 and self._acknowledged_above.get(number) == _FULL_BITMAP
-            offset = self._over_gaps(offset + (BITMAP_OFFSETS if whole else 1))
+            offset = self.over_gaps(offset + (BITMAP_OFFSETS if whole else 1))
         self.acknowledged_to = offset
         self._changed.add(f"to:{self.log}")
         if before // BITMAP_OFFSETS != offset // BITMAP_OFFSETS:

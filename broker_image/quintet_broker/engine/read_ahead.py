@@ -77,7 +77,7 @@ class ReadAhead:
 
     @property
     def _unread_from(self) -> int:
-        return max(self._held_to, self._cursor.read_to)
+        return self._cursor.over_gaps(max(self._held_to, self._cursor.read_to))
 
     # Reading
 
