@@ -1,0 +1,131 @@
+"""A state machine over two queues that are each other's dead-letter queue, and the movers between them."""
+
+import asyncio
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, rule
+from msgspec import structs
+
+from quintet_broker.engine.mover import move
+from quintet_broker.engine.requests import Delivery
+from quintet_broker.engine.shard import Shard
+from tests.unit.shard_bench import HOUR, POLICY, Bench
+
+VISIBILITY = 1000
+OTHER = {1: 2, 2: 1}
+MAX_RECEIVES = st.sampled_from([1, 1, 2])
+queues = st.sampled_from([1, 2])
+
+
+class DeadLetterMachine(RuleBasedStateMachine):
+    """Sends, receives in vain, acknowledges; owners and movers die after any step, and writes are lost."""
+
+    deliveries: Bundle[tuple[int, Delivery]] = Bundle("deliveries")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.bench = Bench()
+        self.numbers = 0
+        self.held: set[bytes] = set()
+        """What was confirmed and not acknowledged."""
+        self.most_receives = 0
+        for number, other in OTHER.items():
+            self.bench.open(number, structs.replace(POLICY, retention=1000 * HOUR, dead_letter=other, max_receives=1))
+            self.change_policy(number, 1)
+
+    # Turning the loop
+
+    def settle(self, steps: int = 1000) -> None:
+        self.loop.run_until_complete(self._settle(steps))
+
+    async def _settle(self, steps: int) -> None:
+        """Turn shards and movers until nothing is left to do, or for so many steps; then the movers die."""
+        movers: dict[Shard, asyncio.Task[None]] = {}
+        for _ in range(steps):
+            busy = [await self._turn_one(shard, movers) for shard in self.bench.shards.values()]
+            await asyncio.sleep(0)
+            if not any(busy) and all(moving.done() for moving in movers.values()):
+                break
+        for moving in movers.values():
+            moving.cancel()
+        await asyncio.gather(*movers.values(), return_exceptions=True)
+
+    async def _turn_one(self, shard: Shard, movers: dict[Shard, asyncio.Task[None]]) -> bool:
+        busy = await self.bench.turn_one(shard)
+        if shard.taken and shard.cursor.leaving and (shard not in movers or movers[shard].done()):
+            movers[shard] = asyncio.ensure_future(move(shard, self.bench.shards.get, self.bench.store.now))
+        return busy
+
+    # What clients do
+
+    @rule(target=deliveries, number=queues, count=st.integers(0, 4), visibility=st.sampled_from([0, VISIBILITY]))
+    def send_and_receive(self, number: int, count: int, visibility: int) -> Any:
+        values = [b"%d" % (self.numbers + place) for place in range(count)]
+        self.numbers += count
+        self.loop.run_until_complete(self.bench.send(self.bench.shards[number], *values))
+        self.held |= set(values)
+        received = self.loop.run_until_complete(self.bench.receive(self.bench.shards[number], 5, visibility))
+        for delivery in received:
+            assert delivery.record.value in self.held, "it was acknowledged, and delivered again"
+            assert delivery.deliveries <= self.most_receives, "it was delivered too often"
+        return multiple(*((number, delivery) for delivery in received))
+
+    @rule(held=consumes(deliveries))
+    def acknowledge(self, held: tuple[int, Delivery]) -> None:
+        number, delivery = held
+        [error] = self.loop.run_until_complete(self.bench.acknowledge(self.bench.shards[number], delivery))
+        if error is None:
+            self.held.discard(delivery.record.value)
+
+    @rule(number=queues, max_receives=MAX_RECEIVES)
+    def change_policy(self, number: int, max_receives: int) -> None:
+        self.most_receives = max(self.most_receives, max_receives)
+        shard = self.bench.shards[number]
+        shard.set_policy(structs.replace(shard.policy, max_receives=max_receives))
+
+    @rule()
+    def wait(self) -> None:
+        self.bench.store.time += VISIBILITY
+        self.settle()
+
+    # What goes wrong
+
+    @rule(when=st.sampled_from(["before", "after"]))
+    def lose_next_write(self, when: str) -> None:
+        self.bench.store.lose_next = when
+
+    @rule(number=queues, steps=st.integers(0, 5), full=st.booleans(), whose=st.sampled_from([(1,), (2,), (1, 2)]))
+    def crash_while_records_move(self, number: int, steps: int, full: bool, whose: tuple[int, ...]) -> None:
+        self.send_and_receive(number, 2, VISIBILITY)
+        self.bench.store.time += VISIBILITY
+        self.bench.store.full = full
+        self.settle(steps)
+        self.bench.store.full = False
+        for dead in whose:
+            self.bench.open(dead, self.bench.shards[dead].policy)
+
+    @rule(number=queues)
+    def change_store(self, number: int) -> None:
+        self.bench.inner.id += "'"
+        self.bench.open(number, self.bench.shards[number].policy)
+
+    def teardown(self) -> None:
+        try:
+            self.drain()
+        finally:
+            self.loop.close()
+
+    def drain(self) -> None:
+        """Whatever was confirmed and not acknowledged is in one of the two, once."""
+        self.bench.store.lose_next = None
+        for number in OTHER:
+            self.bench.shards[number].set_policy(structs.replace(POLICY, retention=1000 * HOUR, in_flight=10_000))
+        self.bench.store.time += VISIBILITY
+        self.settle()
+        received: list[bytes] = []
+        for shard in self.bench.shards.values():
+            while some := self.loop.run_until_complete(self.bench.receive(shard, 100, HOUR)):
+                received += [delivery.record.value for delivery in some]
+        assert sorted(received) == sorted(self.held)
