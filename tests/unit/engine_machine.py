@@ -3,14 +3,16 @@
 import asyncio
 from typing import Any, cast
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from msgspec import structs
 
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, Purge, Receive, Request
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive, Request
 from quintet_broker.engine.shard import Shard
-from quintet_broker.errors import ReceiptStale
+from quintet_broker.errors import QueueFull, ReceiptStale, TooManyInFlight
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome
 from tests.unit.fake_store import FaultyStore, Inner
@@ -41,6 +43,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.store = FaultyStore(self.loop.run_until_complete(self.make_store()))
         self.model = Model()
+        self.policy = POLICY
         self.numbers = 0
         self.sequence = -1
         self.owner = self.new_owner()
@@ -49,11 +52,15 @@ class EngineMachine(RuleBasedStateMachine):
     async def make_store(self) -> Inner:
         raise NotImplementedError
 
+    def change_id(self) -> None:
+        """From now on the store is another one, with the same data."""
+        raise NotImplementedError
+
     async def close_store(self) -> None:
         """Where the store has something to close."""
 
     def new_owner(self) -> Shard:
-        return Shard(1, POLICY, cast(Store, self.store), Pod())
+        return Shard(1, self.policy, cast(Store, self.store), Pod())
 
     # Turning the loop
 
@@ -93,12 +100,26 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 5))
     def send(self, count: int) -> None:
         numbers, records = self.records(count)
-        self.ask(self.make(Append, records, [None] * count))
+        append = self.make(Append, records, [None] * count)
+        if self.policy.messages is not None and len(self.model.held) + count > self.policy.messages:
+            with pytest.raises(QueueFull):
+                self.ask(append)
+            return
+        self.ask(append)
         for number in numbers:
             self.model.sent(number)
 
+    @rule(messages=st.sampled_from([None, 3]), in_flight=st.sampled_from([1_000, 2]), paused=st.booleans())
+    def change_policy(self, messages: int | None, in_flight: int, paused: bool) -> None:
+        self.set_policy(structs.replace(POLICY, messages=messages, in_flight=in_flight, paused=paused))
+
+    def set_policy(self, policy: Policy) -> None:
+        self.policy = policy
+        self.owner.set_policy(policy)
+
     @rule(delay=st.integers(1, 60_000))
     def send_delayed(self, delay: int) -> None:
+        self.set_policy(structs.replace(self.policy, messages=None))
         [number], records = self.records(1)
         due = self.store.now() + delay
         self.ask(self.make(Append, records, [due]))
@@ -107,6 +128,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 3), twice=st.booleans())
     def send_once(self, count: int, twice: bool) -> None:
         """A producer that sends again what it sent before has it stored once."""
+        self.set_policy(structs.replace(self.policy, messages=None))
         numbers, records = self.records(count)
         self.sequence += 1
         for _ in range(1 + twice):
@@ -117,11 +139,16 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(target=deliveries, limit=st.integers(1, 7), visibility=st.sampled_from([0, 1, VISIBILITY]))
     def receive(self, limit: int, visibility: int) -> Any:
         now = self.store.now()
-        visible = len(self.model.visible(now))
-        received = self.ask(self.make(Receive, limit, visibility, now))
+        room = self.policy.in_flight - len(self.model.in_flight(now))
+        visible = 0 if self.policy.paused else min(len(self.model.visible(now)), max(room, 0))
+        try:
+            received = self.ask(self.make(Receive, limit, visibility, now))
+        except TooManyInFlight:
+            assert room <= 0
+            return multiple()
         assert min(1, visible) <= len(received) <= min(limit, visible)
         for delivery in received:
-            self.model.delivered(int(delivery.record.value), delivery.deliveries, now, visibility)
+            self.model.delivered(int(delivery.record.value), delivery.deliveries, delivery.nonce, now, visibility)
         return multiple(*received)
 
     @rule(delivery=deliveries)
@@ -132,7 +159,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.model.acknowledged(number)
         else:
             assert isinstance(error, ReceiptStale)
-            self.model.check_stale(number, delivery.deliveries)
+            self.model.check_stale(number, delivery.nonce)
 
     @rule(delivery=consumes(deliveries), hidden=st.sampled_from([0, 10, VISIBILITY]))
     def extend(self, delivery: Delivery, hidden: int) -> None:
@@ -141,7 +168,15 @@ class EngineMachine(RuleBasedStateMachine):
         if error is None:
             self.model.hidden(number, self.store.now() + hidden)
         else:
-            self.model.check_stale(number, delivery.deliveries)
+            self.model.check_stale(number, delivery.nonce)
+
+    @rule(delivery=consumes(deliveries))
+    def give_back(self, delivery: Delivery) -> None:
+        number = int(delivery.record.value)
+        if number in self.model.held and self.model.held[number].maybe:
+            return
+        self.ask(self.make(GiveBack, [(delivery.offset, delivery.nonce)]))
+        self.model.given_back(number, delivery.nonce, self.store.now())
 
     @rule()
     def purge(self) -> None:
@@ -165,10 +200,16 @@ class EngineMachine(RuleBasedStateMachine):
         self.owner = self.new_owner()
         self.loop.run_until_complete(self.settle(self.owner))
 
+    @rule()
+    def change_store(self) -> None:
+        self.change_id()
+        self.crash()
+
     @rule(applied=st.booleans(), count=st.integers(1, 3))
     def crash_in_receive(self, applied: bool, count: int) -> None:
         """The owner dies between its claim and its answer: whoever asked got nothing, the claim may stand."""
         now = self.store.now()
+        self.set_policy(POLICY)
         if not self.model.visible(now):
             return
         received = self.make(Receive, count, VISIBILITY, now)
@@ -199,6 +240,7 @@ class EngineMachine(RuleBasedStateMachine):
         if self.paused is None:
             return
         stale, self.paused = self.paused, None
+        stale.set_policy(POLICY)
         _, records = self.records(1)
         written = self.make(Append, records, [None])
         stale.ask(written)
@@ -234,6 +276,7 @@ class EngineMachine(RuleBasedStateMachine):
     def drain(self) -> None:
         """Whatever was confirmed and not acknowledged is delivered."""
         self.store.lose_next = None
+        self.set_policy(POLICY)
         self.store.time += 10 * VISIBILITY
         expected = set(self.model.held)
         received: set[int] = set()

@@ -11,6 +11,8 @@ class Held:
     visible_at: int = 0
     """Milliseconds: not delivered before."""
     deliveries: int = 0
+    nonce: int | None = None
+    """Of the delivery that holds it; None where none does."""
     maybe: int = 0
     """Deliveries that a crash may have counted, though nobody got them."""
 
@@ -25,13 +27,14 @@ class Model:
     def sent(self, number: int, visible_at: int = 0) -> None:
         self.held[number] = Held(number, visible_at)
 
-    def delivered(self, number: int, deliveries: int, now: int, visibility: int) -> None:
+    def delivered(self, number: int, deliveries: int, nonce: int, now: int, visibility: int) -> None:
         assert number not in self.settled, f"{number} was acknowledged, and delivered again"
         assert number in self.held, f"{number} was never confirmed"
         held = self.held[number]
         assert held.visible_at <= now, f"{number} was delivered while it was hidden"
         assert held.deliveries < deliveries <= held.deliveries + held.maybe + 1, "a wrong count of deliveries"
         held.deliveries = deliveries
+        held.nonce = nonce
         held.maybe = 0
         held.visible_at = now + visibility
 
@@ -42,14 +45,24 @@ class Model:
     def hidden(self, number: int, until: int) -> None:
         self.held[number].visible_at = until
 
+    def given_back(self, number: int, nonce: int, now: int) -> None:
+        held = self.held.get(number)
+        if held and held.nonce == nonce:
+            held.deliveries -= 1
+            held.nonce = None
+            held.visible_at = now
+
     def purged(self) -> None:
         self.settled |= set(self.held)
         self.held.clear()
 
-    def check_stale(self, number: int, deliveries: int) -> None:
-        """A receipt was refused that came with the delivery of that count."""
+    def check_stale(self, number: int, nonce: int) -> None:
+        """A receipt was refused that came with the delivery of that nonce."""
         held = self.held.get(number)
-        assert held is None or held.deliveries + held.maybe > deliveries, "a good receipt was refused"
+        assert held is None or held.nonce != nonce or held.maybe, "a good receipt was refused"
 
     def visible(self, now: int) -> set[int]:
         return {number for number, held in self.held.items() if held.visible_at <= now}
+
+    def in_flight(self, now: int) -> set[int]:
+        return {number for number, held in self.held.items() if held.deliveries and held.visible_at > now}
