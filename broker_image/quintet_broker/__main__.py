@@ -24,7 +24,7 @@ COLLECT_EVERY = (50_000, 20, 50)
 
 
 async def serve(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT. Raises what ended the engine before."""
+    """Until SIGTERM or SIGINT. Raises what ended the engine or the topology before."""
     engine = Engine(Store(settings.redis_url, settings.prefix))
     topology = Topology(engine, settings.pod_name, settings.pool)
     access = Access(
@@ -39,19 +39,22 @@ async def serve(settings: Settings) -> None:
         return engine.connected and topology.restored
 
     running = engine.start()
-    restoring = asyncio.create_task(topology.run())
+    keeping = asyncio.create_task(topology.run())
     runners = [
         await _listen(application(settings, access, topology), settings.host, settings.http_port),
         await _listen(admin_application(settings, topology, ready), settings.host, settings.admin_port),
     ]
-    await asyncio.wait([running, asyncio.create_task(_stop_signal())], return_when=asyncio.FIRST_COMPLETED)
-    if running.done():
-        # Whoever started the broker starts it again: better than to serve without an engine.
-        await running
-    engine.drain()
-    await asyncio.gather(*(runner.cleanup() for runner in runners))
-    restoring.cancel()
-    await engine.stop()
+    stopped = asyncio.create_task(_stop_signal())
+    await asyncio.wait([running, keeping, stopped], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if not stopped.done():
+            # Whoever started the broker starts it again: better than to serve without a part of it.
+            await asyncio.gather(running, keeping)
+    finally:
+        engine.drain()
+        await asyncio.gather(*(runner.cleanup() for runner in runners))
+        keeping.cancel()
+        await engine.stop()
 
 
 async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:

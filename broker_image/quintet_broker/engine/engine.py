@@ -9,6 +9,9 @@ from quintet_broker.engine.ticker import Ticker
 from quintet_broker.errors import BrokerError
 from quintet_broker.store.redis import Store
 
+CANCEL_EVERY = 0.1
+"""Seconds."""
+
 
 class Engine:
     """Opens and closes shards, and runs what moves between them."""
@@ -34,9 +37,10 @@ class Engine:
         self._ticker.drain()
 
     async def stop(self) -> None:
-        if self._running:
+        while self._running and not self._running.done():
+            # More than once: redis-py may take a cancellation that comes while it connects for its own.
             self._running.cancel()
-            await asyncio.wait([self._running])
+            await asyncio.wait([self._running], timeout=CANCEL_EVERY)
         await self.store.close()
 
     def open(self, number: int, policy: Policy) -> Shard:

@@ -115,7 +115,13 @@ class Topology:
                 return queue
             spec = change(self.defaults)
             self._check(name, spec, set(self._queues))
-            await self._forget(self._known.get(name))
+            departed = self._known.get(name)
+            if departed and departed.departed_at and _parse(departed.spec).deletion_policy == "Retain":
+                raise QueueExists(
+                    f"Messages are kept of an earlier queue {name}, whose deletionPolicy was Retain: declare it again"
+                    " to have them, with deletionPolicy Delete to drop them."
+                )
+            await self._forget(departed)
             known = await self._new(name, str(uuid.uuid4()), "Runtime", spec)
             await self._keep(known)
             self._open(known)

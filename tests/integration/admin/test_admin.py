@@ -253,6 +253,17 @@ async def test_entry_that_left_is_closed_at_once_and_comes_back_with_its_message
     assert await admin.receive("orders") == ["a"]
 
 
+async def test_a_client_does_not_drop_what_is_kept(admin: Admin) -> None:
+    await admin.apply(entry(deletionPolicy="Retain"))
+    await admin.send("orders", "a")
+    await admin.apply()
+    status, problem = await admin.queue("PUT", "orders", {})
+    assert (status, problem["type"]) == (409, "urn:quintet:problem:QueueExists")
+    assert "Retain" in problem["detail"]
+    await admin.apply(entry())
+    assert await admin.receive("orders") == ["a"]
+
+
 async def test_receive_ends_when_its_entry_leaves(admin: Admin) -> None:
     await admin.apply(entry())
     waiting = asyncio.create_task(admin.queue("POST", "orders/messages:receive", {"wait": "20s"}))

@@ -1,4 +1,4 @@
-"""How a broker ends: in order on SIGTERM, and at once where its engine cannot go on."""
+"""How a broker ends: in order on SIGTERM, and at once where a part of it cannot go on."""
 
 import asyncio
 import subprocess
@@ -12,11 +12,17 @@ import pytest
 
 from tests.processes import Broker, RedisServer
 
-FAULTY = (
-    "from quintet_broker.engine.shard import Shard; from quintet_broker.__main__ import main\n"
-    "def collect(*_): raise RuntimeError('planted')\n"
-    "Shard.collect = collect; main()"
-)
+FAULTY = """
+from quintet_broker.engine.shard import Shard
+from quintet_broker.services.topology import Topology
+from quintet_broker.__main__ import main
+
+def fail(*_):
+    raise RuntimeError("planted")
+
+{part} = fail
+main()
+"""
 LONG_POLL = {"wait": "20s"}
 
 
@@ -44,14 +50,15 @@ async def test_a_long_poll_does_not_hold_up_the_end(own_broker: Broker) -> None:
             assert (answer.status, await answer.json()) == (200, {"messages": []})
 
 
-async def test_a_broker_whose_engine_failed_ends(own_broker: Broker) -> None:
+@pytest.mark.parametrize("part", ["Shard.collect", "Topology._restore"])
+async def test_a_broker_of_which_a_part_failed_ends(own_broker: Broker, part: str) -> None:
     async with aiohttp.ClientSession() as session:
         await session.put(f"{own_broker.http_url}/v1/queues/orders", json={})
     own_broker.stop()
     # It ticks the queue's shard as soon as it has read that there is one.
     done = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-c", FAULTY],
+        [sys.executable, "-c", FAULTY.format(part=part)],
         env=own_broker.environment(),
         capture_output=True,
         text=True,
