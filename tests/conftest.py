@@ -1,5 +1,6 @@
 """Running parts that many tests share. A test makes queues under names of its own."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,3 +34,21 @@ def broker(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer) 
 def secured_broker(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer) -> Iterator[Broker]:
     """Accepts signed requests only."""
     yield from _broker(tmp_path_factory.mktemp("secured"), redis_server, auth=True)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """One that a test may kill."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path, redis_server: RedisServer) -> Iterator[Broker]:
+    """One with a topology of its own, which a test may kill."""
+    broker = Broker(tmp_path, redis_server.url, prefix=uuid.uuid4().hex)
+    broker.start()
+    yield broker
+    broker.kill()

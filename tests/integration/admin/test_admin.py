@@ -3,8 +3,7 @@
 import asyncio
 import gzip
 import json
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,6 @@ from tests.processes import Broker, RedisServer
 Json = dict[str, Any]
 UID = "6f1c1f6e-0000-4000-8000-000000000001"
 OTHER_UID = "6f1c1f6e-0000-4000-8000-000000000002"
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path, redis_server: RedisServer) -> Iterator[Broker]:
-    """One with a topology of its own."""
-    broker = Broker(tmp_path, redis_server.url, prefix=uuid.uuid4().hex)
-    broker.start()
-    yield broker
-    broker.stop()
 
 
 class Admin:
@@ -96,16 +78,16 @@ def _states(status: Json) -> dict[str, tuple[str, str]]:
 # Probes and metrics
 
 
-async def test_probes_while_the_store_comes_and_goes(tmp_path: Path, redis: RedisServer) -> None:
-    broker = Broker(tmp_path, redis.url)
+async def test_probes_while_the_store_comes_and_goes(tmp_path: Path, own_redis: RedisServer) -> None:
+    broker = Broker(tmp_path, own_redis.url)
     broker.start()
     async with aiohttp.ClientSession() as session:
         admin = Admin(session, broker)
         assert (await admin.probe("healthz"), await admin.probe("readyz")) == (200, 200)
-        redis.kill()
+        own_redis.kill()
         await admin.becomes(503)
         assert await admin.probe("healthz") == 200
-        redis.start()
+        own_redis.start()
         await admin.becomes(200)
     broker.stop()
 

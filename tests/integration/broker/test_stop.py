@@ -4,13 +4,11 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.processes import Broker, RedisServer
+from tests.processes import Broker
 
 FAULTY = """
 from quintet_broker.engine.shard import Shard
@@ -24,14 +22,6 @@ def fail(*_):
 main()
 """
 LONG_POLL = {"wait": "20s"}
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path, redis_server: RedisServer) -> Iterator[Broker]:
-    broker = Broker(tmp_path, redis_server.url, prefix=tmp_path.name)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 async def test_a_long_poll_does_not_hold_up_the_end(own_broker: Broker) -> None:

@@ -11,14 +11,6 @@ from tests.processes import Broker, RedisServer
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
 def own_broker(tmp_path: Path, own_redis: RedisServer) -> Iterator[Broker]:
     broker = Broker(tmp_path, own_redis.url)
     broker.start()

@@ -1,11 +1,10 @@
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 import quintet
-from tests.processes import Broker, RedisServer
+from tests.processes import Broker
 
 
 @pytest.fixture
@@ -20,12 +19,3 @@ async def queue(client: quintet.Client) -> quintet.Queue:
     name = f"sdk-{uuid.uuid4().hex[:8]}"
     await client.create_queue(name)
     return client.queue(name)
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path, redis_server: RedisServer) -> Iterator[Broker]:
-    """One that a test may kill."""
-    broker = Broker(tmp_path, redis_server.url, prefix=uuid.uuid4().hex)
-    broker.start()
-    yield broker
-    broker.stop()
