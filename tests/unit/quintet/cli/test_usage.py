@@ -65,6 +65,8 @@ def test_hints_name_the_command_as_it_was_called(tmp_path: Path, monkeypatch: py
 INTERRUPTED = """
 import os, signal, sys
 from quintet.cli import main
+# As in a terminal: what runs in the background may have been started with Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Interrupt:
     def find_spec(self, name, *_):
