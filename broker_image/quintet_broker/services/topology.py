@@ -290,7 +290,8 @@ class Topology:
         """Delete a closed queue's data, then what is known of it; a crash in between repeats it."""
         if known is None:
             return
-        await self._keep(structs.replace(known, departed_at=0))
+        if known.departed_at != 0:
+            await self._keep(structs.replace(known, departed_at=0))
         await self._engine.store.erase(known.shard)
         # Made again with the same uid, it must be another shard: those it sent to count what came from this one.
         await self._engine.store.drop_number("Queue", known.name, known.uid)
