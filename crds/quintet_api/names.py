@@ -5,13 +5,6 @@ VERSION = "v1"
 API_VERSION = f"{GROUP}/{VERSION}"
 CATEGORY = "quintet"
 
-LABEL_KIND = f"{GROUP}/kind"
-LABEL_NAME = f"{GROUP}/name"
-LABEL_POOL = f"{GROUP}/pool"
-
-ANNOTATION_RECONCILE = f"{GROUP}/reconcile"
-"""`disabled` stops the operator for an object."""
-
 DEFAULT_POOL = "default"
 """The pool of a queue that names none."""
 
