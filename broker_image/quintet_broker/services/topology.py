@@ -177,7 +177,8 @@ class Topology:
             await self._apply(document)
 
     def status(self) -> TopologyStatus:
-        """What was applied, entry by entry."""
+        """What was applied, entry by entry. Raises Unavailable."""
+        self._check_restored()
         pods = [PodStatus(name=self._pod_name, revision=self._revision)]
         return TopologyStatus(revision=self._revision, pods=pods, entries=self._entries)
 
@@ -349,6 +350,8 @@ class Topology:
                 await asyncio.sleep(0.05)
 
     async def _restore(self) -> None:
+        if not self._engine.connected:
+            raise Unavailable("It is not connected yet.")
         for entry in (await self._engine.store.entries()).values():
             known = msgspec.json.decode(entry, type=Known)
             self._known[known.name] = known

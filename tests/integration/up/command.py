@@ -27,10 +27,11 @@ def queue(name: str, **spec: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
-def until(condition: Callable[[], object], what: str) -> None:
+def until(condition: Callable[[], object], what: str | Callable[[], str]) -> None:
+    """Wait; `what` says what was waited for in vain, and may tell what is so by then."""
     deadline = time.monotonic() + WITHIN
     while not condition():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, what if isinstance(what, str) else what()
         time.sleep(0.01)
 
 
@@ -86,7 +87,7 @@ class Up:
 
     def says(self, text: str, times: int = 1) -> None:
         """Wait until it has said so."""
-        until(lambda: self.output.count(text) >= times, f"not {times} x {text!r} in:\n{self.output}")
+        until(lambda: self.output.count(text) >= times, lambda: f"not {times} x {text!r} in:\n{self.output}")
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """By a signal; return the exit code."""

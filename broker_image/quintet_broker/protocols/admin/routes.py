@@ -48,7 +48,10 @@ async def metrics(request: web.Request) -> web.Response:
 async def get_topology(request: web.Request) -> web.Response:
     if refusal := _unauthorized(request):
         return refusal
-    return _json(request.app[TOPOLOGY].status().model_dump_json(by_alias=True))
+    try:
+        return _json(request.app[TOPOLOGY].status().model_dump_json(by_alias=True))
+    except BrokerError as error:
+        return _problem(503, type(error).__name__, error.message)
 
 
 async def put_topology(request: web.Request) -> web.Response:

@@ -15,7 +15,7 @@ from quintet_broker.store.redis import Store
 async def test_before_it_is_restored_no_queue_is_missing_and_none_is_changed() -> None:
     """A queue that exists would else be reported as gone, or made anew over its data."""
     topology = Topology(Engine(Store("redis://127.0.0.1:1", "test")), "broker-0", "default")
-    for ask in (lambda: topology.queue("orders"), topology.queues):
+    for ask in (lambda: topology.queue("orders"), topology.queues, topology.status):
         with pytest.raises(Unavailable, match="has not read yet"):
             ask()
     for change in (
@@ -45,8 +45,23 @@ class HoldingStore(Store):
         self.asked.set()
 
 
-async def test_a_restored_queue_never_runs_without_its_dead_letter_queue() -> None:
+async def test_nothing_is_asked_of_a_store_that_is_not_connected_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected = False
+    monkeypatch.setattr(Engine, "connected", property(lambda _: connected))
+    store = HoldingStore("redis://127.0.0.1:1", "test")
+    topology = store.topology = Topology(Engine(store), "broker-0", "default")
+    store.asked = asyncio.Event()
+    with pytest.raises(Unavailable):
+        await topology._restore()
+    assert not store.asked.is_set()
+    connected = True
+    await topology._restore()
+    assert store.asked.is_set()
+
+
+async def test_a_restored_queue_never_runs_without_its_dead_letter_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would else deliver once more what was delivered `maxReceives` times."""
+    monkeypatch.setattr(Engine, "connected", True)
     store = HoldingStore("redis://127.0.0.1:1", "test")
     topology = store.topology = Topology(Engine(store), "broker-0", "default")
     store.asked = asyncio.Event()
