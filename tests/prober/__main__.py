@@ -9,6 +9,9 @@ import quintet
 from tests.prober.ports import Port, QuintetPort, SqsPort
 from tests.prober.prober import Load, Prober
 
+TELL_EVERY = 0.2
+"""Seconds."""
+
 
 async def probe(arguments: argparse.Namespace) -> int:
     url, queue, key_id, secret = arguments.url, arguments.queue, arguments.key_id, arguments.secret
@@ -21,10 +24,21 @@ async def probe(arguments: argparse.Namespace) -> int:
             client = await stack.enter_async_context(quintet.connect(url, key_id=key_id, secret=secret))
             port = QuintetPort(client.queue(queue))
         prober = await stack.enter_async_context(Prober([port], load))
-        await asyncio.sleep(arguments.seconds)
+        if arguments.seconds is None:
+            await told_to_finish(prober)
+        else:
+            await asyncio.sleep(arguments.seconds)
         verdict = await prober.finish()
     print(verdict)
     return 1 if verdict.faults(ordered=arguments.ordered, idempotent=not arguments.sqs) else 0
+
+
+async def told_to_finish(prober: Prober) -> None:
+    """Until standard input ends. Prints meanwhile how many messages made the whole way, so that one can wait for it."""
+    ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    while not ended.done():
+        print(f"acknowledged {prober.ledger.acknowledged}", flush=True)
+        await asyncio.wait([ended], timeout=TELL_EVERY)
 
 
 def main() -> None:
@@ -34,7 +48,7 @@ def main() -> None:
     parser.add_argument("--sqs", action="store_true", help="by boto3 instead of our client")
     parser.add_argument("--key-id", help="of an access key, where the broker wants one")
     parser.add_argument("--secret")
-    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--seconds", type=float, help="default: until standard input ends")
     parser.add_argument("--producers", type=int, default=4)
     parser.add_argument("--consumers", type=int, default=4)
     parser.add_argument("--rate", type=float, help="messages a second of each producer; default: flat out")
