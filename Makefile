@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 BIN := .venv/bin
-SOURCES := crds broker_image sdk tests tools examples
+SOURCES := crds operator broker_image sdk tests tools examples
 
 .DEFAULT_GOAL := help
 

@@ -72,7 +72,7 @@ class StorageLimits(Spec):
     cpu: CpuAmount | None = None
     """CPUs. Without it as many as the node has."""
     memory: MemoryAmount = 512 * 2**20
-    """Bytes of memory. New messages are refused when Redis holds 80 % of it."""
+    """Bytes of memory. Three quarters of it are for messages: new ones are refused when 80 % of that is full."""
 
 
 class StorageResources(Spec):

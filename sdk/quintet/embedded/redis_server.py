@@ -11,10 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from quintet.embedded.errors import CannotRun
+from quintet_operator.builders.redis_options import options, words
 
 PROGRAMS = ("redis-server", "valkey-server")
-APPENDFSYNC = {"Memory": "everysec", "Fsync": "always"}
-"""By a pool's durability."""
 
 
 def find(environment: Mapping[str, str] = os.environ) -> str:
@@ -64,11 +63,8 @@ def command(program: str, directory: Path, socket: Path, durability: str) -> lis
         "unixsocket": str(socket),
         "unixsocketperm": "700",
         "dir": str(directory),
-        "appendonly": "yes",
-        "appendfsync": APPENDFSYNC[durability],
-        "save": "",
     }
-    return [program, *(word for name, value in settings.items() for word in (f"--{name}", value))]
+    return [program, *words(settings | options(durability))]
 
 
 async def check_unused(socket: Path) -> None:

@@ -1,0 +1,1 @@
+"""The operator: turns resources into children and into a topology."""

@@ -1,0 +1,30 @@
+"""Where the parts of a pool are reached inside the cluster."""
+
+from quintet_api.broker_pool import BrokerPool
+from quintet_operator.builders.metadata import child_name
+
+HTTP_PORT = 9400
+ADMIN_PORT = 9401
+REDIS_PORT = 6379
+REGION = "us-east-1"
+"""Shown to clients; the broker accepts any."""
+
+
+def host(pool: BrokerPool, part: str = "") -> str:
+    """Of a Service of the pool. Without the cluster's domain, which pods add themselves."""
+    return f"{child_name(pool.kind, pool.metadata.name, part)}.{pool.metadata.namespace}.svc"
+
+
+def url(pool: BrokerPool) -> str:
+    """For clients, over HTTP."""
+    return f"http://{host(pool)}:{HTTP_PORT}"
+
+
+def queue_url(pool: BrokerPool, queue: str) -> str:
+    """As the SQS face makes it for clients inside the cluster."""
+    return f"{url(pool)}/{pool.spec.account}/{queue}"
+
+
+def admin_url(pool: BrokerPool, pod: int = 0) -> str:
+    """Of the broker with that number."""
+    return f"http://{child_name(pool.kind, pool.metadata.name, str(pod))}.{host(pool, 'pods')}:{ADMIN_PORT}"

@@ -1,0 +1,122 @@
+"""The StatefulSet of the brokers."""
+
+from quintet_api.broker_pool import BrokerPool, TemplateMetadata, TemplateSpec
+from quintet_operator.builders import pod
+from quintet_operator.builders.addresses import ADMIN_PORT, HTTP_PORT, REDIS_PORT, host
+from quintet_operator.builders.credentials import (
+    ADMIN_TOKEN,
+    MASTER_KEY,
+    REDIS_PASSWORD,
+    Credentials,
+    digest,
+    secret_name,
+    whole_digest,
+)
+from quintet_operator.builders.defaults import Defaults
+from quintet_operator.builders.metadata import Manifest, child_name
+from quintet_operator.builders.service_account import service_account_name
+
+GRACE = 30
+"""Seconds; a broker drains for two."""
+
+
+def broker_stateful_set(
+    pool: BrokerPool, credentials: Credentials, defaults: Defaults, external_url: str = ""
+) -> Manifest:
+    """`external_url`: what the Secret of an external Redis says, so that brokers follow when it changes."""
+    return pod.stateful_set(
+        pool,
+        component="broker",
+        template=_template(pool, credentials, defaults, external_url),
+        serviceName=child_name(pool.kind, pool.metadata.name, "pods"),
+        replicas=pool.spec.replicas,
+    )
+
+
+def _template(pool: BrokerPool, credentials: Credentials, defaults: Defaults, external_url: str) -> Manifest:
+    """The user's fields lie beneath ours: what the operator relies on cannot be replaced."""
+    wanted = pool.spec.template
+    own = pod.template(
+        pool,
+        component="broker",
+        digest=digest(whole_digest(credentials), external_url),
+        spec=_spec(pool, defaults, (wanted and wanted.spec) or TemplateSpec()),
+    )
+    given = (wanted and wanted.metadata) or TemplateMetadata()
+    own["metadata"]["labels"] = (given.labels or {}) | own["metadata"]["labels"]
+    own["metadata"]["annotations"] = (given.annotations or {}) | own["metadata"]["annotations"]
+    return own
+
+
+def _spec(pool: BrokerPool, defaults: Defaults, given: TemplateSpec) -> Manifest:
+    placement = given.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"image_pull_secrets"})
+    secrets = [secret.name for secret in given.image_pull_secrets or ()]
+    return placement | {
+        "serviceAccountName": service_account_name(pool),
+        "terminationGracePeriodSeconds": GRACE,
+        "containers": [_container(pool, defaults)],
+        "volumes": [pod.credentials_volume(pool, [MASTER_KEY, ADMIN_TOKEN])],
+        **pod.pull_secrets([*defaults.image_pull_secrets, *secrets]),
+    }
+
+
+def _container(pool: BrokerPool, defaults: Defaults) -> Manifest:
+    return {
+        "name": "broker",
+        "image": pool.spec.image or defaults.broker_image,
+        "imagePullPolicy": defaults.image_pull_policy,
+        "args": ["quintet_broker"],
+        "env": environment(pool),
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "admin", "containerPort": ADMIN_PORT, "protocol": "TCP"},
+        ],
+        "resources": pod.resources(pool.spec.resources),
+        "securityContext": pod.CONTAINER_SECURITY,
+        "volumeMounts": [pod.CREDENTIALS_MOUNT],
+        "startupProbe": pod.http_probe("/healthz", period=1, failures=60),
+        "readinessProbe": pod.http_probe("/readyz", period=2, failures=2),
+        "livenessProbe": pod.http_probe("/healthz", period=10, failures=6),
+    }
+
+
+def environment(pool: BrokerPool) -> list[Manifest]:
+    """The broker's settings."""
+    settings = {
+        "prefix": prefix(pool),
+        "namespace": pool.metadata.namespace,
+        "pool": pool.metadata.name,
+        # All addresses, of IPv4 and IPv6.
+        "host": "",
+        "http_port": str(HTTP_PORT),
+        "admin_port": str(ADMIN_PORT),
+        "account_id": pool.spec.account,
+        "auth": "true",
+        "master_key_file": f"{pod.CREDENTIALS_DIRECTORY}/{MASTER_KEY}",
+        "admin_token_file": f"{pod.CREDENTIALS_DIRECTORY}/{ADMIN_TOKEN}",
+    }
+    pod_name = {
+        "name": "QUINTET_POD_NAME",
+        "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
+    }
+    plain = [{"name": f"QUINTET_{name.upper()}", "value": value} for name, value in settings.items()]
+    return [*_redis(pool), pod_name, *plain]
+
+
+def _redis(pool: BrokerPool) -> list[Manifest]:
+    """Where Redis is. Kubernetes puts the password, which stands first, into the URL."""
+    if external := pool.spec.storage.external:
+        return [pod.from_secret("QUINTET_REDIS_URL", external.secret_ref.name, "url")]
+    url = f"redis://:$(REDIS_PASSWORD)@{host(pool, 'redis')}:{REDIS_PORT}/0"
+    return [
+        pod.from_secret("REDIS_PASSWORD", secret_name(pool), REDIS_PASSWORD),
+        {"name": "QUINTET_REDIS_URL", "value": url},
+    ]
+
+
+def prefix(pool: BrokerPool) -> str:
+    """A pool that is made again under its name finds what its retained volume holds; in a Redis that others
+    use too, a name alone could be another cluster's."""
+    if external := pool.spec.storage.external:
+        return external.prefix or pool.metadata.uid
+    return pool.metadata.name

@@ -1,0 +1,43 @@
+"""Ready of every kind: the sum of the other conditions."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from quintet_api import names
+from quintet_api.common import Condition
+from quintet_operator.status.condition import Verdict, condition
+from quintet_operator.status.facts import PoolFacts, QueueFacts
+from quintet_operator.status.name_taken import name_taken
+
+DISABLED = Verdict(
+    "Unknown",
+    names.RECONCILE_DISABLED,
+    f"The operator changes nothing here: remove the annotation {names.RECONCILE_ANNOTATION} to start it again.",
+)
+
+
+def ready(facts: PoolFacts | QueueFacts, parts: Iterable[Verdict]) -> Verdict:
+    """True where all parts are. Else what comes first, since what follows may be its effect: what the user has
+    to change, then the parts in their order."""
+    if facts.refusal:
+        return Verdict("False", facts.refusal.reason, facts.refusal.message)
+    if facts.name_taken:
+        return name_taken(facts.name_taken)
+    first = next((part for part in parts if part.status != "True"), None)
+    return first or Verdict("True", names.AVAILABLE, "Messages go through.")
+
+
+def summed(
+    facts: PoolFacts | QueueFacts,
+    parts: Mapping[str, Verdict],
+    old: Iterable[Condition],
+    generation: int,
+    now: datetime,
+) -> list[Condition]:
+    """Ready and its parts, by their types. Where the operator is stopped, the parts stay as they were."""
+    known = {before.type: before for before in old}
+    if facts.disabled:
+        known[names.READY] = condition(names.READY, DISABLED, known.get(names.READY), generation, now)
+        return list(known.values())
+    verdicts = {names.READY: ready(facts, parts.values()), **parts}
+    return [condition(name, verdict, known.get(name), generation, now) for name, verdict in verdicts.items()]

@@ -1,0 +1,31 @@
+"""TopologyApplied of a BrokerPool: all its brokers hold what its objects ask for."""
+
+from quintet_api import names
+from quintet_api.topology import EntryStatus
+from quintet_operator.status.condition import Verdict
+from quintet_operator.status.facts import PoolFacts
+
+NAMED = 3
+"""Refused objects that a message names."""
+
+
+def topology_applied(facts: PoolFacts) -> Verdict:
+    if facts.broker_error:
+        message = f"The brokers do not tell what they hold: {facts.broker_error.rstrip('.')}."
+        return Verdict("Unknown", names.BROKER_UNREACHABLE, message)
+    if facts.topology is None or facts.revision is None:
+        return Verdict("False", names.PENDING, "The brokers have not been told yet what to hold.")
+    behind = [pod.name for pod in facts.topology.pods if pod.revision < facts.revision]
+    if behind or facts.topology.revision < facts.revision or not facts.topology.pods:
+        return Verdict(
+            "False", names.PENDING, f"Waiting for {', '.join(behind) or 'the brokers'} to apply the topology."
+        )
+    return Verdict("True", names.APPLIED, _told(facts.topology.entries))
+
+
+def _told(entries: list[EntryStatus]) -> str:
+    """A bad entry spoils only itself: its own object tells what is wrong with it."""
+    refused = [f"{entry.kind} {entry.name}" for entry in entries if entry.state == "Refused"]
+    told = f"{len(entries) - len(refused)} of {len(entries)} objects are applied."
+    more = ", …" if len(refused) > NAMED else ""
+    return f"{told} Refused: {', '.join(refused[:NAMED])}{more}; their conditions say why." if refused else told
