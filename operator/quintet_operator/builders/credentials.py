@@ -33,15 +33,14 @@ def generate() -> Credentials:
 
 
 def from_secret(secret: Manifest) -> Credentials | None:
-    """What a Secret holds; None where something is missing or unreadable."""
+    """What a Secret holds; None where it is not as `secret` makes it."""
     data = secret.get("data") or {}
     try:
-        values = [
-            base64.b64decode(data[key], validate=True).decode() for key in (REDIS_PASSWORD, MASTER_KEY, ADMIN_TOKEN)
-        ]
+        found = {key: base64.b64decode(text, validate=True).decode() for key, text in data.items()}
+        read = Credentials(found[REDIS_PASSWORD], found[MASTER_KEY], found[ADMIN_TOKEN])
     except (KeyError, binascii.Error, UnicodeDecodeError):
         return None
-    return Credentials(*values) if all(values) else None
+    return read if all(astuple(read)) and found.get(REDIS_CONFIG) == _redis_config(read) else None
 
 
 def secret(pool: BrokerPool, credentials: Credentials) -> Manifest:
@@ -54,12 +53,17 @@ def secret(pool: BrokerPool, credentials: Credentials) -> Manifest:
         "data": encoded(
             {
                 REDIS_PASSWORD: credentials.redis_password,
-                REDIS_CONFIG: f"requirepass {credentials.redis_password}\n",
+                REDIS_CONFIG: _redis_config(credentials),
                 MASTER_KEY: credentials.master_key,
                 ADMIN_TOKEN: credentials.admin_token,
             }
         ),
     }
+
+
+def _redis_config(credentials: Credentials) -> str:
+    """What is secret of it; all else stands on the command line."""
+    return f"requirepass {credentials.redis_password}\n"
 
 
 def secret_name(pool: BrokerPool) -> str:

@@ -26,9 +26,15 @@ def progress(workload: Manifest | None, pods: Sequence[Manifest]) -> str:
     """`0 of 1 pods of StatefulSet x are ready. …`, with the first thing that keeps a pod."""
     if workload is None:
         return "Its StatefulSet is not there yet."
-    ready, wanted = (workload.get("status") or {}).get("readyReplicas", 0), workload["spec"].get("replicas", 1)
-    counted = f"{ready} of {wanted} pods of StatefulSet {workload['metadata']['name']} are ready."
-    return " ".join(filter(None, (counted, trouble(pods))))
+    name, status, wanted = (
+        workload["metadata"]["name"],
+        workload.get("status") or {},
+        workload["spec"].get("replicas", 1),
+    )
+    told = f"{status.get('readyReplicas', 0)} of {wanted} pods of StatefulSet {name} are ready."
+    if not status.get("replicas"):
+        return f"{told} None exists yet; kubectl describe statefulset {name} tells why."
+    return " ".join(filter(None, (told, trouble(pods))))
 
 
 def trouble(pods: Iterable[Manifest]) -> str:

@@ -1,0 +1,8 @@
+from quintet_operator.builders.addresses import admin_url, queue_url, url
+from tests.unit.quintet_operator.objects import pool
+
+
+def test_addresses_need_no_domain_of_the_cluster() -> None:
+    assert url(pool()) == "http://default-broker-pool.shop.svc:9400"
+    assert queue_url(pool(), "orders") == "http://default-broker-pool.shop.svc:9400/000000000000/orders"
+    assert admin_url(pool()) == "http://default-broker-pool-0.default-broker-pool-pods.shop.svc:9401"

@@ -1,0 +1,106 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from quintet_operator.builders.broker_stateful_set import broker_stateful_set, environment, prefix
+from quintet_operator.builders.credentials import Credentials
+from quintet_operator.builders.defaults import Defaults
+from quintet_operator.builders.metadata import Manifest, labels
+from tests.unit.quintet_operator.objects import CREDENTIALS, DEFAULTS, EXTERNAL, pool
+
+
+def template(defaults: Defaults = DEFAULTS, **spec: Any) -> Manifest:
+    made: Manifest = broker_stateful_set(pool(**spec), CREDENTIALS, defaults)["spec"]["template"]
+    return made
+
+
+def variables(**spec: Any) -> dict[str, Any]:
+    return {
+        variable["name"]: variable.get("value", variable.get("valueFrom")) for variable in environment(pool(**spec))
+    }
+
+
+def test_brokers_of_an_embedded_redis_know_it_by_the_pools_name() -> None:
+    found = variables(account="123456789012")
+    assert found["QUINTET_REDIS_URL"] == "redis://:$(REDIS_PASSWORD)@default-broker-pool-redis.shop.svc:6379/0"
+    assert found["QUINTET_PREFIX"] == found["QUINTET_POOL"] == "default"
+    assert (found["QUINTET_NAMESPACE"], found["QUINTET_ACCOUNT_ID"]) == ("shop", "123456789012")
+    assert found["QUINTET_AUTH"] == "true"
+
+
+def test_kubernetes_knows_the_password_before_it_puts_it_into_the_url() -> None:
+    order = list(variables())
+    assert order.index("REDIS_PASSWORD") < order.index("QUINTET_REDIS_URL")
+
+
+def test_brokers_of_an_external_redis_read_its_url_from_the_users_secret() -> None:
+    found = variables(storage=EXTERNAL)
+    assert found["QUINTET_REDIS_URL"] == {"secretKeyRef": {"name": "our-redis", "key": "url"}}
+    assert "REDIS_PASSWORD" not in found
+
+
+def test_in_a_redis_that_others_use_keys_are_set_apart_by_more_than_a_name() -> None:
+    assert prefix(pool(storage=EXTERNAL)) == "uid-of-pool"
+    chosen = EXTERNAL | {"external": {"secretRef": {"name": "our-redis"}, "prefix": "mine"}}
+    assert prefix(pool(storage=chosen)) == "mine"
+
+
+@pytest.mark.parametrize(("spec", "image"), [({}, "quintet:1"), ({"image": "other:2"}, "other:2")])
+def test_the_pools_image_comes_before_the_charts(spec: dict[str, Any], image: str) -> None:
+    [container] = template(**spec)["spec"]["containers"]
+    assert (container["image"], container["args"]) == (image, ["quintet_broker"])
+
+
+def test_quantities_are_written_as_kubernetes_reads_them() -> None:
+    [container] = template(resources={"limits": {"cpu": "1500m", "memory": "1Gi"}})["spec"]["containers"]
+    assert container["resources"] == {
+        "requests": {"cpu": "100m", "memory": "256Mi"},
+        "limits": {"cpu": "1500m", "memory": "1Gi"},
+    }
+
+
+def test_the_users_labels_and_annotations_do_not_replace_ours() -> None:
+    ours = template()["metadata"]
+    theirs = {
+        "labels": {"team": "a", "quintet.dev/name": "other"},
+        "annotations": {"note": "b", "quintet.dev/credentials": "other"},
+    }
+    merged = template(template={"metadata": theirs})["metadata"]
+    assert merged["labels"] == labels(pool(), "broker") | {"team": "a"}
+    assert merged["annotations"] == ours["annotations"] | {"note": "b"}
+
+
+def test_the_users_placement_is_copied() -> None:
+    spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    given = {
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}],
+        "affinity": {"nodeAffinity": {"x": [1]}},
+        "topologySpreadConstraints": [spread],
+        "priorityClassName": "high",
+    }
+    assert template(template={"spec": given})["spec"] == template()["spec"] | given
+
+
+def test_secrets_to_pull_with_are_the_charts_and_the_pools_each_once() -> None:
+    defaults = replace(DEFAULTS, image_pull_secrets=("both", "charts"))
+    given = {"imagePullSecrets": [{"name": "pools"}, {"name": "both"}]}
+    assert template(defaults, template={"spec": given})["spec"]["imagePullSecrets"] == [
+        {"name": "both"},
+        {"name": "charts"},
+        {"name": "pools"},
+    ]
+    assert "imagePullSecrets" not in template()["spec"]
+
+
+def test_pods_start_anew_when_what_they_know_of_secrets_changes() -> None:
+    def annotations(credentials: Credentials, url: str = "") -> str:
+        return str(
+            broker_stateful_set(pool(), credentials, DEFAULTS, url)["spec"]["template"]["metadata"]["annotations"]
+        )
+
+    others = [replace(CREDENTIALS, **{field: "x"}) for field in ("redis_password", "master_key", "admin_token")]
+    seen = {annotations(CREDENTIALS), annotations(CREDENTIALS, "redis://a"), *map(annotations, others)}
+    assert len(seen) == 5
+    assert not any(value in text for text in seen for value in vars(CREDENTIALS).values())

@@ -1,0 +1,150 @@
+"""What is said of a BrokerPool."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from quintet_api.topology import PodStatus, TopologyStatus
+from quintet_operator.builders.refusal import Refusal
+from quintet_operator.status.pool import PARTS, conditions
+from tests.unit.quintet_operator.status.facts import NOW, POOL, entry, topology, workload
+
+EXTERNAL = {"storage": None, "external": "our-redis"}
+
+
+def told(**changed: Any) -> dict[str, tuple[str, str, str]]:
+    made = conditions(replace(POOL, **changed), (), 7, NOW)
+    assert all(condition.observed_generation == 7 for condition in made)
+    return {condition.type: (condition.status, condition.reason, condition.message) for condition in made}
+
+
+def test_all_is_well_when_all_parts_are() -> None:
+    assert told() == {
+        "Ready": ("True", "Available", "Messages go through."),
+        "StorageReady": ("True", "Available", "Redis serves."),
+        "BrokersReady": ("True", "Available", "All brokers serve."),
+        "TopologyApplied": ("True", "Applied", "1 of 1 objects are applied."),
+    }
+
+
+@pytest.mark.parametrize(
+    ("part", "changed", "status", "reason", "words"),
+    [
+        ("StorageReady", {"storage": None}, "False", "StorageNotReady", "Waiting for Redis. Its StatefulSet is not"),
+        (
+            "StorageReady",
+            {"storage": workload("redis", 0)},
+            "False",
+            "StorageNotReady",
+            "0 of 1 pods of StatefulSet redis",
+        ),
+        ("StorageReady", {"storage": workload("redis", 1, 0)}, "False", "Updating", "Redis is about to be replaced."),
+        (
+            "StorageReady",
+            EXTERNAL | {"external_missing": True},
+            "False",
+            "SecretNotFound",
+            "Secret our-redis with a key url",
+        ),
+        (
+            "BrokersReady",
+            {"brokers": workload("brokers", 0)},
+            "False",
+            "BrokersNotReady",
+            "Waiting for the brokers. 0 of 1",
+        ),
+        (
+            "BrokersReady",
+            {"brokers": workload("brokers", 1, 0)},
+            "False",
+            "Updating",
+            "Brokers are about to be replaced.",
+        ),
+        ("TopologyApplied", {"broker_error": "timed out."}, "Unknown", "BrokerUnreachable", "hold: timed out."),
+        ("TopologyApplied", {"topology": None}, "False", "Pending", "have not been told yet"),
+        ("TopologyApplied", {"revision": None}, "False", "Pending", "have not been told yet"),
+        ("TopologyApplied", {"revision": (1, 2)}, "False", "Pending", "Waiting for b-0 to apply the topology."),
+        (
+            "TopologyApplied",
+            {"topology": TopologyStatus(revision=(1, 1), pods=[], entries=[])},
+            "False",
+            "Pending",
+            "Waiting for the brokers to apply the topology.",
+        ),
+        (
+            "TopologyApplied",
+            {"topology": TopologyStatus(revision=(1, 1), pods=[PodStatus(name="b-1", revision=(0, 9))], entries=[])},
+            "False",
+            "Pending",
+            "Waiting for b-1 to apply the topology.",
+        ),
+    ],
+)
+def test_ready_tells_the_first_part_that_is_not(
+    part: str, changed: dict[str, Any], status: str, reason: str, words: str
+) -> None:
+    found = told(**changed)
+    assert found[part][:2] == (status, reason)
+    assert words in found[part][2]
+    assert found["Ready"] == found[part]
+
+
+def test_causes_come_before_effects() -> None:
+    broken: dict[str, Any] = {"storage": None, "brokers": None, "topology": None}
+    for part, mended in zip(PARTS, ("storage", "brokers", "topology"), strict=True):
+        found = told(**broken)
+        assert found["Ready"] == found[part]
+        del broken[mended]
+    assert told()["Ready"][0] == "True"
+
+
+def test_an_external_redis_is_for_the_brokers_to_judge() -> None:
+    found = told(**EXTERNAL)
+    assert found["StorageReady"] == ("True", "Available", "Redis is where the Secret our-redis says.")
+    assert found["Ready"][0] == "True"
+
+
+def test_a_refused_object_spoils_only_itself() -> None:
+    refused = [entry(name, "Unsupported") for name in "abcd"]
+    found = told(topology=topology((1, 1), entry(), *refused))
+    assert found["TopologyApplied"] == (
+        "True",
+        "Applied",
+        "1 of 5 objects are applied. Refused: Queue a, Queue b, Queue c, …; their conditions say why.",
+    )
+    assert found["Ready"][0] == "True"
+
+
+def test_a_later_revision_than_the_operators_will_do() -> None:
+    assert told(topology=topology((1, 9)))["TopologyApplied"][0] == "True"
+
+
+def test_what_the_user_has_to_change_comes_first_and_parts_tell_what_is() -> None:
+    refusal = Refusal("Unsupported", "Set it to 1.")
+    found = told(refusal=refusal, name_taken=["Secret/x"], storage=None)
+    assert found["Ready"] == ("False", "Unsupported", "Set it to 1.")
+    assert found["StorageReady"][1] == "StorageNotReady"
+    assert found["BrokersReady"][0] == "True"
+
+
+def test_a_taken_name_is_told_with_what_is_in_the_way() -> None:
+    status, reason, message = told(name_taken=["Secret/x", "Service/y"], brokers=None)["Ready"]
+    assert (status, reason) == ("False", "NameTaken")
+    assert message == (
+        "Not ours and left untouched: Secret/x, Service/y. Delete what is in the way, or choose another name."
+    )
+
+
+def test_where_the_operator_is_stopped_the_parts_stay_as_they_were() -> None:
+    before = conditions(POOL, (), 1, NOW)
+    later = NOW + timedelta(hours=1)
+    after = conditions(replace(POOL, disabled=True, storage=None, name_taken=["Secret/x"]), before, 2, later)
+    assert after[1:] == before[1:]
+    assert (after[0].status, after[0].reason, after[0].observed_generation) == ("Unknown", "ReconcileDisabled", 2)
+    assert "remove the annotation quintet.dev/reconcile" in after[0].message
+    assert after[0].last_transition_time == later
+    assert conditions(POOL, after, 2, later)[1:] == [
+        condition.model_copy(update={"observed_generation": 2}) for condition in before[1:]
+    ]
