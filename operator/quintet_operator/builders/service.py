@@ -6,8 +6,9 @@ from quintet_api.broker_pool import BrokerPool
 from quintet_operator.builders.addresses import ADMIN_PORT, HTTP_PORT
 from quintet_operator.builders.metadata import Manifest, metadata, selector
 
-HTTP: Manifest = {"name": "http", "port": HTTP_PORT, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}
-ADMIN: Manifest = {"name": "admin", "port": ADMIN_PORT, "targetPort": "admin", "protocol": "TCP", "appProtocol": "http"}
+# Without appProtocol: some clouds then ask for / at a load balancer, and take its 4xx for ill health.
+HTTP: Manifest = {"name": "http", "port": HTTP_PORT, "targetPort": "http", "protocol": "TCP"}
+ADMIN: Manifest = {"name": "admin", "port": ADMIN_PORT, "targetPort": "admin", "protocol": "TCP"}
 
 
 def service(
