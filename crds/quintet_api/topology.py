@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from quintet_api.common import Model
+from quintet_api.queue import MessageCounts
 
 Revision = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
 """(Lease transitions, counter): compared in this order, so a leader that was paused cannot undo a newer one."""
@@ -49,6 +50,8 @@ class EntryStatus(Model):
     reason: str = ""
     """One CamelCase word; empty when applied."""
     message: str = ""
+    messages: MessageCounts | None = None
+    """How many messages it holds; none are told of an object whose shard nobody has yet."""
 
 
 class TopologyStatus(Model):

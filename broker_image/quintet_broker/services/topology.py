@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 from pydantic import ValidationError
 
-from quintet_api.queue import QueueSpec
+from quintet_api.queue import MessageCounts, QueueSpec
 from quintet_api.topology import Entry, EntryStatus, PodStatus, TopologyDocument, TopologyStatus
 from quintet_broker.engine.engine import Engine
 from quintet_broker.errors import (
@@ -180,7 +180,16 @@ class Topology:
         """What was applied, entry by entry. Raises Unavailable."""
         self._check_restored()
         pods = [PodStatus(name=self._pod_name, revision=self._revision)]
-        return TopologyStatus(revision=self._revision, pods=pods, entries=self._entries)
+        return TopologyStatus(revision=self._revision, pods=pods, entries=list(map(self._counted, self._entries)))
+
+    def _counted(self, entry: EntryStatus) -> EntryStatus:
+        """With what its queue holds, once its shard is ours."""
+        queue = self._queues.get(entry.name)
+        if entry.state == "Refused" or queue is None or queue.uid != entry.uid or not queue.shard.taken:
+            return entry
+        shard = queue.shard
+        counts = MessageCounts(visible=shard.visible, in_flight=shard.cursor.in_flight, delayed=shard.delayed)
+        return entry.model_copy(update={"messages": counts})
 
     async def _apply(self, document: TopologyDocument) -> None:
         declared = {entry.name for entry in document.entries if entry.kind == "Queue"}

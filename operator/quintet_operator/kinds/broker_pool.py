@@ -1,0 +1,155 @@
+"""A BrokerPool: Redis, brokers, and all that belongs to them."""
+
+import base64
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from quintet_api import names
+from quintet_api.broker_pool import BrokerPool
+from quintet_api.common import Condition
+from quintet_operator.apply import Applied, whose
+from quintet_operator.builders import addresses, claim
+from quintet_operator.builders.children import pool_children
+from quintet_operator.builders.credentials import Credentials
+from quintet_operator.builders.metadata import Manifest, child_name, selector_text
+from quintet_operator.builders.refusal import Refusal, refusal
+from quintet_operator.cluster import ApiError
+from quintet_operator.context import Context
+from quintet_operator.dispatch import topology_of
+from quintet_operator.index import Key, leaves
+from quintet_operator.status import pool as status
+from quintet_operator.status.facts import PoolFacts
+from quintet_operator.status.workload import state
+
+LOOK_AGAIN = 5.0
+"""Seconds, until a pool is looked at again that is not ready: its pods are not watched."""
+READ_URL_EVERY = 30.0
+"""Seconds, for the Secret of an external Redis, which is not watched."""
+KEPT = ("Secret", "PersistentVolumeClaim")
+"""What goes by its own policy, and not because nobody wants it at the moment."""
+
+
+class BrokerPoolKind:
+    """See reconcile.Kind."""
+
+    model = BrokerPool
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def observe(self, pool: BrokerPool) -> PoolFacts:
+        applied, url = Applied(), await self._external_url(pool)
+        refused = refusal(pool)
+        if refused is None and (credentials := await self._context.keyring.ensure(pool, applied)):
+            await self._apply(pool, credentials, url, applied)
+        return await self._facts(pool, applied, refused or applied.refusal, url)
+
+    async def _apply(self, pool: BrokerPool, credentials: Credentials, url: str | None, applied: Applied) -> None:
+        redis = self._workload(pool, "redis")
+        children = pool_children(pool, credentials, self._context.defaults, redis=redis, external_url=url or "")
+        for child in children:
+            if not self._held_back(pool, child, url):
+                await self._context.applier.apply(pool, child, applied)
+        await self._grow(pool, applied)
+        if applied.whole:
+            await self._context.applier.remove_obsolete(pool, children, kept=KEPT)
+
+    def _held_back(self, pool: BrokerPool, child: Manifest, url: str | None) -> bool:
+        """Brokers that run are not changed while Redis is, nor when they would be told of no Redis at all."""
+        brokers = child_name(pool.kind, pool.metadata.name)
+        if child["kind"] != "StatefulSet" or child["metadata"]["name"] != brokers:
+            return False
+        if pool.spec.storage.external:
+            return url is None
+        redis = self._workload(pool, "redis")
+        return self._workload(pool) is not None and redis is not None and state(redis) != "Ready"
+
+    async def _grow(self, pool: BrokerPool, applied: Applied) -> None:
+        """A StatefulSet never changes the volumes that it made."""
+        held = self._context.index.get(Key("PersistentVolumeClaim", pool.metadata.namespace, claim.claim_name(pool)))
+        change = claim.growth(pool, held) if held and not leaves(held) else None
+        if held is None or change is None:
+            return
+        try:
+            self._context.told(await self._context.cluster.merge(held, change))
+        except ApiError as error:
+            if not error.refuses:
+                raise
+            told = f"The volume {held['metadata']['name']} cannot grow: {error.message}"
+            applied.refusal = applied.refusal or Refusal(names.INVALID_SPEC, told)
+
+    async def _external_url(self, pool: BrokerPool) -> str | None:
+        """What the Secret of an external Redis says; None where it says nothing. Raises ApiError."""
+        if pool.spec.storage.external is None:
+            return ""
+        self._context.queue.add_after(place(pool), READ_URL_EVERY)
+        name = pool.spec.storage.external.secret_ref.name
+        secret = await self._context.cluster.get("Secret", pool.metadata.namespace, name)
+        return _decoded(secret, "url") if secret else None
+
+    async def _facts(self, pool: BrokerPool, applied: Applied, refused: Refusal | None, url: str | None) -> PoolFacts:
+        storage, brokers = self._workload(pool, "redis"), self._workload(pool)
+        answer = self._context.topologies.answer(place(pool))
+        if applied.waits or state(brokers) != "Ready" or (not pool.spec.storage.external and state(storage) != "Ready"):
+            self._context.queue.add_after(place(pool), 1.0 if applied.waits else LOOK_AGAIN)
+        external = pool.spec.storage.external
+        return PoolFacts(
+            refusal=refused,
+            name_taken=applied.taken,
+            storage=storage,
+            storage_pods=await self._pods(pool, "redis", storage),
+            external=external.secret_ref.name if external else "",
+            external_missing=url is None,
+            brokers=brokers,
+            broker_pods=await self._pods(pool, "broker", brokers),
+            topology=answer.status,
+            revision=answer.revision,
+            broker_error=answer.error,
+        )
+
+    def _workload(self, pool: BrokerPool, part: str = "") -> Manifest | None:
+        """The pool's own StatefulSet."""
+        name = child_name(pool.kind, pool.metadata.name, part)
+        found = self._context.index.get(Key("StatefulSet", pool.metadata.namespace, name))
+        return found if whose(pool, found) == "ours" else None
+
+    async def _pods(self, pool: BrokerPool, component: str, workload: Manifest | None) -> list[Manifest]:
+        """Of a StatefulSet that is not ready, to tell why."""
+        if workload is None or state(workload) == "Ready":
+            return []
+        return await self._context.cluster.list("Pod", pool.metadata.namespace, selector_text(pool, component))
+
+    def disabled(self, pool: BrokerPool) -> PoolFacts:
+        return PoolFacts(disabled=True)
+
+    def conditions(self, facts: PoolFacts, old: Iterable[Condition], generation: int, now: datetime) -> list[Condition]:
+        return status.conditions(facts, old, generation, now)
+
+    def status(self, pool: BrokerPool, facts: PoolFacts) -> dict[str, Any]:
+        counted = ((facts.brokers or {}).get("status")) or {}
+        return {
+            "replicas": counted.get("replicas", 0),
+            "readyReplicas": counted.get("readyReplicas", 0),
+            "selector": selector_text(pool, "broker"),
+            "objects": len(self._context.index.queues(place(pool))),
+            "url": addresses.url(pool),
+        }
+
+    def gone(self, pool: Key) -> None:
+        """What waits for its name may go on."""
+        self._context.queue.add(topology_of(pool))
+        for queue in self._context.index.queues(pool):
+            self._context.queue.add(queue)
+
+
+def _decoded(secret: Manifest, key: str) -> str | None:
+    """What a Secret holds under a key; None where that is nothing, or no text."""
+    try:
+        return base64.b64decode((secret.get("data") or {}).get(key, ""), validate=True).decode().strip() or None
+    except ValueError:
+        return None
+
+
+def place(pool: BrokerPool) -> Key:
+    return Key(pool.kind, pool.metadata.namespace, pool.metadata.name)
