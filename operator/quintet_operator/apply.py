@@ -12,6 +12,11 @@ from quintet_operator.builders.refusal import Refusal
 from quintet_operator.cluster import ApiError, Cluster
 from quintet_operator.index import Index, key, leaves, owner, version
 
+WAITS = 1.0
+"""Seconds, until what is on its way out is looked for again."""
+BLOCKED = 5.0
+"""Seconds, until what is in the way is looked for again: others' objects, and quotas, are not watched."""
+
 
 @dataclass
 class Applied:
@@ -27,6 +32,13 @@ class Applied:
     @property
     def whole(self) -> bool:
         return not (self.taken or self.refusal or self.waits)
+
+    @property
+    def look_again(self) -> float | None:
+        """Seconds until it is worth another look, where no watch will tell; None where nothing is amiss."""
+        if self.waits:
+            return WAITS
+        return None if self.whole else BLOCKED
 
 
 class Applier:

@@ -2,10 +2,10 @@
 
 import base64
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from quintet_api import names
 from quintet_api.broker_pool import BrokerPool
 from quintet_api.common import Condition
 from quintet_operator.apply import Applied, whose
@@ -39,11 +39,12 @@ class BrokerPoolKind:
         self._context = context
 
     async def observe(self, pool: BrokerPool) -> PoolFacts:
-        applied, url = Applied(), await self._external_url(pool)
+        applied, url, small = Applied(), await self._external_url(pool), ""
         refused = refusal(pool)
         if refused is None and (credentials := await self._context.keyring.ensure(pool, applied)):
             await self._apply(pool, credentials, url, applied)
-        return await self._facts(pool, applied, refused or applied.refusal, url)
+            small = await self._grow(pool)
+        return replace(await self._facts(pool, applied, refused or applied.refusal, url), volume_refusal=small)
 
     async def _apply(self, pool: BrokerPool, credentials: Credentials, url: str | None, applied: Applied) -> None:
         redis = self._workload(pool, "redis")
@@ -51,7 +52,6 @@ class BrokerPoolKind:
         for child in children:
             if not self._held_back(pool, child, url):
                 await self._context.applier.apply(pool, child, applied)
-        await self._grow(pool, applied)
         if applied.whole:
             await self._context.applier.remove_obsolete(pool, children, kept=KEPT)
 
@@ -65,19 +65,22 @@ class BrokerPoolKind:
         redis = self._workload(pool, "redis")
         return self._workload(pool) is not None and redis is not None and state(redis) != "Ready"
 
-    async def _grow(self, pool: BrokerPool, applied: Applied) -> None:
-        """A StatefulSet never changes the volumes that it made."""
+    async def _grow(self, pool: BrokerPool) -> str:
+        """A StatefulSet never changes the volumes that it made. Returns why it does not grow; empty where it does.
+
+        Raises ApiError.
+        """
         held = self._context.index.get(Key("PersistentVolumeClaim", pool.metadata.namespace, claim.claim_name(pool)))
         change = claim.growth(pool, held) if held and not leaves(held) else None
         if held is None or change is None:
-            return
+            return ""
         try:
             self._context.told(await self._context.cluster.merge(held, change))
         except ApiError as error:
             if not error.refuses:
                 raise
-            told = f"The volume {held['metadata']['name']} cannot grow: {error.message}"
-            applied.refusal = applied.refusal or Refusal(names.INVALID_SPEC, told)
+            return error.message
+        return ""
 
     async def _external_url(self, pool: BrokerPool) -> str | None:
         """What the Secret of an external Redis says; None where it says nothing. Raises ApiError."""
@@ -91,9 +94,10 @@ class BrokerPoolKind:
     async def _facts(self, pool: BrokerPool, applied: Applied, refused: Refusal | None, url: str | None) -> PoolFacts:
         storage, brokers = self._workload(pool, "redis"), self._workload(pool)
         answer = self._context.topologies.answer(place(pool))
-        if applied.waits or state(brokers) != "Ready" or (not pool.spec.storage.external and state(storage) != "Ready"):
-            self._context.queue.add_after(place(pool), 1.0 if applied.waits else LOOK_AGAIN)
         external = pool.spec.storage.external
+        serves = state(brokers) == "Ready" and (external or state(storage) == "Ready")
+        if applied.look_again or not serves:
+            self._context.queue.add_after(place(pool), applied.look_again or LOOK_AGAIN)
         return PoolFacts(
             refusal=refused,
             name_taken=applied.taken,

@@ -59,8 +59,8 @@ class QueueKind:
                 for child in queue_children(queue, pool, credentials)
             ]
             bound = all(child is not None for child in made)
-        if applied.waits:
-            self._context.queue.add_after(place(queue), 1.0)
+        if applied.look_again:
+            self._context.queue.add_after(place(queue), applied.look_again)
         answer = self._context.topologies.answer(pool_place(queue))
         return QueueFacts(
             queue.spec.broker_pool,

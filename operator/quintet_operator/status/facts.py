@@ -23,6 +23,8 @@ class PoolFacts:
     """The StatefulSet of the embedded Redis."""
     storage_pods: Sequence[Manifest] = ()
     """Its pods; only to tell why they are not ready."""
+    volume_refusal: str = ""
+    """Why its volume does not grow, as the API server says it."""
     external: str = ""
     """Name of the Secret of an external Redis; empty where Redis is embedded."""
     external_missing: bool = False

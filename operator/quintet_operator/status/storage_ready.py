@@ -11,7 +11,9 @@ def storage_ready(facts: PoolFacts) -> Verdict:
         return _external(facts)
     match state(facts.storage):
         case "Ready":
-            return Verdict("True", names.AVAILABLE, "Redis serves.")
+            # Messages go through all the same.
+            small = f" Its volume does not grow: {facts.volume_refusal}" if facts.volume_refusal else ""
+            return Verdict("True", names.AVAILABLE, f"Redis serves.{small}")
         case "Updating":
             return Verdict("False", names.UPDATING, "Redis is about to be replaced. Wait until it is back.")
     told = f"Waiting for Redis. {progress(facts.storage, facts.storage_pods)}"
