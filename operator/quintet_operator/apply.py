@@ -78,16 +78,27 @@ class Applier:
             applied.refusal = applied.refusal or Refusal(names.INVALID_SPEC, told)
         return None
 
+    async def replaces_pods(self, child: Manifest) -> bool:
+        """Whether to apply a StatefulSet would change the template of pods that are there. Raises ApiError."""
+        found = self._index.get(key(child))
+        if found is None or self._is_applied(child, found):
+            return False
+        made = await self._cluster.apply(child, found["metadata"]["uid"], dry_run=True)
+        return bool(made["spec"]["template"] != found["spec"]["template"])
+
     async def find(self, child: Manifest) -> Manifest | None:
         """From the index, else from the API server: others' objects are not watched."""
         place = key(child)
         return self._index.get(place) or await self._cluster.get(place.kind, place.namespace, place.name)
 
     async def _update(self, child: Manifest, found: Manifest) -> Manifest:
-        uid = found["metadata"]["uid"]
-        if self._last.get(uid) == (version(found), _digest(child)):
+        if self._is_applied(child, found):
             return found
-        return await self._write(child, uid)
+        return await self._write(child, found["metadata"]["uid"])
+
+    def _is_applied(self, child: Manifest, found: Manifest) -> bool:
+        """Nothing changed since it was applied, neither there nor here."""
+        return self._last.get(found["metadata"]["uid"]) == (version(found), _digest(child))
 
     async def _write(self, child: Manifest, uid: str) -> Manifest:
         made = await self._cluster.apply(child, uid)
@@ -103,7 +114,14 @@ class Applier:
         ):
             obsolete = key(child) not in places and child["kind"] not in kept and not leaves(child)
             if obsolete and controller(child).get("uid") == parent.metadata.uid:
-                await self._cluster.delete(child)
+                await self._delete(child)
+
+    async def _delete(self, child: Manifest) -> None:
+        try:
+            await self._cluster.delete(child)
+        except ApiError as error:
+            if not error.passes:
+                raise
 
 
 def whose(parent: Resource, found: Manifest | None, adopt: bool = False) -> str:

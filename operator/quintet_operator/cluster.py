@@ -190,9 +190,13 @@ class Cluster:
         found = await self._api.request("GET", KINDS[kind].path(namespace), query=query, timeout=LIST_TIMEOUT)
         return list(found["items"])
 
-    async def apply(self, manifest: Manifest, uid: str = "") -> Manifest:
-        """Server-side apply: onto the object with that uid and no other, or without uid onto nobody's fields."""
+    async def apply(self, manifest: Manifest, uid: str = "", *, dry_run: bool = False) -> Manifest:
+        """Server-side apply: onto the object with that uid and no other, or without uid onto nobody's fields.
+
+        `dry_run`: tell what would be, and do nothing.
+        """
         query = {"fieldManager": names.MANAGER, "force": "true" if uid else "false"}
+        query |= {"dryRun": "All"} if dry_run else {}
         body = manifest | {"metadata": manifest["metadata"] | ({"uid": uid} if uid else {})}
         return await self._write("PATCH", manifest, query=query, body=body, content_type=APPLY)
 

@@ -10,6 +10,7 @@ from quintet_operator.builders.metadata import Manifest
 from quintet_operator.cluster import Cluster
 from quintet_operator.index import Index, Key
 from quintet_operator.keyring import Keyring
+from quintet_operator.rollouts import Rollouts
 from quintet_operator.topology import Topologies
 from quintet_operator.work_queue import WorkQueue
 
@@ -23,6 +24,7 @@ class Context:
     applier: Applier
     keyring: Keyring
     topologies: Topologies
+    rollouts: Rollouts
     queue: WorkQueue[Key]
     defaults: Defaults
     told: Callable[[Manifest], None]

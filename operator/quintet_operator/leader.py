@@ -18,6 +18,7 @@ from quintet_operator.lease import Lease, LeaseLost
 from quintet_operator.metrics import Metrics
 from quintet_operator.reconcile import Reconciler
 from quintet_operator.resync import Resync
+from quintet_operator.rollouts import Rollouts
 from quintet_operator.settings import Settings
 from quintet_operator.topology import Topologies
 from quintet_operator.work_queue import WorkQueue
@@ -48,7 +49,17 @@ class Leader:
         keyring = Keyring(index, applier)
         topologies = Topologies(index, keyring, brokers, lease, self.queue)
         self._reconcile = Reconciler(
-            Context(index, cluster, applier, keyring, topologies, self.queue, settings.defaults, self._dispatch.told)
+            Context(
+                index,
+                cluster,
+                applier,
+                keyring,
+                topologies,
+                Rollouts(),
+                self.queue,
+                settings.defaults,
+                self._dispatch.told,
+            )
         )
 
     async def run(self, on_started: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ from quintet_operator.dispatch import TOPOLOGY
 from quintet_operator.index import Key, leaves
 from quintet_operator.kinds.broker_pool import BrokerPoolKind
 from quintet_operator.kinds.queue import QueueKind
+from quintet_operator.status.condition import Verdict, condition
 from quintet_operator.work_queue import TryAgain
 
 LOOK_AGAIN = 2.0
@@ -80,7 +81,7 @@ class Reconciler:
         try:
             resource = resources.read(kind.model, manifest)
         except resources.Unreadable as error:
-            await self._write(manifest, {"conditions": [_unreadable(manifest, str(error))]})
+            await self._write(manifest, _unreadable(manifest, str(error)))
             return
         stopped = resources.disabled(manifest)
         facts = kind.disabled(resource) if stopped else await kind.observe(resource)
@@ -102,13 +103,11 @@ def _judged(conditions: Iterable[Condition], generation: int) -> dict[str, Any]:
     return {"observedGeneration": generation, "conditions": told}
 
 
-def _unreadable(manifest: Manifest, message: str) -> Manifest:
-    """Of a spec that a newer API made; with the object's generation for its time, it is written once."""
-    return {
-        "type": names.READY,
-        "status": "False",
-        "reason": names.INVALID_SPEC,
-        "message": f"This operator does not know what the spec asks for: {message}",
-        "lastTransitionTime": manifest["metadata"]["creationTimestamp"],
-        "observedGeneration": manifest["metadata"]["generation"],
-    }
+def _unreadable(manifest: Manifest, message: str) -> dict[str, Any]:
+    """Of a spec that an API made which is not this one: nothing else is known of the object."""
+    generation = manifest["metadata"]["generation"]
+    old = [Condition.model_validate(held) for held in (manifest.get("status") or {}).get("conditions") or ()]
+    before = next((held for held in old if held.type == names.READY), None)
+    told = f"This operator does not know what the spec asks for: {message}"
+    verdict = Verdict("False", names.INVALID_SPEC, told)
+    return _judged([condition(names.READY, verdict, before, generation, datetime.now(UTC))], generation)

@@ -8,7 +8,7 @@ from typing import Any
 
 from quintet_api.broker_pool import BrokerPool
 from quintet_api.common import Condition
-from quintet_operator.apply import Applied, whose
+from quintet_operator.apply import Applied, title, whose
 from quintet_operator.builders import addresses, claim
 from quintet_operator.builders.children import pool_children
 from quintet_operator.builders.credentials import Credentials
@@ -17,7 +17,7 @@ from quintet_operator.builders.refusal import Refusal, refusal
 from quintet_operator.cluster import ApiError
 from quintet_operator.context import Context
 from quintet_operator.dispatch import topology_of
-from quintet_operator.index import Key, leaves
+from quintet_operator.index import Key, key, leaves
 from quintet_operator.status import pool as status
 from quintet_operator.status.facts import PoolFacts
 from quintet_operator.status.workload import state
@@ -50,20 +50,31 @@ class BrokerPoolKind:
         redis = self._workload(pool, "redis")
         children = pool_children(pool, credentials, self._context.defaults, redis=redis, external_url=url or "")
         for child in children:
-            if not self._held_back(pool, child, url):
+            if not await self._held_back(pool, child, url):
                 await self._context.applier.apply(pool, child, applied)
         if applied.whole:
             await self._context.applier.remove_obsolete(pool, children, kept=KEPT)
 
-    def _held_back(self, pool: BrokerPool, child: Manifest, url: str | None) -> bool:
-        """Brokers that run are not changed while Redis is, nor when they would be told of no Redis at all."""
-        brokers = child_name(pool.kind, pool.metadata.name)
-        if child["kind"] != "StatefulSet" or child["metadata"]["name"] != brokers:
+    async def _held_back(self, pool: BrokerPool, child: Manifest, url: str | None) -> bool:
+        """Whether to leave a StatefulSet as it is for now. Raises ApiError."""
+        if child["kind"] != "StatefulSet":
             return False
-        if pool.spec.storage.external:
-            return url is None
+        if url is None:
+            # Brokers would be told of no Redis at all.
+            return True
+        if whose(pool, self._context.index.get(key(child))) != "ours":
+            return False
+        if self._redis_changes(pool, child):
+            return True
+        if not await self._context.applier.replaces_pods(child) or self._context.rollouts.may_begin(place(pool)):
+            return False
+        self._context.queue.add_after(place(pool), LOOK_AGAIN)
+        return True
+
+    def _redis_changes(self, pool: BrokerPool, child: Manifest) -> bool:
+        """Brokers that run are not changed while Redis is."""
         redis = self._workload(pool, "redis")
-        return self._workload(pool) is not None and redis is not None and state(redis) != "Ready"
+        return redis is not None and title(redis) != title(child) and state(redis) != "Ready"
 
     async def _grow(self, pool: BrokerPool) -> str:
         """A StatefulSet never changes the volumes that it made. Returns why it does not grow; empty where it does.
@@ -72,7 +83,7 @@ class BrokerPoolKind:
         """
         held = self._context.index.get(Key("PersistentVolumeClaim", pool.metadata.namespace, claim.claim_name(pool)))
         change = claim.growth(pool, held) if held and not leaves(held) else None
-        if held is None or change is None:
+        if held is None or change is None or (held.get("status") or {}).get("phase") != "Bound":
             return ""
         try:
             self._context.told(await self._context.cluster.merge(held, change))
@@ -96,6 +107,8 @@ class BrokerPoolKind:
         answer = self._context.topologies.answer(place(pool))
         external = pool.spec.storage.external
         serves = state(brokers) == "Ready" and (external or state(storage) == "Ready")
+        if serves:
+            self._context.rollouts.ended(place(pool))
         if applied.look_again or not serves:
             self._context.queue.add_after(place(pool), applied.look_again or LOOK_AGAIN)
         return PoolFacts(
@@ -141,16 +154,17 @@ class BrokerPoolKind:
         }
 
     def gone(self, pool: Key) -> None:
-        """What waits for its name may go on."""
+        """What waits for it may go on."""
+        self._context.rollouts.ended(pool)
         self._context.queue.add(topology_of(pool))
         for queue in self._context.index.queues(pool):
             self._context.queue.add(queue)
 
 
-def _decoded(secret: Manifest, key: str) -> str | None:
+def _decoded(secret: Manifest, name: str) -> str | None:
     """What a Secret holds under a key; None where that is nothing, or no text."""
     try:
-        return base64.b64decode((secret.get("data") or {}).get(key, ""), validate=True).decode().strip() or None
+        return base64.b64decode((secret.get("data") or {}).get(name, ""), validate=True).decode().strip() or None
     except ValueError:
         return None
 
