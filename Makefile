@@ -40,6 +40,11 @@ generate: ## Write the files that follow from the API types: CRDs and reference
 	@tools/setup dev
 	$(BIN)/python -m quintet_api.generate
 
+.PHONY: image
+image: ## Make the container images (IMAGE_BUILDER=docker, podman or buildah; BASE_IMAGE=any Debian-like one with Python)
+	@tools/setup image
+	@$(or $(PYTHON),python3) -m tools.image $(ARGS)
+
 .PHONY: bench
 bench: ## Measure the queue beside raw Redis Streams; about a minute
 	@tools/setup dev

@@ -1,0 +1,1 @@
+"""Makes the container images: `python -m tools.image`."""
