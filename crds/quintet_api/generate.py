@@ -1,4 +1,4 @@
-"""Writes what follows from the models: crds/*.yaml and docs/reference/*.md of the checkout.
+"""Writes what follows from the models: crds/*.yaml, helm/quintet/files/*.yaml and docs/reference/*.md of the checkout.
 
 `python -m quintet_api.generate` writes them; with `--check` it names those that differ and exits with 1.
 """
@@ -63,6 +63,7 @@ def generated(root: Path) -> Iterator[tuple[Path, str]]:
     for kind in KINDS:
         crd = custom_resource_definition(kind)
         yield root / "crds" / f"{kind.definition.plural}.yaml", _yaml(crd, source=kind)
+        yield root / "helm" / "quintet" / "files" / f"{kind.definition.plural}.yaml", _yaml(_kept(crd), source=kind)
         yield root / "docs" / "reference" / f"{kind.definition.plural}.md", reference.page(kind, crd)
 
 
@@ -96,6 +97,11 @@ def custom_resource_definition(kind: type[Resource]) -> Schema:
             ],
         },
     }
+
+
+def _kept(crd: Schema) -> Schema:
+    """As the chart has it: helm uninstall leaves it, since all objects of a kind go with its definition."""
+    return crd | {"metadata": crd["metadata"] | {"annotations": {"helm.sh/resource-policy": "keep"}}}
 
 
 def object_schema(kind: type[Resource]) -> Schema:
