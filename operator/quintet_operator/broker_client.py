@@ -12,8 +12,10 @@ from quintet_api.topology import TopologyDocument, TopologyStatus
 from quintet_operator.builders.addresses import admin_url
 from quintet_operator.fence import Fence, open_fence, trace
 
-TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=2.0)
-"""Seconds. A document that comes late is refused by its revision."""
+ASK_WITHIN = aiohttp.ClientTimeout(total=8.0, sock_connect=2.0)
+"""Seconds."""
+TELL_WITHIN = aiohttp.ClientTimeout(total=60.0, sock_connect=2.0)
+"""Seconds, in which thousands of new queues are applied. A document that comes late is refused by its revision."""
 PACKED_FROM = 64 * 1024
 """Bytes from which on a document is gzipped."""
 
@@ -32,7 +34,7 @@ class BrokerClient:
     def __init__(self, fence: Fence, address: Callable[[BrokerPool], str] = admin_url) -> None:
         self._fence = fence
         self._address = address
-        self._session = aiohttp.ClientSession(timeout=TIMEOUT, trace_configs=[trace()])
+        self._session = aiohttp.ClientSession(timeout=ASK_WITHIN, trace_configs=[trace()])
 
     async def close(self) -> None:
         await self._session.close()
@@ -63,6 +65,7 @@ class BrokerClient:
                 f"{self._address(pool)}/admin/v1/topology",
                 data=body,
                 headers=(headers or {}) | {"Authorization": f"Bearer {token}"},
+                timeout=ASK_WITHIN if body is None else TELL_WITHIN,
                 trace_request_ctx=fence,
             ) as response:
                 return _answer(response.status, await response.read())

@@ -32,8 +32,11 @@ class Kind(Protocol[R, F]):
     @property
     def model(self) -> type[R]: ...
 
-    async def observe(self, resource: R, /) -> F:
-        """Make the children what they should be, and tell what was found. Raises ApiError."""
+    async def observe(self, resource: R, /) -> F | None:
+        """Make the children what they should be, and tell what was found. Raises ApiError.
+
+        None: it cannot be judged yet, and what it waits for leads here again.
+        """
         ...
 
     def disabled(self, resource: R, /) -> F:
@@ -85,6 +88,8 @@ class Reconciler:
             return
         stopped = resources.disabled(manifest)
         facts = kind.disabled(resource) if stopped else await kind.observe(resource)
+        if facts is None:
+            return
         fields = {} if stopped else kind.status(resource, facts)
         generation = resource.metadata.generation
         conditions = kind.conditions(facts, resource.status.conditions, generation, datetime.now(UTC))

@@ -51,6 +51,11 @@ class Answer:
         held = self.status is not None and self.status.revision == self.revision
         return {entry.uid: entry for entry in self.status.entries} if held and self.status else {}
 
+    @property
+    def told(self) -> tuple[TopologyStatus | None, Revision | None, str]:
+        """All that it says of the pool."""
+        return self.status, self.revision, self.error
+
     def entry(self, uid: str, spec: Manifest) -> EntryStatus | None:
         """What they made of an object, if they were told this very spec of it, and somebody has its shard."""
         found = self.entries.get(uid) if self.specs.get(uid) == spec else None
@@ -60,7 +65,7 @@ class Answer:
         """Names of the queues of which the one says other things than the other."""
         for uid in self.entries.keys() | before.entries.keys() | self.specs.keys() | before.specs.keys():
             now, then = self.entries.get(uid), before.entries.get(uid)
-            if now != then or self.specs.get(uid) != before.specs.get(uid) or self.error != before.error:
+            if now != then or self.specs.get(uid) != before.specs.get(uid):
                 yield from {entry.name for entry in (now, then) if entry}
 
 
@@ -76,6 +81,11 @@ class Topologies:
         self._lease = lease
         self._queue = queue
         self._answers: dict[Key, Answer] = {}
+
+    def asked(self, pool: Key) -> bool:
+        """Whether its brokers were asked in this term, or could not be. Until then nothing can be said of it, and
+        what was said by the leader before stays."""
+        return pool in self._answers
 
     def answer(self, pool: Key) -> Answer:
         return self._answers.get(pool) or Answer()
@@ -97,6 +107,7 @@ class Topologies:
         credentials = self._keyring.of(pool)
         if credentials is None:
             # The pool's own reconcile makes them, and their event leads here again.
+            self._tell(place, self.answer(place))
             return
         if not self._serves(pool):
             self._tell(place, error=NO_BROKER)
@@ -151,12 +162,16 @@ class Topologies:
 
     def _tell(self, place: Key, answer: Answer | None = None, error: str = "") -> None:
         """Keep what was said, and look again at those of whom it says something new."""
-        before = self.answer(place)
+        first, before = not self.asked(place), self.answer(place)
         answer = answer or Answer(before.revision, before.sent, None, error)
         self._answers[place] = answer
-        for name in answer.differences(before):
-            self._queue.add(Key("Queue", place.namespace, name))
-        if (answer.status, answer.error, answer.revision) != (before.status, before.error, before.revision):
+        if first or answer.error != before.error:
+            affected = self._index.queues(place)
+        else:
+            affected = [Key("Queue", place.namespace, name) for name in answer.differences(before)]
+        for queue in affected:
+            self._queue.add(queue)
+        if first or answer.told != before.told:
             self._queue.add(place)
 
 

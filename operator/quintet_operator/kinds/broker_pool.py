@@ -38,12 +38,14 @@ class BrokerPoolKind:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def observe(self, pool: BrokerPool) -> PoolFacts:
+    async def observe(self, pool: BrokerPool) -> PoolFacts | None:
         applied, url, small = Applied(), await self._external_url(pool), ""
         refused = refusal(pool)
         if refused is None and (credentials := await self._context.keyring.ensure(pool, applied)):
             await self._apply(pool, credentials, url, applied)
             small = await self._grow(pool)
+        if not self._context.topologies.asked(place(pool)):
+            return None
         return replace(await self._facts(pool, applied, refused or applied.refusal, url), volume_refusal=small)
 
     async def _apply(self, pool: BrokerPool, credentials: Credentials, url: str | None, applied: Applied) -> None:

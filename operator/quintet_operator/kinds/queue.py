@@ -38,7 +38,7 @@ class QueueKind:
         self._counted_at: dict[Key, float] = {}
         """When a queue's counts were last told."""
 
-    async def observe(self, queue: Queue) -> QueueFacts:
+    async def observe(self, queue: Queue) -> QueueFacts | None:
         place = pool_place(queue)
         found = self._context.index.get(place)
         if found is None:
@@ -51,7 +51,7 @@ class QueueKind:
             # The pool's own conditions say so.
             return QueueFacts(queue.spec.broker_pool, pool_found=True, bound=self._bound(queue))
 
-    async def _in_pool(self, queue: Queue, pool: BrokerPool) -> QueueFacts:
+    async def _in_pool(self, queue: Queue, pool: BrokerPool) -> QueueFacts | None:
         applied, bound = Applied(), False
         if credentials := self._context.keyring.of(pool):
             made = [
@@ -61,6 +61,8 @@ class QueueKind:
             bound = all(child is not None for child in made)
         if applied.look_again:
             self._context.queue.add_after(place(queue), applied.look_again)
+        if not self._context.topologies.asked(pool_place(queue)):
+            return None
         answer = self._context.topologies.answer(pool_place(queue))
         return QueueFacts(
             queue.spec.broker_pool,

@@ -68,10 +68,11 @@ class FakeBroker(BrokerClient):
 class Room:
     """What is written is seen at once; what others write, when `sees` says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, api: FakeApi | None = None, broker: FakeBroker | None = None) -> None:
+        """With what another leader left, or with nothing."""
         self.now = 1000.0
-        self.api = FakeApi()
-        self.broker = FakeBroker()
+        self.api = api or FakeApi()
+        self.broker = broker or FakeBroker()
         self.index = Index()
         self.replicas = Replicas()
         self.lease: Lease = self.replicas.leases[0]
@@ -81,6 +82,8 @@ class Room:
         applier = Applier(cluster, self.index, self.dispatch.told)
         keyring = Keyring(self.index, applier)
         topologies = Topologies(self.index, keyring, self.broker, self.lease, self.queue)
+        for manifest in list(self.api.objects.values()):
+            self.dispatch.told(manifest)
         self.reconcile = Reconciler(
             Context(
                 index=self.index,

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from quintet_api import names
+from quintet_api.broker_pool import BrokerPool
+from quintet_api.topology import TopologyStatus
 from quintet_operator.cluster import KINDS, ApiError
+from quintet_operator.dispatch import GATHER
 from quintet_operator.index import Key, key
 from quintet_operator.kinds.queue import COUNTED_EVERY
 from quintet_operator.lease import LeaseLost
@@ -59,6 +62,31 @@ async def test_at_rest_nothing_is_written(room: Room) -> None:
     await room.settle(60)
     assert room.api.calls == []
     assert len(room.broker.puts) == puts
+
+
+async def test_a_new_leader_says_nothing_else_of_what_goes_on(room: Room) -> None:
+    room.user("Queue", "orders")
+    await room.settle()
+    room.api.calls.clear()
+    new = Room(room.api, room.broker)
+    await new.lease.try_once()
+    await new.settle(0)
+    await new.settle(1)
+    await new.settle(10)
+    assert new.broker.puts
+    assert [call for call in room.api.calls if call.endswith("/status")] == []
+
+
+async def test_a_new_leader_that_finds_the_broker_away_says_so(room: Room) -> None:
+    room.user("Queue", "orders")
+    await room.settle()
+    room.broker.error = "they are away"
+    new = Room(room.api, room.broker)
+    await new.settle(0)
+    assert new.condition("Queue", "orders") == ("True", "Available")
+    await new.settle(1)
+    assert new.condition("Queue", "orders")[1] == "BrokerPoolNotReady"
+    assert new.condition("BrokerPool", "default") == ("Unknown", "BrokerUnreachable")
 
 
 # The pool that nobody applied
@@ -235,6 +263,26 @@ async def test_one_that_comes_between_the_look_and_the_write_is_not_overwritten(
     assert "data" not in held
 
 
+async def test_one_that_took_the_place_of_ours_unseen_is_not_overwritten(room: Room) -> None:
+    """The index is always a moment late."""
+    room.user("Queue", "orders")
+    await room.settle()
+    room.api.remove("Secret", "orders-queue")
+    theirs = {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "shop", "name": "orders-queue"}}
+    held = room.api.put(theirs)
+    room.user("Queue", "orders", brokerPool="default", paused=True)
+    room.index._objects[Key("Secret", "shop", "orders-queue")]["forces a write"] = {
+        "kind": "Secret",
+        "metadata": held["metadata"] | {"uid": "gone", "ownerReferences": _owned(room, "orders")},
+    }
+    await room.settle()
+    assert room.api.get("Secret", "orders-queue") == held
+
+
+def _owned(room: Room, name: str) -> list[dict[str, Any]]:
+    return [{"kind": "Queue", "name": name, "uid": uid(room, "Queue", name), "controller": True}]
+
+
 async def test_a_child_of_the_object_before_is_waited_for(room: Room) -> None:
     room.user("Queue", "orders")
     await room.settle()
@@ -340,6 +388,8 @@ async def test_changes_are_gathered_into_one_document(room: Room) -> None:
     puts = len(room.broker.puts)
     for number in range(50):
         room.user("Queue", f"q{number}")
+        await room.settle(GATHER / 60)
+    assert len(room.broker.puts) == puts
     await room.settle()
     assert len(room.broker.puts) == puts + 1
     assert len(room.broker.entries) == 50
@@ -371,6 +421,16 @@ async def test_a_change_is_not_applied_before_the_brokers_say_so(room: Room) -> 
     await room.settle(60)
     assert room.condition("Queue", "orders") == ("True", "Available")
     assert room.broker.entries[0].spec["paused"]
+
+
+async def test_what_was_applied_of_an_older_spec_is_not_told_of_a_newer(room: Room) -> None:
+    room.user("Queue", "orders")
+    await room.settle()
+    room.user("Queue", "orders", paused=True)
+    await room.settle(GATHER / 2)
+    assert room.condition("Queue", "orders", "Applied") == ("False", "Pending")
+    await room.settle()
+    assert room.condition("Queue", "orders") == ("True", "Available")
 
 
 async def test_a_queue_that_goes_leaves_the_document_before_it_is_gone(room: Room) -> None:
@@ -415,6 +475,23 @@ async def test_a_lease_that_was_lost_is_raised_above_what_the_brokers_hold() -> 
     assert room.replicas.spec["leaseTransitions"] == 8
     assert room.broker.revision == (8, 1)
     assert room.condition("BrokerPool", "default") == ("True", "Available")
+
+
+async def test_a_broker_that_was_told_of_a_larger_term_meanwhile(room: Room) -> None:
+    asked = room.broker.get
+
+    async def get(pool: BrokerPool, token: str) -> TopologyStatus:
+        try:
+            return await asked(pool, token)
+        finally:
+            if room.broker.revision < (5, 0):
+                room.broker.revision = (5, 3)
+
+    room.broker.get = get  # type: ignore[method-assign]
+    room.user("Queue", "orders")
+    await room.settle()
+    assert room.broker.revision == (6, 1)
+    assert room.condition("Queue", "orders") == ("True", "Available")
 
 
 async def test_a_newer_document_of_another_leader_ends_this_one(room: Room) -> None:
