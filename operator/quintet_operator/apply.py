@@ -17,6 +17,9 @@ WAITS = 1.0
 BLOCKED = 5.0
 """Seconds, until what is in the way is looked for again: others' objects, and quotas, are not watched."""
 
+FORGOTTEN_ABOVE = 1_000
+"""Objects that went, whose last apply is kept in mind."""
+
 
 @dataclass
 class Applied:
@@ -102,6 +105,8 @@ class Applier:
 
     async def _write(self, child: Manifest, uid: str) -> Manifest:
         made = await self._cluster.apply(child, uid)
+        if len(self._last) > FORGOTTEN_ABOVE + 2 * len(self._index):
+            self._last.clear()
         self._last[made["metadata"]["uid"]] = (version(made), _digest(child))
         self._told(made)
         return made

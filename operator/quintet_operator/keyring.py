@@ -38,6 +38,11 @@ class Keyring:
         self._known[pool.metadata.uid] = content
         return content
 
+    def prune(self) -> None:
+        """Forget those of pools that are gone."""
+        there = {pool["metadata"]["uid"] for pool in self._index.of_kind("BrokerPool")}
+        self._known = {uid: known for uid, known in self._known.items() if uid in there}
+
     def _held(self, pool: BrokerPool, found: Manifest | None) -> Credentials | None:
         ours = found is not None and whose(pool, found, adopt=True) == "ours"
         return credentials.from_secret(found) if ours and found else None

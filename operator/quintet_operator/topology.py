@@ -81,6 +81,8 @@ class Topologies:
         self._lease = lease
         self._queue = queue
         self._answers: dict[Key, Answer] = {}
+        self._failed: set[Key] = set()
+        """Pools that gave no answer when they were asked last."""
 
     def asked(self, pool: Key) -> bool:
         """Whether its brokers were asked in this term, or could not be. Until then nothing can be said of it, and
@@ -120,8 +122,12 @@ class Topologies:
                 status, revision = await self._put(pool, credentials.admin_token, status, revision, entries)
                 sent = entries
         except BrokerError as error:
-            self._tell(place, error=str(error))
+            # Once may be a connection that ended with the broker before; it is asked again at once.
+            if place in self._failed:
+                self._tell(place, error=str(error))
+            self._failed.add(place)
             raise TryAgain(str(error)) from error
+        self._failed.discard(place)
         self._tell(place, Answer(revision, sent, status))
         soon = any(map(_unserved, status.entries))
         self._queue.add_after(topology_of(place), POLL_SOON if soon else POLL)

@@ -158,6 +158,7 @@ class BrokerPoolKind:
     def gone(self, pool: Key) -> None:
         """What waits for it may go on."""
         self._context.rollouts.ended(pool)
+        self._context.keyring.prune()
         self._context.queue.add(topology_of(pool))
         for queue in self._context.index.queues(pool):
             self._context.queue.add(queue)

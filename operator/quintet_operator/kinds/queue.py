@@ -34,17 +34,16 @@ class QueueKind:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._missing_since: dict[Key, float] = {}
-        """When a pool `default` was first found missing."""
+        """When a queue was first seen without the pool `default`."""
         self._counted_at: dict[Key, float] = {}
         """When a queue's counts were last told."""
 
     async def observe(self, queue: Queue) -> QueueFacts | None:
-        place = pool_place(queue)
-        found = self._context.index.get(place)
+        found = self._context.index.get(pool_place(queue))
         if found is None:
-            awaited = await self._await_pool(queue, place)
+            awaited = await self._await_pool(queue, pool_place(queue))
             return QueueFacts(queue.spec.broker_pool, pool_awaited=awaited, bound=self._bound(queue))
-        self._missing_since.pop(place, None)
+        self._missing_since.pop(place(queue), None)
         try:
             return await self._in_pool(queue, resources.read(BrokerPool, found))
         except resources.Unreadable:
@@ -99,6 +98,7 @@ class QueueKind:
 
     def gone(self, place: Key) -> None:
         self._counted_at.pop(place, None)
+        self._missing_since.pop(place, None)
 
     # The pool
 
@@ -107,7 +107,7 @@ class QueueKind:
         if pool.name != names.DEFAULT_POOL or queue.status.url is not None:
             return False
         now = self._context.clock()
-        left = self._missing_since.setdefault(pool, now) + POOL_AWAITED - now
+        left = self._missing_since.setdefault(place(queue), now) + POOL_AWAITED - now
         if left > 0:
             self._context.queue.add_after(place(queue), left)
             return True
