@@ -18,13 +18,15 @@ class FakeApi(Api):
         self.objects: dict[str, Manifest] = {}
         self.calls: list[str] = []
         """`PATCH /api/v1/…`: what was written."""
+        self.reads = 0
         self.refused: dict[str, ApiError] = {}
-        """By path: what a write meets there."""
+        """By path: what a write or a list meets there."""
         self._version = 0
 
     async def request(self, method: str, path: str, **how: Any) -> Manifest:
         how.get("fence", open_fence)()
         if method == "GET":
+            self.reads += 1
             return self._read(path)
         self.calls.append(f"{method} {path}")
         if path in self.refused:
@@ -32,8 +34,12 @@ class FakeApi(Api):
         return copy.deepcopy(getattr(self, f"_{method.lower()}")(path, **how))
 
     def _read(self, path: str) -> Manifest:
-        if path.rpartition("/")[2] in PLURALS:
-            return {"items": [copy.deepcopy(held) for place, held in self.objects.items() if place.startswith(path)]}
+        root, _, plural = path.rpartition("/")
+        if plural in PLURALS:
+            if path in self.refused:
+                raise self.refused[path]
+            held = [one for place, one in self.objects.items() if place.startswith(root) and f"/{plural}/" in place]
+            return {"items": copy.deepcopy(held)}
         if path not in self.objects:
             raise ApiError(HTTPStatus.NOT_FOUND, "NotFound", f"{path} not found")
         return copy.deepcopy(self.objects[path])
