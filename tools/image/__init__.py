@@ -1,1 +1,0 @@
-"""Makes the container images: `python -m tools.image`."""
