@@ -49,6 +49,15 @@ class Admin:
                 await asyncio.sleep(0.02)
                 found = await self.probe("readyz")
 
+    async def served(self) -> Json:
+        """What is told once somebody has the shards of all that was applied."""
+        async with asyncio.timeout(10):
+            while True:
+                _, told = await self.topology("GET")
+                if all(entry["messages"] or entry["state"] == "Refused" for entry in told["entries"]):
+                    return told
+                await asyncio.sleep(0.02)
+
     async def queue(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         async with self.session.request(method, f"{self.broker.http_url}/v1/queues/{path}", json=body) as response:
             return response.status, await response.json(content_type=None) if await response.read() else None
@@ -115,23 +124,32 @@ async def test_metrics_count_what_happened(admin: Admin) -> None:
 # The topology
 
 
+async def test_it_tells_how_many_messages_an_object_holds(admin: Admin) -> None:
+    await admin.apply(entry(deliveryDelay="0s"), entry("strict", ordering="Fifo"))
+    for value in "abc":
+        assert await admin.send("orders", value) == 200
+    await admin.queue("POST", "orders/messages:receive", {"limit": 1})
+    await admin.queue("POST", "orders/messages", {"messages": [{"value": "later", "delay": "10m"}]})
+    counts = {one["name"]: one["messages"] for one in (await admin.served())["entries"]}
+    assert counts == {"orders": {"visible": 2, "inFlight": 1, "delayed": 1}, "strict": None}
+
+
 async def test_document_is_applied_and_told(admin: Admin) -> None:
     assert await admin.topology("GET") == (
         200,
         {"revision": [0, 0], "pods": [{"name": "broker-0", "revision": [0, 0]}], "entries": []},
     )
-    applied = await admin.apply(entry(visibilityTimeout="1m"), revision=(3, 118))
-    assert applied == await admin.topology("GET")
-    assert applied == (
-        200,
-        {
-            "revision": [3, 118],
-            "pods": [{"name": "broker-0", "revision": [3, 118]}],
-            "entries": [
-                {"kind": "Queue", "name": "orders", "uid": UID, "state": "Applied", "reason": "", "message": ""}
-            ],
-        },
-    )
+    status, applied = await admin.apply(entry(visibilityTimeout="1m"), revision=(3, 118))
+    assert status == 200
+    [told] = applied["entries"]
+    told["messages"] = {"visible": 0, "inFlight": 0, "delayed": 0}
+    assert told | {"name": "orders", "uid": UID, "state": "Applied", "reason": "", "message": ""} == told
+    assert applied == {
+        "revision": [3, 118],
+        "pods": [{"name": "broker-0", "revision": [3, 118]}],
+        "entries": [told],
+    }
+    assert await admin.served() == applied
     _, info = await admin.queue("GET", "orders")
     assert (info["origin"], info["spec"]["visibilityTimeout"]) == ("Declared", "1m")
 
