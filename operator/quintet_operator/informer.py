@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import kopf
 
+from quintet_api import names
 from quintet_operator.cluster import KINDS
 from quintet_operator.dispatch import Dispatch
 from quintet_operator.handlers import WATCHED, registry, selector
@@ -43,7 +45,11 @@ async def watch(dispatch: Dispatch, on_started: Callable[[], None]) -> None:
 
     Not kopf.run or kopf.operator: they take all tasks of the process for theirs, and cancel them in the end.
     """
-    tasks = await kopf.spawn_tasks(registry=registry(dispatch), settings=settings(), standalone=True, clusterwide=True)
+    # Unless it is told, kopf asks for the name of the process's user, and fails where the image knows none.
+    identity: Any = names.MANAGER
+    tasks = await kopf.spawn_tasks(
+        registry=registry(dispatch), settings=settings(), identity=identity, standalone=True, clusterwide=True
+    )
     # kopf has taken the signals for itself by now.
     on_started()
     try:
