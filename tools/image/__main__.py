@@ -6,6 +6,7 @@ system with Python 3.11 or later; else python:3.13-slim, or where that cannot be
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -35,6 +36,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(NAMES):
         parser.error(f"no image {min(unknown)}; there are {', '.join(NAMES)}")
+    # So that what is half made goes away then, as it does at Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         builder = choose(os.environ.get("IMAGE_BUILDER", ""))
         images = Images(builder, os.environ.get("BASE_IMAGE", ""))
@@ -43,6 +46,8 @@ def main() -> int:
     except Failed as failed:
         print(f"image: {failed}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -78,9 +78,11 @@ def _make(recipe: Recipe, root: Path) -> None:
     if shutil.which("debootstrap", path=f"{os.environ.get('PATH')}:/usr/sbin") is None or os.geteuid() != 0:
         raise Failed(f"{recipe.name} is made by debootstrap, as root; or name an image that is there by BASE_IMAGE")
     print(f"image: making {recipe.name} of Debian's packages (once; a minute or two) ...", flush=True)
-    packages = ",".join(recipe.packages)
+    # What it mounts, and all that it runs, goes with it where it is killed.
+    command = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "debootstrap", "--variant=minbase")
+    packages = f"--include={','.join(recipe.packages)}"
     environment = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
-    run("debootstrap", "--variant=minbase", f"--include={packages}", recipe.suite, str(root), environment=environment)
+    run(*command, packages, recipe.suite, str(root), environment=environment)
     for folder in LEFT_OUT:
         shutil.rmtree(root / folder, ignore_errors=True)
         (root / folder).mkdir()
