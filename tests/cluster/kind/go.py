@@ -48,7 +48,7 @@ def _from_wheel() -> str:
 
 
 def _program(place: Path) -> str:
-    return next((str(path) for path in sorted(place.rglob("bin/go")) if os.access(path, os.X_OK)), "")
+    return next((str(path) for path in sorted(place.rglob("go/bin/go")) if os.access(path, os.X_OK)), "")
 
 
 def environment(**more: str) -> dict[str, str]:
