@@ -21,8 +21,8 @@ class Entry(Model):
     name: str
     uid: str
     """A new uid under an old name is a deletion, then a creation."""
-    spec: dict[str, Any]
-    """As in the manifest, with all defaults."""
+    spec: dict[str, Any] | None
+    """As in the manifest, with all defaults; None: as the broker holds it already."""
 
 
 class TopologyDocument(Model):

@@ -1,5 +1,6 @@
 """From an event of a watch to what is to be reconciled."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 
@@ -30,10 +31,17 @@ class Dispatch:
         self._clock = clock
         self.lease_seen_at: float | None = None
         """When a watch told of the operator's own Lease, which changes each few seconds as long as it leads."""
+        self.listed = asyncio.Event()
+        """A watch began anew with a list: what was deleted meanwhile it does not tell."""
 
-    def told(self, manifest: Manifest, *, deleted: bool = False) -> None:
-        """An object is there, has changed or is gone: a watch says so, or the answer to a write of our own."""
-        place = key(manifest)
+    def told(self, manifest: Manifest, *, deleted: bool = False, listed: bool = False) -> None:
+        """An object is there, has changed or is gone: a watch says so, or the answer to a write of our own.
+
+        `listed`: it was there when the watch began.
+        """
+        if listed:
+            self.listed.set()
+        manifest, place = _bare(manifest), key(manifest)
         if place.kind == "Lease":
             if place == self._lease:
                 self.lease_seen_at = self._clock()
@@ -75,13 +83,19 @@ def affected(manifest: Manifest, before: Manifest | None, index: Index) -> Itera
             yield from index.queues(parent)
 
 
+def _bare(manifest: Manifest) -> Manifest:
+    """Without what tells who wrote which field: half of the memory, and nobody reads it."""
+    metadata = {name: value for name, value in manifest["metadata"].items() if name != "managedFields"}
+    return manifest | {"metadata": metadata}
+
+
 def _changed(manifest: Manifest, before: Manifest, *parts: str) -> bool:
     return any(_essence(manifest.get(part)) != _essence(before.get(part)) for part in parts)
 
 
 def _essence(part: Manifest | None) -> Manifest:
     """Without what changes whenever anything does."""
-    return {name: value for name, value in (part or {}).items() if name not in ("managedFields", "resourceVersion")}
+    return {name: value for name, value in (part or {}).items() if name != "resourceVersion"}
 
 
 def _ready(pool: Manifest) -> list[Manifest]:

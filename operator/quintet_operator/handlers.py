@@ -44,6 +44,6 @@ def registry(dispatch: Dispatch) -> kopf.OperatorRegistry:
 
         @kopf.on.event(group, version, kind.plural, registry=made, id=kind.plural)
         async def told(event: kopf.RawEvent, **_: Any) -> None:
-            dispatch.told(dict(event["object"]), deleted=event["type"] == "DELETED")
+            dispatch.told(dict(event["object"]), deleted=event["type"] == "DELETED", listed=event["type"] is None)
 
     return made

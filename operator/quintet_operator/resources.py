@@ -35,3 +35,9 @@ def disabled(manifest: Manifest) -> bool:
     """Whether its annotation stops the operator."""
     annotations = manifest["metadata"].get("annotations") or {}
     return bool(annotations.get(names.RECONCILE_ANNOTATION) == names.RECONCILE_DISABLED_VALUE)
+
+
+def was_applied(queue: Manifest) -> bool:
+    """Whether brokers have been told of it."""
+    conditions = (queue.get("status") or {}).get("conditions") or ()
+    return any(condition["type"] == names.APPLIED and condition["reason"] != names.PENDING for condition in conditions)

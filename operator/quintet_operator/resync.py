@@ -1,6 +1,7 @@
 """Compares what the watches told with what is, by whole lists: when they begin, and from time to time."""
 
 import asyncio
+import contextlib
 import logging
 
 from quintet_operator.builders.metadata import Manifest
@@ -59,12 +60,17 @@ class Resync:
                         break
                     self.waits_for = f"the watch of {kind}: {len(missing)} objects are missing"
                 await asyncio.sleep(LOOK_AGAIN)
+        self._dispatch.listed.clear()
         self.waits_for = ""
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """From time to time, and when a watch began anew. Until cancelled."""
         while True:
-            await asyncio.sleep(EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._dispatch.listed.wait(), EVERY)
+                # It tells what is there; then what is not can be found.
+                await asyncio.sleep(10 * LOOK_AGAIN)
+            self._dispatch.listed.clear()
             try:
                 for kind, selector in self._selectors.items():
                     await self._repair(kind, selector)

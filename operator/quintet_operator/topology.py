@@ -41,7 +41,7 @@ class Answer:
         """Why they said nothing."""
 
     @cached_property
-    def specs(self) -> dict[str, Manifest]:
+    def specs(self) -> dict[str, Manifest | None]:
         """By uid."""
         return {entry.uid: entry.spec for entry in self.sent}
 
@@ -118,7 +118,7 @@ class Topologies:
             status = await self._brokers.get(pool, credentials.admin_token)
             revision, sent = self.answer(place).revision, self.answer(place).sent
             entries = tuple(self._entries(place))
-            if not resources.disabled(manifest) and _needs(status, revision, sent, entries):
+            if _needs(status, revision, sent, entries):
                 status, revision = await self._put(pool, credentials.admin_token, status, revision, entries)
                 sent = entries
         except BrokerError as error:
@@ -146,8 +146,14 @@ class Topologies:
             if manifest is None or leaves(manifest):
                 continue
             uid = manifest["metadata"]["uid"]
-            held = sent.get(uid) if resources.disabled(manifest) else None
-            yield topology.entry(manifest | ({"spec": held} if held else {}), uid)
+            made = topology.entry(manifest, uid)
+            if not resources.disabled(manifest):
+                yield made
+            elif uid in sent:
+                yield made.model_copy(update={"spec": sent[uid]})
+            elif resources.was_applied(manifest):
+                # By a leader before, and perhaps otherwise than its spec says now: the brokers know.
+                yield made.model_copy(update={"spec": None})
 
     async def _put(
         self, pool: BrokerPool, token: str, held: TopologyStatus, revision: Revision | None, entries: tuple[Entry, ...]

@@ -217,8 +217,8 @@ class Topology:
     async def _apply_entry(self, entry: Entry, there: set[str]) -> None:
         if entry.kind != "Queue":
             raise Unsupported(f"The kind {entry.kind} is not supported yet.")
-        spec = _parse(entry.spec)
         known = self._known.get(entry.name)
+        spec = _parse(entry.spec if entry.spec is not None else _held(known, entry))
         if known and known.origin == "Runtime" and known.departed_at is None:
             raise NameTaken(f"A queue {entry.name} was created at run time; delete it, or choose another name.")
         self._check(entry.name, spec, there)
@@ -386,6 +386,13 @@ class Topology:
                 continue
             if departed == 0 or _parse(known.spec).deletion_policy == "Delete":
                 await self._forget(known)
+
+
+def _held(known: Known | None, entry: Entry) -> dict[str, Any]:
+    """The spec of what is there. Raises InvalidArgument."""
+    if known is None or known.uid != entry.uid:
+        raise InvalidArgument("spec: is needed for an object that is not there yet.")
+    return known.spec
 
 
 def _parse(spec: dict[str, Any]) -> QueueSpec:

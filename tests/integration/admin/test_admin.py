@@ -244,6 +244,16 @@ async def test_same_uid_keeps_the_messages_whatever_the_policy(admin: Admin) -> 
     assert await admin.receive("orders") == ["a"]
 
 
+async def test_entry_without_a_spec_stays_as_it_is(admin: Admin) -> None:
+    await admin.apply(entry(visibilityTimeout="1m"))
+    held = entry() | {"spec": None}
+    _, answer = await admin.apply(held, entry("new") | {"spec": None})
+    assert _states(answer) == {"orders": ("Applied", ""), "new": ("Refused", "InvalidArgument")}
+    assert (await admin.queue("GET", "orders"))[1]["spec"]["visibilityTimeout"] == "1m"
+    _, answer = await admin.apply(held | {"uid": OTHER_UID})
+    assert _states(answer) == {"orders": ("Refused", "InvalidArgument")}
+
+
 async def test_entry_that_left_is_closed_at_once_and_comes_back_with_its_messages(admin: Admin) -> None:
     await admin.apply(entry(deletionPolicy="Delete"))
     await admin.send("orders", "a")

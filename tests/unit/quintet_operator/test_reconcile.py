@@ -424,7 +424,7 @@ async def test_a_change_is_not_applied_before_the_brokers_say_so(room: Room) -> 
     room.broker.error = ""
     await room.settle(60)
     assert room.condition("Queue", "orders") == ("True", "Available")
-    assert room.broker.entries[0].spec["paused"]
+    assert room.broker.entries[0].spec == {"brokerPool": "default", "paused": True}
 
 
 async def test_what_was_applied_of_an_older_spec_is_not_told_of_a_newer(room: Room) -> None:
@@ -452,15 +452,35 @@ async def test_a_queue_that_goes_leaves_the_document_before_it_is_gone(room: Roo
 async def test_a_stopped_queue_keeps_its_last_entry(room: Room) -> None:
     room.user("Queue", "orders")
     await room.settle()
-    held = room.api.get("Queue", "orders")
-    assert held
-    held["metadata"]["annotations"] = {names.RECONCILE_ANNOTATION: "disabled"}
-    room.sees(room.api.put(held))
+    _stop(room, "orders")
     room.user("Queue", "orders", paused=True)
     await room.settle()
     assert room.condition("Queue", "orders") == ("Unknown", "ReconcileDisabled")
     [entry] = room.broker.entries
-    assert "paused" not in entry.spec
+    assert entry.spec == {"brokerPool": "default"}
+
+
+async def test_a_stopped_queue_keeps_its_entry_under_a_new_leader(room: Room) -> None:
+    """Which does not know how it was; the brokers do."""
+    for name in "orders", "other":
+        room.user("Queue", name)
+        await room.settle()
+        _stop(room, name)
+    room.user("Queue", "orders", paused=True)
+    _stop(room, "never", room.user("Queue", "never"))
+    await room.settle()
+    new = Room(room.api, room.broker)
+    await new.lease.try_once()
+    new.lease.term = 1
+    await new.settle(1)
+    assert {entry.name: entry.spec for entry in room.broker.entries} == {"orders": None, "other": None}
+
+
+def _stop(room: Room, name: str, held: dict[str, Any] | None = None) -> None:
+    held = held or room.api.get("Queue", name)
+    assert held
+    held["metadata"]["annotations"] = {names.RECONCILE_ANNOTATION: "disabled"}
+    room.sees(room.api.put(held))
 
 
 async def test_brokers_that_lost_what_they_held_are_told_again(room: Room) -> None:

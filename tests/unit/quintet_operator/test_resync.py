@@ -86,13 +86,18 @@ async def test_a_kind_that_cannot_be_listed_is_never_complete(status: HTTPStatus
     await asyncio.wait_for(asyncio.gather(task, listable), 5)
 
 
-async def test_what_no_watch_told_is_put_right(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resync, "EVERY", 0.001)
+@pytest.mark.parametrize("every", [0.001, 600])
+async def test_what_no_watch_told_is_put_right(every: float, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while, or when a watch began anew: it tells what it finds then, and nothing of what went before."""
+    monkeypatch.setattr(resync, "EVERY", every)
     comparing = resynced(room, "Queue")
     phantom = room.sees(unseen(room))
     room.api.remove("Queue", "orders")
     missed = room.api.put(phantom | {"metadata": {"namespace": "shop", "name": "missed"}})
     task = asyncio.create_task(comparing.run())
+    if every > 1:
+        await asyncio.sleep(0)
+        room.dispatch.told(room.user("BrokerPool", "default"), listed=True)
     async with asyncio.timeout(5):
         while room.index.get(ORDERS) or not room.index.get(ORDERS._replace(name="missed")):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
