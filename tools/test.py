@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "tests"
-PARTS = ("unit", "integration", "conformance", "bench")
+PARTS = ("unit", "integration", "conformance", "cluster", "bench")
 
 
 @dataclass

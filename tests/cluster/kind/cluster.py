@@ -34,6 +34,15 @@ def up(*, fresh: bool = False) -> dict[str, str]:
     return found
 
 
+def is_up() -> bool:
+    """Whether it is there already."""
+    try:
+        _use(docker.environment())
+        return bool(shutil.which("kind")) and _whole()
+    except Unavailable:
+        return False
+
+
 def down() -> None:
     """Take it away, and the Docker that was started for it. What was made for it is kept for the next one."""
     try:

@@ -56,21 +56,27 @@ test "$KUBECONFIG" = theirs && test "$*" = "config view --minify --output json" 
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """With a kubectl that tells of a cluster far away."""
     program, answer = tmp_path / "kubectl", tmp_path / "answer.json"
     program.write_text(PROGRAM)
     program.chmod(0o755)
     answer.write_text(json.dumps(view("production", "https://10.1.2.3:6443")))
-    return {"PATH": f"{tmp_path}:/usr/bin:/bin", "KUBECONFIG": "theirs", "ANSWER": str(answer)}
+    for name, value in {"PATH": f"{tmp_path}:/usr/bin:/bin", "KUBECONFIG": "theirs", "ANSWER": str(answer)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(guard.CONSENT, raising=False)
+    return monkeypatch
 
 
-def test_the_cluster_of_the_environment_is_what_is_judged(environment: dict[str, str]) -> None:
+def test_the_cluster_of_the_environment_is_what_is_judged(environment: pytest.MonkeyPatch) -> None:
     with pytest.raises(guard.NotATestCluster, match="production"):
-        guard.check(environment)
-    assert guard.check(environment | {guard.CONSENT: "1"}) == "production"
+        guard.check()
+    environment.setenv(guard.CONSENT, "1")
+    assert guard.check() == "production"
 
 
-def test_no_cluster_at_all_is_refused_even_with_consent(environment: dict[str, str]) -> None:
+def test_no_cluster_at_all_is_refused_even_with_consent(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv(guard.CONSENT, "1")
+    environment.setenv("KUBECONFIG", "none")
     with pytest.raises(guard.NotATestCluster, match="no current context"):
-        guard.check(environment | {guard.CONSENT: "1", "KUBECONFIG": "none"})
+        guard.check()

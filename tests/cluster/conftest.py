@@ -1,0 +1,73 @@
+"""One cluster a run, the system installed in it by its chart, a namespace a test; what breaks things comes last."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import client_pod
+from tests.cluster.guard import NotATestCluster
+from tests.cluster.installed import NAMESPACE, Cluster, connected
+from tests.cluster.kind.errors import Unavailable
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.processes import Processes
+from tests.cluster.resources import pool, queue
+
+HERE = Path(__file__).parent
+LIMIT = 300
+"""Seconds for a test: pods have to start."""
+LAST = ("faults", "test_uninstall.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(LIMIT))
+    items.sort(key=lambda item: next((rank for rank, word in enumerate(LAST, 1) if word in item.path.parts), 0))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """With the system installed and ready."""
+    try:
+        with connected() as found:
+            found.install()
+            yield found
+    except Unavailable as reason:
+        pytest.skip(f"there is no cluster: {reason}")
+    except (NotATestCluster, KeyError) as reason:
+        pytest.exit(f"tests/cluster: {reason}", returncode=1)
+
+
+@pytest.fixture
+def kubectl(cluster: Cluster) -> Iterator[Kubectl]:
+    """In a namespace of the test's own."""
+    namespace = f"test-{secrets.token_hex(3)}"
+    cluster.kubectl("create", "namespace", namespace)
+    yield cluster.kubectl.within(namespace)
+    cluster.kubectl.delete("namespace", namespace)
+
+
+@pytest.fixture
+def orders(cluster: Cluster, kubectl: Kubectl) -> Kubectl:
+    """The namespace with a pool, a queue `orders`, and a pod `client` that has its binding."""
+    kubectl.apply(pool("default"), queue("orders"))
+    kubectl.ready("queue", "orders")
+    client_pod.start(kubectl, cluster.client_image, "orders-queue")
+    return kubectl
+
+
+@pytest.fixture(scope="session")
+def system(cluster: Cluster) -> Kubectl:
+    """In the operator's namespace."""
+    return cluster.kubectl.within(NAMESPACE)
+
+
+@pytest.fixture(scope="session")
+def processes(cluster: Cluster) -> Iterator[Processes]:
+    namespace = "test-signals"
+    if cluster.kubectl.get("namespace", namespace) is None:
+        cluster.kubectl("create", "namespace", namespace)
+    yield Processes(cluster.kubectl.within(namespace), cluster.client_image)
+    cluster.kubectl.delete("namespace", namespace)

@@ -1,0 +1,84 @@
+"""The cluster that the tests use, and the system installed in it by its chart."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cluster import guard, images
+from tests.cluster.kind import cluster as kind
+from tests.cluster.kubectl import Kubectl
+from tests.processes import ROOT
+
+RELEASE = "quintet"
+NAMESPACE = "quintet-system"
+OPERATOR = "quintet-operator"
+"""Its Deployment, and its ClusterRole."""
+LEASE = "quintet-operator"
+INSTALL_WITHIN = 180.0
+"""Seconds."""
+
+
+class Cluster:
+    """A test cluster, which the environment of this process leads to."""
+
+    def __init__(self, made: dict[str, str]) -> None:
+        """`made`: the images."""
+        self.kubectl = Kubectl()
+        self._images = made
+
+    @property
+    def client_image(self) -> str:
+        """With boto3, our client, the prober and the examples."""
+        return self._images["client"]
+
+    def install(self) -> None:
+        """Or upgrade; ready when it returns."""
+        self._helm(
+            "upgrade",
+            RELEASE,
+            str(ROOT / "helm/quintet"),
+            "--install",
+            "--create-namespace",
+            f"--set=operatorImage={self._images['quintet']}",
+            f"--set=brokerImage={self._images['quintet']}",
+            f"--set=redisImage={self._images['redis']}",
+            "--wait",
+            f"--timeout={INSTALL_WITHIN:.0f}s",
+        )
+
+    def uninstall(self) -> None:
+        self._helm("uninstall", RELEASE, "--wait", f"--timeout={INSTALL_WITHIN:.0f}s")
+
+    def _helm(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["helm", "--namespace", NAMESPACE, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_WITHIN + 30,
+            check=False,
+        )
+        assert done.returncode == 0, f"helm {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+
+@contextmanager
+def connected() -> Iterator[Cluster]:
+    """The cluster of KUBECONFIG, or the one of `make cluster`, or one that is taken away in the end.
+
+    In CI always a new one. Raises NotATestCluster, Unavailable.
+    """
+    if "KUBECONFIG" in os.environ:
+        yield _with_images(guard.check())
+        return
+    kept = kind.is_up() and os.environ.get("CI") != "true"
+    kind.up(fresh=not kept)
+    try:
+        yield _with_images(guard.check())
+    finally:
+        if not kept:
+            kind.down()
+
+
+def _with_images(context: str) -> Cluster:
+    return Cluster(images.load(context) if context.startswith(images.KIND) else images.provided())

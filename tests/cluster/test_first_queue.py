@@ -1,0 +1,61 @@
+"""From a manifest to a message, as a newcomer goes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import client_pod
+from tests.cluster.installed import Cluster
+from tests.cluster.kubectl import Kubectl, until
+from tests.cluster.resources import queue
+from tests.processes import ROOT
+
+EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/check.py"))
+BINDINGS = {"orders": "orders-queue"}
+"""By example: the Secret that its pod takes."""
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_does_what_it_says_in_a_pod_with_boto3(example: Path, cluster: Cluster, kubectl: Kubectl) -> None:
+    kubectl("label", "namespace", kubectl.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    kubectl("apply", "-f", str(example))
+    for name in (found["metadata"]["name"] for found in kubectl.list("queues")):
+        kubectl.ready("queue", name)
+    kubectl.ready("brokerpool", "default")
+    client_pod.start(kubectl, cluster.client_image, BINDINGS[example.name])
+    kubectl("exec", "client", "--", "python", f"examples/{example.name}/check.py")
+
+
+def test_kubectl_tells_how_things_are(cluster: Cluster, kubectl: Kubectl) -> None:
+    kubectl.apply(queue("orders"))
+    kubectl("wait", "queue/orders", "--for=condition=Ready", "--timeout=60s")
+    [head, line] = kubectl("get", "qtq").splitlines()
+    assert head.split()[:4] == ["NAME", "READY", "REASON", "ORDERING"]
+    assert line.split()[:5] == ["orders", "True", "Available", "Standard", "default"]
+    status = kubectl.there("queue", "orders")["status"]
+    assert status["binding"] == {"name": "orders-queue"}
+    assert status["url"] == f"http://default-broker-pool.{kubectl.namespace}.svc:9400/000000000000/orders"
+    pool = kubectl.there("brokerpool", "default")
+    assert "ownerReferences" not in pool["metadata"]
+    assert pool["metadata"].get("labels", {}) == {}
+    status = pool["status"]
+    assert (status["replicas"], status["readyReplicas"], status["objects"]) == (1, 1, 1)
+    assert kubectl.list("pods", "--selector", status["selector"]) == [kubectl.there("pod", "default-broker-pool-0")]
+    assert kubectl("get", "quintet", "--output", "name").split() == [
+        "brokerpool.quintet.dev/default",
+        "queue.quintet.dev/orders",
+    ]
+    assert "finalizers" not in kubectl.there("queue", "orders")["metadata"]
+
+
+def test_counts_are_told(cluster: Cluster, kubectl: Kubectl) -> None:
+    kubectl.apply(queue("orders"))
+    kubectl.ready("queue", "orders")
+    client_pod.start(kubectl, cluster.client_image, "orders-queue")
+    client_pod.send(kubectl, "one")
+    client_pod.send(kubectl, "two")
+
+    def counts() -> object:
+        return kubectl.there("queue", "orders")["status"].get("messages")
+
+    until(lambda: counts() == {"visible": 2, "inFlight": 0, "delayed": 0}, counts)
