@@ -45,23 +45,26 @@ class Resync:
                 await asyncio.sleep(10 * LOOK_AGAIN)
 
     async def until_complete(self) -> None:
-        """Until the watches told of everything that is there.
-
-        What a list has and the index has not is asked for again: it may be deleted by then.
-        """
+        """Until the watches told of everything that is there."""
         for kind, selector in self._selectors.items():
             while True:
                 try:
-                    missing = [one for one in await self._list(kind, selector) if not self._has(one)]
+                    await self._until_told(kind, selector)
+                    break
                 except ApiError as error:
                     self.waits_for = error.message
-                else:
-                    if not missing:
-                        break
-                    self.waits_for = f"the watch of {kind}: {len(missing)} objects are missing"
-                await asyncio.sleep(LOOK_AGAIN)
+                    await asyncio.sleep(LOOK_AGAIN)
         self._dispatch.listed.clear()
         self.waits_for = ""
+
+    async def _until_told(self, kind: str, selector: str) -> None:
+        """What a first list has, in that state or a later one, unless it is gone by then. Raises ApiError."""
+        wanted = await self._list(kind, selector)
+        while wanted := [one for one in wanted if not self._has(one)]:
+            self.waits_for = f"the watch of {kind}: {len(wanted)} objects are missing"
+            await asyncio.sleep(LOOK_AGAIN)
+            there = {one["metadata"]["uid"] for one in await self._list(kind, selector)}
+            wanted = [one for one in wanted if one["metadata"]["uid"] in there]
 
     async def run(self) -> None:
         """From time to time, and when a watch began anew. Until cancelled."""
