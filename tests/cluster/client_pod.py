@@ -95,6 +95,10 @@ class Prober:
     ) -> None:
         self._process.kill()
         self._process.wait()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
 
     def _read(self) -> None:
         assert self._process.stdout is not None

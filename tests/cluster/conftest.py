@@ -46,7 +46,7 @@ def kubectl(cluster: Cluster) -> Iterator[Kubectl]:
     namespace = f"test-{secrets.token_hex(3)}"
     cluster.kubectl("create", "namespace", namespace)
     yield cluster.kubectl.within(namespace)
-    cluster.kubectl.delete("namespace", namespace)
+    cluster.kubectl.delete("namespace", namespace, "--ignore-not-found")
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from quintet.queue import Queue
 
 THREADS = 64
 """Of a port to SQS."""
+ANSWERS_WITHIN = 10
+"""Seconds, for a request by SQS; a receive waits for a second or two of them."""
 
 
 class Unanswered(Exception):
@@ -96,7 +98,8 @@ class SqsPort:
             region_name="us-east-1",
             aws_access_key_id=key_id,
             aws_secret_access_key=secret,
-            config=Config(max_pool_connections=THREADS),
+            # A pod that is gone with its node's network ends no connection: without a limit boto3 waits a minute.
+            config=Config(max_pool_connections=THREADS, connect_timeout=ANSWERS_WITHIN, read_timeout=ANSWERS_WITHIN),
         )
         self._queue_url = f"{url}/000000000000/{queue}"
 

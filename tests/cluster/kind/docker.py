@@ -21,6 +21,9 @@ SYS_RESOURCE = 24
 """The number of CAP_SYS_RESOURCE."""
 STARTS_WITHIN = 30.0
 """Seconds."""
+INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+INSTANCES_LEAST = 1024
+"""All nodes share it; with less, kube-proxy ends with `too many open files`."""
 BRIDGE = "quintet-kind"
 NODES = "198.18.202.0/24"
 ALL = "198.18.0.0/15"
@@ -64,6 +67,8 @@ def _start_own() -> None:
         raise Unavailable("a cluster needs a Docker that runs, or root and the program dockerd to start one")
     say("starting a Docker of its own")
     STATE.mkdir(parents=True, exist_ok=True)
+    if int(INSTANCES.read_text()) < INSTANCES_LEAST:
+        INSTANCES.write_text(str(INSTANCES_LEAST))
     runtime = STATE / "runtime"
     # A copy: the checkout may go while it runs.
     runtime.write_text(f"#!{sys.executable}\n{WRAPPER.read_text()}")
