@@ -16,14 +16,14 @@ from tests.cluster.resources import pool, queue
 
 HERE = Path(__file__).parent
 LIMIT = 300
-"""Seconds for a test: pods have to start."""
+"""Seconds for a test; what it is given, such as a cluster made for the first time, has limits of its own."""
 LAST = ("faults", "test_uninstall.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.timeout(LIMIT))
+            item.add_marker(pytest.mark.timeout(LIMIT, func_only=True))
     items.sort(key=lambda item: next((rank for rank, word in enumerate(LAST, 1) if word in item.path.parts), 0))
 
 
