@@ -70,8 +70,7 @@ def _start_own() -> None:
     if int(INSTANCES.read_text()) < INSTANCES_LEAST:
         INSTANCES.write_text(str(INSTANCES_LEAST))
     runtime = STATE / "runtime"
-    # A copy: the checkout may go while it runs.
-    runtime.write_text(f"#!{sys.executable}\n{WRAPPER.read_text()}")
+    runtime.write_text(_runtime())
     runtime.chmod(0o755)
     with (STATE / "docker.log").open("ab") as log:
         subprocess.Popen(
@@ -102,6 +101,11 @@ def _start_own() -> None:
     _make_network()
 
 
+def _runtime() -> str:
+    """A copy, under the machine's own Python: the checkout may go, with its environment, while Docker runs."""
+    return f"#!{Path(sys.executable).resolve()}\n{WRAPPER.read_text()}"
+
+
 def _make_network() -> None:
     """kind's network, which it would else make at an address that may be in use."""
     own = os.environ | OWN
@@ -120,7 +124,8 @@ def _iptables(table: str, verb: str, chain: str, *rule: str) -> bool:
 
 def stop() -> None:
     """The one of our own, if it runs. Its images stay."""
-    if not PROCESS.exists():
+    # Where none answers, the number in its file may be another process's by now.
+    if not PROCESS.exists() or not succeeds("docker", "info", environment=os.environ | OWN):
         return
     succeeds("docker", "network", "rm", "kind", environment=os.environ | OWN)
     for table, chain, *rule in RULES:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.kind import go, oci, without_sys_resource
+from tests.cluster.kind import docker, go, oci, without_sys_resource
 from tests.cluster.kind.cache import contents, digest
 from tests.cluster.kind.errors import Unavailable
 
@@ -77,14 +77,31 @@ def test_no_container_asks_for_what_the_machine_lacks(
     assert ran == [["runc", *given]]
 
 
-def test_the_runtime_is_a_program_of_its_own() -> None:
-    """Docker runs a copy of it, without the checkout."""
-    script = Path(without_sys_resource.__file__).read_text()
-    compile(script, "runtime", "exec")
+def test_the_runtime_needs_nothing_of_the_checkout(tmp_path: Path) -> None:
+    """Neither its modules nor its Python: Docker runs on when it is deleted."""
+    (tmp_path / "runc").symlink_to("/bin/echo")
+    runtime = tmp_path / "runtime"
+    runtime.write_text(docker._runtime())
+    runtime.chmod(0o755)
+    interpreter = Path(runtime.read_text().splitlines()[0].removeprefix("#!"))
+    assert interpreter.is_file()
+    assert not interpreter.is_relative_to(sys.prefix) or sys.prefix == sys.base_prefix
     done = subprocess.run(
-        [sys.executable, "-I", "-c", script, "--version"], capture_output=True, text=True, check=False
+        [runtime, "list"], env={"PATH": str(tmp_path)}, cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert "ModuleNotFoundError" not in done.stderr
+    assert done.stdout == "list\n", done.stderr
+
+
+def test_only_a_docker_that_answers_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number in a file that outlived its Docker may be anybody's."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        monkeypatch.setattr(docker, "PROCESS", tmp_path / "docker.pid")
+        monkeypatch.setattr(docker, "OWN", {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+        docker.PROCESS.write_text(str(other.pid))
+        docker.stop()
+        ended = other.poll()
+        other.kill()
+    assert ended is None
 
 
 def test_a_build_that_fails_leaves_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
