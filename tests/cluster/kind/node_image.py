@@ -14,7 +14,7 @@ import yaml
 from tests.cluster.kind import components, go
 from tests.cluster.kind.cache import KIND, contents, digest
 from tests.cluster.kind.errors import Unavailable
-from tests.cluster.kind.shell import run, say
+from tests.cluster.kind.shell import run, say, succeeds
 from tools.image import debian
 from tools.image.builder import Docker, Failed
 
@@ -23,6 +23,8 @@ PULL_WITHIN = 600.0
 """Seconds. Where there is no way to a registry, that is mostly known at once."""
 NAME = "quintet-node"
 HERE = Path(__file__).parent
+SOURCES = ("components.py", "go.py", "node_image.py", "oci.py")
+"""What decides, besides the Go modules and manifests, what is in the image."""
 KIND_MODULE = "sigs.k8s.io/kind@v0.33.0"
 ROOT = debian.Recipe(
     "quintet-node-root",
@@ -46,7 +48,7 @@ UNWANTED = ("local-fs", "basic", "multi-user")
 def ensure() -> str:
     """The name of a node image that Docker has. Raises Unavailable."""
     docker = Docker("docker")
-    own = f"{NAME}:{digest([*contents(HERE), ROOT.tag])}"
+    own = f"{NAME}:{_made_of()}"
     if docker.has(own):
         return own
     if docker.has(PUBLIC) or not docker.pull(PUBLIC, PULL_WITHIN):
@@ -56,7 +58,20 @@ def ensure() -> str:
         _make(docker, own)
     except Failed as failed:
         raise Unavailable(str(failed)) from failed
+    _forget_all_but(own)
     return own
+
+
+def _made_of() -> str:
+    sources = ((HERE / name).read_bytes() for name in SOURCES)
+    return digest([*contents(HERE / "go"), *contents(HERE / "manifests"), *sources, ROOT.tag])
+
+
+def _forget_all_but(own: str) -> None:
+    """Each takes 0.8 GB. Docker keeps one that a node still runs on."""
+    listed = run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", NAME)
+    for other in set(listed.split()) - {own}:
+        succeeds("docker", "image", "rm", other)
 
 
 def _make(docker: Docker, tag: str) -> None:
