@@ -73,8 +73,11 @@ def _start_own() -> None:
     runtime.write_text(_runtime())
     runtime.chmod(0o755)
     with (STATE / "docker.log").open("ab") as log:
-        subprocess.Popen(
+        # By setsid, so that it is nobody's child and outlives this process.
+        subprocess.run(
             [
+                "setsid",
+                "--fork",
                 program,
                 f"--data-root={STATE / 'data'}",
                 f"--exec-root={STATE / 'exec'}",
@@ -91,7 +94,7 @@ def _start_own() -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,
+            check=True,
         )
     deadline = time.monotonic() + STARTS_WITHIN
     while not succeeds("docker", "info", environment=os.environ | OWN):
