@@ -120,6 +120,11 @@ class Queue:
         """What went through since this broker opened the queue."""
         return self.shard.totals
 
+    @property
+    def held(self) -> Counts:
+        """What it holds, as far as this broker knows: true as long as its shard is ours."""
+        return Counts(self.shard.visible, self.shard.cursor.in_flight, self.shard.delayed)
+
     async def send(self, messages: Sequence[NewMessage], producer: Producer | None = None) -> list[str]:
         """Store all messages or none; return their ids once the pool's durability holds.
 
@@ -271,7 +276,7 @@ class Queue:
     async def counts(self) -> Counts:
         # Nothing to settle, but answered by the owner: the counts that follow are true.
         await self._ask(Acknowledge(self._now(), []))
-        return Counts(self.shard.visible, self.shard.cursor.in_flight, self.shard.delayed)
+        return self.held
 
     async def _ask(self, request: Any) -> Any:
         self.shard.ask(request)

@@ -187,9 +187,7 @@ class Topology:
         queue = self._queues.get(entry.name)
         if entry.state == "Refused" or queue is None or queue.uid != entry.uid or not queue.shard.taken:
             return entry
-        shard = queue.shard
-        counts = MessageCounts(visible=shard.visible, in_flight=shard.cursor.in_flight, delayed=shard.delayed)
-        return entry.model_copy(update={"messages": counts})
+        return entry.model_copy(update={"messages": MessageCounts(**structs.asdict(queue.held))})
 
     async def _apply(self, document: TopologyDocument) -> None:
         declared = {entry.name for entry in document.entries if entry.kind == "Queue"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
@@ -41,10 +42,8 @@ class QueueCollector(Collector):
             "quintet_messages", "Messages held, by what they wait for.", labels=[*LABELS, "state"]
         )
         for queue in queues:
-            labels = self._labels(queue)
-            gauge.add_metric([*labels, "visible"], queue.shard.visible)
-            gauge.add_metric([*labels, "in_flight"], queue.shard.cursor.in_flight)
-            gauge.add_metric([*labels, "delayed"], queue.shard.delayed)
+            for state, count in structs.asdict(queue.held).items():
+                gauge.add_metric([*self._labels(queue), state], count)
         return gauge
 
     def _labels(self, queue: Queue) -> list[str]:
