@@ -19,6 +19,7 @@ from typing import Any
 from urllib.error import URLError
 
 from quintet.embedded import redis_server
+from quintet_api.environment import variable
 
 ROOT = Path(__file__).parent.parent
 STARTS_WITHIN = 20.0
@@ -162,7 +163,7 @@ class Broker(Process):
         return [sys.executable, "-m", "quintet_broker"]
 
     def environment(self) -> dict[str, str]:
-        settings = {f"QUINTET_{name.upper()}": str(value) for name, value in self.settings.items()}
+        settings = {variable(name): str(value) for name, value in self.settings.items()}
         return super().environment() | settings
 
     def is_up(self) -> bool:

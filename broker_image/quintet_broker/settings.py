@@ -4,8 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
+
+from quintet_api.environment import read
 
 
 class Settings(Struct, frozen=True):
@@ -39,13 +40,5 @@ class Settings(Struct, frozen=True):
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Raises SystemExit with the variable's name where one is missing or unreadable."""
-    found = {
-        name: environment[variable]
-        for name in Settings.__struct_fields__
-        if (variable := f"QUINTET_{name.upper()}") in environment
-    }
-    try:
-        return msgspec.convert(found, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise SystemExit(f"quintet broker: bad settings in the environment (QUINTET_*): {error}") from error
+    """Raises SystemExit with the field's name where one is missing or unreadable."""
+    return read(Settings, "broker", environment)

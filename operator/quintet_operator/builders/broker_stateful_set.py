@@ -1,6 +1,7 @@
 """The StatefulSet of the brokers."""
 
 from quintet_api.broker_pool import BrokerPool, TemplateMetadata, TemplateSpec
+from quintet_api.environment import variable
 from quintet_operator.builders import pod
 from quintet_operator.builders.addresses import ADMIN_PORT, HTTP_PORT, REDIS_PORT, host
 from quintet_operator.builders.credentials import (
@@ -99,7 +100,7 @@ def environment(pool: BrokerPool) -> list[Manifest]:
         "name": "QUINTET_POD_NAME",
         "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
     }
-    plain = [{"name": f"QUINTET_{name.upper()}", "value": value} for name, value in settings.items()]
+    plain = [{"name": variable(name), "value": value} for name, value in settings.items()]
     return [*_redis(pool), pod_name, *plain]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from quintet.embedded.errors import CannotRun
+from quintet_api.environment import variable
 from quintet_api.topology import Entry, TopologyDocument, TopologyStatus
 
 COMMAND = (sys.executable, "-m", "quintet_broker")
@@ -20,7 +21,7 @@ RETRY_EVERY = 0.05
 
 def environment(settings: Mapping[str, Any]) -> dict[str, str]:
     """Fields of the broker's Settings as the variables that it reads."""
-    return {f"QUINTET_{name.upper()}": str(value) for name, value in settings.items()}
+    return {variable(name): str(value) for name, value in settings.items()}
 
 
 class BrokerAdmin:

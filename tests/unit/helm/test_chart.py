@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from quintet_api import generate
+from quintet_api.environment import variable
 from quintet_operator.cluster import KINDS
 from quintet_operator.handlers import WATCHED
 from quintet_operator.settings import Settings, from_environment
@@ -76,7 +77,7 @@ def test_the_operator_reads_every_variable_that_the_deployment_sets() -> None:
     given = {name.removeprefix("QUINTET_").lower() for name in re.findall(r"name: (QUINTET_\w+)", text)}
     assert given <= set(Settings.__struct_fields__)
     # And it starts with what is always set.
-    from_environment({f"QUINTET_{name.upper()}": "x" for name in given})
+    from_environment({variable(name): "x" for name in given})
 
 
 def test_the_ports_and_the_lease_are_the_operators_own() -> None:
