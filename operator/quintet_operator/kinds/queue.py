@@ -69,6 +69,7 @@ class QueueKind:
             name_taken=applied.taken,
             pool_found=True,
             pool_conditions=pool.status.conditions,
+            url=addresses.queue_url(pool, queue.metadata.name),
             entry=answer.entry(queue.metadata.uid, self._spec(queue)),
             broker_error=answer.error,
             bound=bound,
@@ -84,11 +85,9 @@ class QueueKind:
 
     def status(self, queue: Queue, facts: QueueFacts) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        found = self._context.index.get(pool_place(queue))
-        if facts.pool_found and found:
+        if facts.url:
             # Also the mark of a queue that had a pool: it gets no other by itself.
-            pool = resources.read(BrokerPool, found)
-            made["url"] = addresses.queue_url(pool, queue.metadata.name)
+            made["url"] = facts.url
         if facts.pool_found:
             made["binding"] = {"name": binding_name(queue)} if facts.bound else None
         counts = facts.entry.messages if facts.entry else None

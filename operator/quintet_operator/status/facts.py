@@ -57,6 +57,8 @@ class QueueFacts:
     pool_awaited: bool = False
     """It is not there, and will be made in a moment."""
     pool_conditions: Sequence[Condition] = ()
+    url: str = ""
+    """Where its pool serves it; empty where that pool cannot be read."""
     entry: EntryStatus | None = None
     """The brokers' answer about this very uid, from a revision that has this generation's spec in it."""
     broker_error: str = ""

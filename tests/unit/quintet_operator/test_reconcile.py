@@ -576,3 +576,13 @@ async def test_an_object_that_is_gone_before_its_status_is_written(room: Room) -
     room.api.remove("Queue", "orders")
     await room.settle()
     assert room.api.get("Queue", "orders") is None
+
+
+async def test_a_queue_says_that_its_pool_is_of_a_newer_api() -> None:
+    room = Room()
+    await room.lease.try_once()
+    room.user("BrokerPool", "default", durability="Twice")
+    room.user("Queue", "orders")
+    await room.settle()
+    assert room.condition("BrokerPool", "default") == ("False", "InvalidSpec")
+    assert room.condition("Queue", "orders") == ("False", "BrokerPoolNotReady")
