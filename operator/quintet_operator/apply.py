@@ -10,7 +10,7 @@ from quintet_api.definition import Resource
 from quintet_operator.builders.metadata import Manifest
 from quintet_operator.builders.refusal import Refusal
 from quintet_operator.cluster import ApiError, Cluster
-from quintet_operator.index import Index, key, leaves, owner, version
+from quintet_operator.index import Index, key, leaves, owner, place, version
 
 WAITS = 1.0
 """Seconds, until what is on its way out is looked for again."""
@@ -91,8 +91,7 @@ class Applier:
 
     async def find(self, child: Manifest) -> Manifest | None:
         """From the index, else from the API server: others' objects are not watched."""
-        place = key(child)
-        return self._index.get(place) or await self._cluster.get(place.kind, place.namespace, place.name)
+        return self._index.get(key(child)) or await self._cluster.get(*key(child))
 
     async def _update(self, child: Manifest, found: Manifest) -> Manifest:
         if self._is_applied(child, found):
@@ -114,9 +113,7 @@ class Applier:
     async def remove_obsolete(self, parent: Resource, wanted: Iterable[Manifest], kept: Iterable[str] = ()) -> None:
         """Delete the owner's children that are not wanted any more. Raises ApiError."""
         places = {key(child) for child in wanted}
-        for child in self._index.children(
-            key(parent.model_dump(by_alias=True, include={"kind": True, "metadata": True}))
-        ):
+        for child in self._index.children(place(parent)):
             obsolete = key(child) not in places and child["kind"] not in kept and not leaves(child)
             if obsolete and controller(child).get("uid") == parent.metadata.uid:
                 await self._delete(child)
@@ -147,9 +144,7 @@ def whose(parent: Resource, found: Manifest | None, adopt: bool = False) -> str:
 
 def _labelled(parent: Resource, found: Manifest) -> bool:
     labels = found["metadata"].get("labels") or {}
-    place = owner(found)
-    named = place is not None and (place.kind, place.name) == (parent.kind, parent.metadata.name)
-    return named and labels.get(names.MANAGED_BY_LABEL) == names.MANAGER
+    return owner(found) == place(parent) and labels.get(names.MANAGED_BY_LABEL) == names.MANAGER
 
 
 def controller(manifest: Manifest) -> Manifest:

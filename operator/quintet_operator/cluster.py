@@ -34,6 +34,12 @@ class Kind:
     api_version: str
     plural: str
 
+    @property
+    def group_version_plural(self) -> tuple[str, str, str]:
+        """As kopf names it; the core group's name is empty."""
+        group, _, version = self.api_version.rpartition("/")
+        return group, version, self.plural
+
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         root = "/apis/" if "/" in self.api_version else "/api/"
         parts = (self.plural, name, subresource)
@@ -94,6 +100,15 @@ class Api:
 
     async def close(self) -> None:
         await self._session.close()
+
+    async def find(self, path: str) -> Manifest | None:
+        """None where nothing is there. Raises ApiError."""
+        try:
+            return await self.request("GET", path)
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
     async def request(
         self,
@@ -174,12 +189,7 @@ class Cluster:
         self._fence = fence
 
     async def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        try:
-            return await self._api.request("GET", KINDS[kind].path(namespace, name))
-        except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise
+        return await self._api.find(KINDS[kind].path(namespace, name))
 
     async def list(self, kind: str, namespace: str = "", selector: str = "", limit: int = 0) -> list[Manifest]:
         """Whole objects, without their kind and version, which the API server leaves out in a list.

@@ -39,10 +39,8 @@ def registry(dispatch: Dispatch) -> kopf.OperatorRegistry:
         return kopf.login_with_service_account(**how) or kopf.login_with_kubeconfig(**how)
 
     for kind in map(KINDS.__getitem__, WATCHED):
-        # kopf's name of the core group is the empty one.
-        group, _, version = kind.api_version.rpartition("/")
 
-        @kopf.on.event(group, version, kind.plural, registry=made, id=kind.plural)
+        @kopf.on.event(*kind.group_version_plural, registry=made, id=kind.plural)
         async def told(event: kopf.RawEvent, **_: Any) -> None:
             dispatch.told(dict(event["object"]), deleted=event["type"] == "DELETED", listed=event["type"] is None)
 

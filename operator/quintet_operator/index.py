@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from quintet_api import names
+from quintet_api.definition import Resource
 from quintet_operator.builders.metadata import Manifest
 
 REMEMBERED = 10_000
@@ -25,6 +26,10 @@ class Key(NamedTuple):
 def key(manifest: Manifest) -> Key:
     metadata = manifest["metadata"]
     return Key(manifest["kind"], metadata["namespace"], metadata["name"])
+
+
+def place(resource: Resource) -> Key:
+    return Key(resource.kind, resource.metadata.namespace, resource.metadata.name)
 
 
 def owner(manifest: Manifest) -> Key | None:

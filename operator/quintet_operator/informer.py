@@ -1,7 +1,6 @@
 """Runs kopf, whose watches feed the index."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +13,6 @@ from quintet_operator.handlers import WATCHED, registry, selector
 
 STOP_WITHIN = 2.0
 """Seconds."""
-
-logger = logging.getLogger(__name__)
 
 
 def settings() -> kopf.OperatorSettings:
@@ -35,8 +32,7 @@ def settings() -> kopf.OperatorSettings:
     made.queueing.exit_timeout = 0.5
     for kind in map(KINDS.__getitem__, WATCHED):
         if text := selector(kind.kind):
-            group, _, version = kind.api_version.rpartition("/")
-            made.watching.label_selectors[group, version, kind.plural] = text
+            made.watching.label_selectors[kind.group_version_plural] = text
     return made
 
 

@@ -209,12 +209,7 @@ class LeaseStore:
         self._all = KINDS["Lease"].path(namespace)
 
     async def read(self) -> Manifest | None:
-        try:
-            return await self._api.request("GET", self._path)
-        except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise
+        return await self._api.find(self._path)
 
     async def create(self, lease: Manifest) -> Manifest:
         return await self._api.request("POST", self._all, body=lease)

@@ -1,6 +1,6 @@
 """The one loop: observe → declare → build → apply → judge → write the status. It never acts on a difference."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -17,13 +17,13 @@ from quintet_operator.index import Key, leaves
 from quintet_operator.kinds.broker_pool import BrokerPoolKind
 from quintet_operator.kinds.queue import QueueKind
 from quintet_operator.status.condition import Verdict, condition
+from quintet_operator.status.ready import F, summed
 from quintet_operator.work_queue import TryAgain
 
 LOOK_AGAIN = 2.0
 """Seconds, until what was gone or changed is looked at again, should no event come."""
 
 R = TypeVar("R", BrokerPool, Queue)
-F = TypeVar("F")
 
 
 class Kind(Protocol[R, F]):
@@ -31,6 +31,11 @@ class Kind(Protocol[R, F]):
 
     @property
     def model(self) -> type[R]: ...
+
+    @property
+    def parts(self) -> Mapping[str, Callable[[F], Verdict]]:
+        """What Ready sums up, by the condition's type: causes before effects."""
+        ...
 
     async def observe(self, resource: R, /) -> F | None:
         """Make the children what they should be, and tell what was found. Raises ApiError.
@@ -42,8 +47,6 @@ class Kind(Protocol[R, F]):
     def disabled(self, resource: R, /) -> F:
         """The facts where nothing may be touched."""
         ...
-
-    def conditions(self, facts: F, old: Iterable[Condition], generation: int, now: datetime) -> list[Condition]: ...
 
     def status(self, resource: R, facts: F, /) -> dict[str, Any]:
         """The status beside its conditions, by its fields' names in manifests; what is left out stays as it is."""
@@ -92,7 +95,7 @@ class Reconciler:
             return
         fields = {} if stopped else kind.status(resource, facts)
         generation = resource.metadata.generation
-        conditions = kind.conditions(facts, resource.status.conditions, generation, datetime.now(UTC))
+        conditions = summed(kind.parts, facts, resource.status.conditions, generation, datetime.now(UTC))
         await self._write(manifest, fields | _judged(conditions, generation))
 
     async def _write(self, manifest: Manifest, status: Mapping[str, Any]) -> None:

@@ -5,13 +5,10 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from quintet_api import names
-from quintet_api.broker_pool import BrokerPool
 from quintet_api.definition import Resource
-from quintet_api.queue import Queue
 from quintet_operator.builders.metadata import Manifest
 
 R = TypeVar("R", bound=Resource)
-MODELS: dict[str, type[BrokerPool] | type[Queue]] = {"BrokerPool": BrokerPool, "Queue": Queue}
 
 
 class Unreadable(Exception):

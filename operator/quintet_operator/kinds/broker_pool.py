@@ -1,13 +1,9 @@
 """A BrokerPool: Redis, brokers, and all that belongs to them."""
 
 import base64
-from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from quintet_api.broker_pool import BrokerPool
-from quintet_api.common import Condition
 from quintet_operator.apply import Applied, title, whose
 from quintet_operator.builders import addresses, claim
 from quintet_operator.builders.children import pool_children
@@ -17,7 +13,7 @@ from quintet_operator.builders.refusal import Refusal, refusal
 from quintet_operator.cluster import ApiError
 from quintet_operator.context import Context
 from quintet_operator.dispatch import topology_of
-from quintet_operator.index import Key, key, leaves
+from quintet_operator.index import Key, key, leaves, place
 from quintet_operator.status import pool as status
 from quintet_operator.status.facts import PoolFacts
 from quintet_operator.status.workload import state
@@ -34,6 +30,7 @@ class BrokerPoolKind:
     """See reconcile.Kind."""
 
     model = BrokerPool
+    parts = status.PARTS
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -46,7 +43,7 @@ class BrokerPoolKind:
             small = await self._grow(pool)
         if not self._context.topologies.asked(place(pool)):
             return None
-        return replace(await self._facts(pool, applied, refused or applied.refusal, url), volume_refusal=small)
+        return await self._facts(pool, applied, refused or applied.refusal, url, small)
 
     async def _apply(self, pool: BrokerPool, credentials: Credentials, url: str | None, applied: Applied) -> None:
         redis = self._workload(pool, "redis")
@@ -104,7 +101,9 @@ class BrokerPoolKind:
         secret = await self._context.cluster.get("Secret", pool.metadata.namespace, name)
         return _decoded(secret, "url") if secret else None
 
-    async def _facts(self, pool: BrokerPool, applied: Applied, refused: Refusal | None, url: str | None) -> PoolFacts:
+    async def _facts(
+        self, pool: BrokerPool, applied: Applied, refused: Refusal | None, url: str | None, small: str
+    ) -> PoolFacts:
         storage, brokers = self._workload(pool, "redis"), self._workload(pool)
         answer = self._context.topologies.answer(place(pool))
         external = pool.spec.storage.external
@@ -118,6 +117,7 @@ class BrokerPoolKind:
             name_taken=applied.taken,
             storage=storage,
             storage_pods=await self._pods(pool, "redis", storage),
+            volume_refusal=small,
             external=external.secret_ref.name if external else "",
             external_missing=url is None,
             brokers=brokers,
@@ -141,9 +141,6 @@ class BrokerPoolKind:
 
     def disabled(self, pool: BrokerPool) -> PoolFacts:
         return PoolFacts(disabled=True)
-
-    def conditions(self, facts: PoolFacts, old: Iterable[Condition], generation: int, now: datetime) -> list[Condition]:
-        return status.conditions(facts, old, generation, now)
 
     def status(self, pool: BrokerPool, facts: PoolFacts) -> dict[str, Any]:
         counted = ((facts.brokers or {}).get("status")) or {}
@@ -170,7 +167,3 @@ def _decoded(secret: Manifest, name: str) -> str | None:
         return base64.b64decode((secret.get("data") or {}).get(name, ""), validate=True).decode().strip() or None
     except ValueError:
         return None
-
-
-def place(pool: BrokerPool) -> Key:
-    return Key(pool.kind, pool.metadata.namespace, pool.metadata.name)

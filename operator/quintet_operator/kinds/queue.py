@@ -1,12 +1,9 @@
 """A Queue: an entry of its pool's topology, and a Secret with what a client needs."""
 
-from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from quintet_api import names
 from quintet_api.broker_pool import BrokerPool
-from quintet_api.common import Condition
 from quintet_api.queue import Queue
 from quintet_operator import resources
 from quintet_operator.apply import Applied, whose
@@ -16,7 +13,7 @@ from quintet_operator.builders.children import queue_children
 from quintet_operator.builders.metadata import Manifest
 from quintet_operator.cluster import KINDS, ApiError
 from quintet_operator.context import Context
-from quintet_operator.index import Key
+from quintet_operator.index import Key, place
 from quintet_operator.status import queue as status
 from quintet_operator.status.facts import QueueFacts
 
@@ -30,6 +27,7 @@ class QueueKind:
     """See reconcile.Kind."""
 
     model = Queue
+    parts = status.PARTS
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -77,11 +75,6 @@ class QueueKind:
 
     def disabled(self, queue: Queue) -> QueueFacts:
         return QueueFacts(queue.spec.broker_pool, disabled=True)
-
-    def conditions(
-        self, facts: QueueFacts, old: Iterable[Condition], generation: int, now: datetime
-    ) -> list[Condition]:
-        return status.conditions(facts, old, generation, now)
 
     def status(self, queue: Queue, facts: QueueFacts) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -145,10 +138,6 @@ class QueueKind:
             return False
         self._counted_at[here] = now
         return True
-
-
-def place(queue: Queue) -> Key:
-    return Key(queue.kind, queue.metadata.namespace, queue.metadata.name)
 
 
 def pool_place(queue: Queue) -> Key:

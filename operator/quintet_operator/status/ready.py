@@ -1,13 +1,16 @@
 """Ready of every kind: the sum of the other conditions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from quintet_api import names
 from quintet_api.common import Condition
 from quintet_operator.status.condition import Verdict, condition
 from quintet_operator.status.facts import PoolFacts, QueueFacts
 from quintet_operator.status.name_taken import name_taken
+
+F = TypeVar("F", PoolFacts, QueueFacts)
 
 DISABLED = Verdict(
     "Unknown",
@@ -28,16 +31,16 @@ def ready(facts: PoolFacts | QueueFacts, parts: Iterable[Verdict]) -> Verdict:
 
 
 def summed(
-    facts: PoolFacts | QueueFacts,
-    parts: Mapping[str, Verdict],
-    old: Iterable[Condition],
-    generation: int,
-    now: datetime,
+    parts: Mapping[str, Callable[[F], Verdict]], facts: F, old: Iterable[Condition], generation: int, now: datetime
 ) -> list[Condition]:
-    """Ready and its parts, by their types. Where the operator is stopped, the parts stay as they were."""
+    """Ready and its parts, by their types. Where the operator is stopped, the parts stay as they were.
+
+    `old`: the conditions that the object has; `generation`: the one that was looked at.
+    """
     known = {before.type: before for before in old}
     if facts.disabled:
         known[names.READY] = condition(names.READY, DISABLED, known.get(names.READY), generation, now)
         return list(known.values())
-    verdicts = {names.READY: ready(facts, parts.values()), **parts}
+    judged = {name: part(facts) for name, part in parts.items()}
+    verdicts = {names.READY: ready(facts, judged.values()), **judged}
     return [condition(name, verdict, known.get(name), generation, now) for name, verdict in verdicts.items()]

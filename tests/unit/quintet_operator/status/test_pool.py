@@ -8,14 +8,15 @@ import pytest
 
 from quintet_api.topology import PodStatus, TopologyStatus
 from quintet_operator.builders.refusal import Refusal
-from quintet_operator.status.pool import PARTS, conditions
+from quintet_operator.status.pool import PARTS
+from quintet_operator.status.ready import summed
 from tests.unit.quintet_operator.status.facts import NOW, POOL, entry, topology, workload
 
 EXTERNAL = {"storage": None, "external": "our-redis"}
 
 
 def told(**changed: Any) -> dict[str, tuple[str, str, str]]:
-    made = conditions(replace(POOL, **changed), (), 7, NOW)
+    made = summed(PARTS, replace(POOL, **changed), (), 7, NOW)
     assert all(condition.observed_generation == 7 for condition in made)
     return {condition.type: (condition.status, condition.reason, condition.message) for condition in made}
 
@@ -138,13 +139,13 @@ def test_a_taken_name_is_told_with_what_is_in_the_way() -> None:
 
 
 def test_where_the_operator_is_stopped_the_parts_stay_as_they_were() -> None:
-    before = conditions(POOL, (), 1, NOW)
+    before = summed(PARTS, POOL, (), 1, NOW)
     later = NOW + timedelta(hours=1)
-    after = conditions(replace(POOL, disabled=True, storage=None, name_taken=["Secret/x"]), before, 2, later)
+    after = summed(PARTS, replace(POOL, disabled=True, storage=None, name_taken=["Secret/x"]), before, 2, later)
     assert after[1:] == before[1:]
     assert (after[0].status, after[0].reason, after[0].observed_generation) == ("Unknown", "ReconcileDisabled", 2)
     assert "remove the annotation quintet.dev/reconcile" in after[0].message
     assert after[0].last_transition_time == later
-    assert conditions(POOL, after, 2, later)[1:] == [
+    assert summed(PARTS, POOL, after, 2, later)[1:] == [
         condition.model_copy(update={"observed_generation": 2}) for condition in before[1:]
     ]

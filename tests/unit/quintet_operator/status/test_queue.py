@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from quintet_operator.builders.refusal import Refusal
-from quintet_operator.status.queue import PARTS, conditions
+from quintet_operator.status.queue import PARTS
+from quintet_operator.status.ready import summed
 from tests.unit.quintet_operator.status.facts import NOW, QUEUE, entry, ready
 
 MISSING = {"pool_found": False, "pool_conditions": ()}
 
 
 def told(**changed: Any) -> dict[str, tuple[str, str, str]]:
-    made = conditions(replace(QUEUE, **changed), (), 7, NOW)
+    made = summed(PARTS, replace(QUEUE, **changed), (), 7, NOW)
     return {condition.type: (condition.status, condition.reason, condition.message) for condition in made}
 
 
