@@ -22,6 +22,9 @@ from tests.unit.quintet_operator.test_lease import Replicas
 
 Manifest = dict[str, Any]
 
+POOL = Key("BrokerPool", "shop", "default")
+CREDENTIALS = "default-broker-pool-credentials"
+
 
 class FakeBroker(BrokerClient):
     """Holds a document, and applies all of it but what it was told to refuse."""
@@ -138,6 +141,11 @@ class Room:
                 failed = True
             schedule.done(place, self.now, failed=failed)
         raise AssertionError("it does not come to rest")
+
+    def uid(self, kind: str, name: str) -> str:
+        held = self.api.get(kind, name)
+        assert held
+        return str(held["metadata"]["uid"])
 
     def condition(self, kind: str, name: str, type: str = "Ready") -> tuple[str, str]:  # noqa: A002
         held = self.api.get(kind, name)

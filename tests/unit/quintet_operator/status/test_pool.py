@@ -10,15 +10,22 @@ from quintet_api.topology import PodStatus, TopologyStatus
 from quintet_operator.builders.refusal import Refusal
 from quintet_operator.status.pool import PARTS
 from quintet_operator.status.ready import summed
-from tests.unit.quintet_operator.status.facts import NOW, POOL, entry, topology, workload
+from tests.unit.quintet_operator.status.facts import (
+    NOW,
+    POOL,
+    Told,
+    assert_ready_tells,
+    entry,
+    tell,
+    topology,
+    workload,
+)
 
 EXTERNAL = {"storage": None, "external": "our-redis"}
 
 
-def told(**changed: Any) -> dict[str, tuple[str, str, str]]:
-    made = summed(PARTS, replace(POOL, **changed), (), 7, NOW)
-    assert all(condition.observed_generation == 7 for condition in made)
-    return {condition.type: (condition.status, condition.reason, condition.message) for condition in made}
+def told(**changed: Any) -> Told:
+    return tell(PARTS, replace(POOL, **changed))
 
 
 def test_all_is_well_when_all_parts_are() -> None:
@@ -86,10 +93,7 @@ def test_all_is_well_when_all_parts_are() -> None:
 def test_ready_tells_the_first_part_that_is_not(
     part: str, changed: dict[str, Any], status: str, reason: str, words: str
 ) -> None:
-    found = told(**changed)
-    assert found[part][:2] == (status, reason)
-    assert words in found[part][2]
-    assert found["Ready"] == found[part]
+    assert_ready_tells(told(**changed), part, status, reason, words)
 
 
 def test_causes_come_before_effects() -> None:

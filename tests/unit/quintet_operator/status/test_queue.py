@@ -7,15 +7,13 @@ import pytest
 
 from quintet_operator.builders.refusal import Refusal
 from quintet_operator.status.queue import PARTS
-from quintet_operator.status.ready import summed
-from tests.unit.quintet_operator.status.facts import NOW, QUEUE, entry, ready
+from tests.unit.quintet_operator.status.facts import QUEUE, Told, assert_ready_tells, entry, ready, tell
 
 MISSING = {"pool_found": False, "pool_conditions": ()}
 
 
-def told(**changed: Any) -> dict[str, tuple[str, str, str]]:
-    made = summed(PARTS, replace(QUEUE, **changed), (), 7, NOW)
-    return {condition.type: (condition.status, condition.reason, condition.message) for condition in made}
+def told(**changed: Any) -> Told:
+    return tell(PARTS, replace(QUEUE, **changed))
 
 
 def test_all_is_well_when_all_parts_are() -> None:
@@ -82,10 +80,7 @@ def test_all_is_well_when_all_parts_are() -> None:
 def test_ready_tells_the_first_part_that_is_not(
     part: str, changed: dict[str, Any], status: str, reason: str, words: str
 ) -> None:
-    found = told(**changed)
-    assert found[part][:2] == (status, reason)
-    assert words in found[part][2]
-    assert found["Ready"] == found[part]
+    assert_ready_tells(told(**changed), part, status, reason, words)
 
 
 def test_causes_come_before_effects() -> None:
