@@ -8,8 +8,7 @@ import pytest
 
 from tests.cluster import client_pod
 from tests.cluster.guard import NotATestCluster
-from tests.cluster.installed import NAMESPACE, Cluster, connected
-from tests.cluster.kind.errors import Unavailable
+from tests.cluster.installed import NAMESPACE, Cluster, Unavailable, connected
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes
 from tests.cluster.resources import pool, queue

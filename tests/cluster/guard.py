@@ -3,10 +3,11 @@
 import ipaddress
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
+
+from tools.shell import Failed, run
 
 MADE_FOR_TESTS = ("kind-", "k3d-")
 """How the names of contexts begin that kind and k3d make."""
@@ -20,15 +21,11 @@ class NotATestCluster(Exception):
 
 def check() -> str:
     """The name of kubectl's current context. Raises NotATestCluster."""
-    told = subprocess.run(
-        ["kubectl", "config", "view", "--minify", "--output", "json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if told.returncode:
-        raise NotATestCluster(f"kubectl has no current context: {told.stderr.strip()}")
-    return judge(json.loads(told.stdout), os.environ)
+    try:
+        told = run("kubectl", "config", "view", "--minify", "--output", "json")
+    except Failed as failed:
+        raise NotATestCluster(f"kubectl has no current context: {failed}") from failed
+    return judge(json.loads(told), os.environ)
 
 
 def judge(view: Mapping[str, Any], environment: Mapping[str, str]) -> str:

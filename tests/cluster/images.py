@@ -1,11 +1,10 @@
 """The images under test: made from the checkout, and given to the nodes of a kind cluster."""
 
 import os
-import subprocess
 
-from tests.cluster.kind.shell import run
 from tools.image.builder import choose
 from tools.image.images import Images
+from tools.shell import run
 
 VARIABLES = {"quintet": "QUINTET_IMAGE", "redis": "QUINTET_REDIS_IMAGE", "client": "QUINTET_CLIENT_IMAGE"}
 """Where the nodes of another cluster find them."""
@@ -35,5 +34,5 @@ def load(context: str) -> dict[str, str]:
 def _named(image: str) -> str:
     told = run(DOCKER, "image", "inspect", "--format", "{{.Id}}", image)
     name = f"{image.partition(':')[0]}:test-{told.strip().removeprefix('sha256:')[:12]}"
-    subprocess.run([DOCKER, "tag", image, name], check=True)
+    run(DOCKER, "tag", image, name)
     return name

@@ -1,7 +1,6 @@
 """The cluster that the tests use, and the system installed in it by its chart."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +8,7 @@ from tests.cluster import guard, images
 from tests.cluster.kind import cluster as kind
 from tests.cluster.kubectl import Kubectl
 from tests.processes import ROOT
+from tools.shell import Failed, run
 
 RELEASE = "quintet"
 NAMESPACE = "quintet-system"
@@ -17,6 +17,10 @@ OPERATOR = "quintet-operator"
 LEASE = "quintet-operator"
 INSTALL_WITHIN = 180.0
 """Seconds."""
+
+
+class Unavailable(Exception):
+    """No cluster can be made on this machine; the message says why."""
 
 
 class Cluster:
@@ -51,15 +55,7 @@ class Cluster:
         self._helm("uninstall", RELEASE, "--wait", f"--timeout={INSTALL_WITHIN:.0f}s")
 
     def _helm(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["helm", "--namespace", NAMESPACE, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_WITHIN + 30,
-            check=False,
-        )
-        assert done.returncode == 0, f"helm {' '.join(arguments)}: {done.stdout}{done.stderr}"
-        return done.stdout
+        return run("helm", "--namespace", NAMESPACE, *arguments, within=INSTALL_WITHIN + 30)
 
 
 @contextmanager
@@ -72,7 +68,10 @@ def connected() -> Iterator[Cluster]:
         yield _with_images(guard.check())
         return
     kept = kind.is_up() and os.environ.get("CI") != "true"
-    kind.up(fresh=not kept)
+    try:
+        kind.up(fresh=not kept)
+    except Failed as failed:
+        raise Unavailable(str(failed)) from failed
     try:
         yield _with_images(guard.check())
     finally:

@@ -11,8 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from tools.image.builder import Builder, Failed, choose
+from tools.image.builder import Builder, choose
 from tools.image.images import Images
+from tools.shell import Failed
 
 NAMES = ("quintet", "redis", "client")
 

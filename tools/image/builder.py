@@ -6,18 +6,15 @@ which podman and buildah would else put under `localhost/`.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from tools.shell import Failed, run, succeeds
+
 ANSWERS_WITHIN = 30.0
 """Seconds, for a program to tell whether it works."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
-
-
-class Failed(Exception):
-    """The program said no; the message is the command and the end of what it said."""
 
 
 class Builder(Protocol):
@@ -66,35 +63,6 @@ def _why_not(program: str) -> str:
     return ""
 
 
-def run(*command: str, within: float | None = None, environment: Mapping[str, str] | None = None) -> str:
-    """Its output. Raises Failed."""
-    try:
-        done = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            timeout=within,
-            env=environment,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Failed(f"{' '.join(command)}\nno end within {within:.0f} s") from None
-    if done.returncode:
-        raise Failed("\n".join([" ".join(command), *done.stdout.splitlines()[-40:]]))
-    return done.stdout
-
-
-def _succeeds(*command: str) -> bool:
-    try:
-        run(*command)
-    except Failed:
-        return False
-    return True
-
-
 def _full(tag: str) -> str:
     first, slash, _ = tag.partition("/")
     if not slash:
@@ -123,7 +91,7 @@ class Docker:
         self.name = name
 
     def has(self, tag: str) -> bool:
-        return _succeeds(self.name, "image", "inspect", _full(tag))
+        return succeeds(self.name, "image", "inspect", _full(tag))
 
     def pull(self, tag: str, within: float) -> str:
         return _pulled(within, self.name, "pull", "--quiet", _full(tag))
@@ -148,7 +116,7 @@ class Buildah:
     name = "buildah"
 
     def has(self, tag: str) -> bool:
-        return _succeeds("buildah", "inspect", "--type", "image", _full(tag))
+        return succeeds("buildah", "inspect", "--type", "image", _full(tag))
 
     def pull(self, tag: str, within: float) -> str:
         return _pulled(within, "buildah", "pull", "--quiet", _full(tag))
@@ -161,9 +129,7 @@ class Buildah:
         """By a Dockerfile, which unpacks a tar file that it adds."""
         lines = ["FROM scratch", f"ADD {archive.name} /", *changes]
         command = ["buildah", "build", "--format=docker", "--tag", _full(tag), "--file", "-", str(archive.parent)]
-        done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Failed("\n".join([" ".join(command), done.stderr]))
+        run(*command, text="\n".join(lines))
 
     def tag(self, tag: str, other: str) -> None:
         run("buildah", "tag", _full(tag), _full(other))

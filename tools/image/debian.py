@@ -3,15 +3,15 @@
 A root file system is made once and kept as a tar file, under a name that tells what it was made of.
 """
 
-import hashlib
 import os
 import platform
 import shutil
-import tempfile
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from tools.image.builder import Builder, Failed, run
+from tools.cache import beside, digest, home
+from tools.image.builder import Builder
+from tools.shell import Failed, run, say
 
 SUITE = "bookworm"
 LEFT_OUT = ("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/locale", "usr/share/man", "usr/share/info")
@@ -34,8 +34,7 @@ class Recipe:
 
     @property
     def tag(self) -> str:
-        made_of = repr((astuple(self), platform.machine())).encode()
-        return f"{self.name}:{hashlib.sha256(made_of).hexdigest()[:12]}"
+        return f"{self.name}:{digest([repr(astuple(self)), platform.machine()])}"
 
 
 PYTHON = Recipe("quintet-base", ("python3", "python3-venv", "ca-certificates"))
@@ -57,10 +56,9 @@ def image(builder: Builder, recipe: Recipe) -> str:
 
 def root_archive(recipe: Recipe) -> Path:
     """The root file system, made if it is not there. Raises Failed."""
-    archive = cache() / f"{recipe.tag.replace(':', '-')}.tar"
+    archive = home() / "images" / f"{recipe.tag.replace(':', '-')}.tar"
     if not archive.exists():
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=archive.parent, prefix="making-") as work:
+        with beside(archive) as work:
             root, partial = Path(work, "root"), Path(work, "root.tar")
             _make(recipe, root)
             run("tar", "--directory", str(root), "--numeric-owner", "--create", "--file", str(partial), ".")
@@ -68,16 +66,10 @@ def root_archive(recipe: Recipe) -> Path:
     return archive
 
 
-def cache() -> Path:
-    """Outside the checkout, so that it outlives one."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home, "quintet", "images")
-
-
 def _make(recipe: Recipe, root: Path) -> None:
     if shutil.which("debootstrap", path=f"{os.environ.get('PATH')}:/usr/sbin") is None or os.geteuid() != 0:
         raise Failed(f"{recipe.name} is made by debootstrap, as root; or name an image that is there by BASE_IMAGE")
-    print(f"image: making {recipe.name} of Debian's packages (once; a minute or two) ...", flush=True)
+    say("image", f"making {recipe.name} of Debian's packages (once; a minute or two)")
     # What it mounts, and all that it runs, goes with it where it is killed.
     command = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "debootstrap", "--variant=minbase")
     packages = f"--include={','.join(recipe.packages)}"

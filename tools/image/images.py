@@ -5,7 +5,8 @@ import tomllib
 from pathlib import Path
 
 from tools.image import debian, pip_settings
-from tools.image.builder import Builder, Failed
+from tools.image.builder import Builder
+from tools.shell import Failed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PUBLIC_BASE = "python:3.13-slim"

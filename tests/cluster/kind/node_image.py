@@ -5,18 +5,16 @@ and the images that kubeadm starts, which are that binary again under their name
 """
 
 import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 import yaml
 
 from tests.cluster.kind import components, go
-from tests.cluster.kind.cache import KIND, contents, digest
-from tests.cluster.kind.errors import Unavailable
-from tests.cluster.kind.shell import run, say, succeeds
+from tests.cluster.kind.cache import KIND
+from tools.cache import beside, contents, digest
 from tools.image import debian
-from tools.image.builder import Docker, Failed
+from tools.image.builder import Docker
+from tools.shell import run, say, succeeds
 
 PUBLIC = "kindest/node:v1.34.0"
 PULL_WITHIN = 600.0
@@ -25,7 +23,6 @@ NAME = "quintet-node"
 HERE = Path(__file__).parent
 SOURCES = ("components.py", "go.py", "node_image.py", "oci.py")
 """What decides, besides the Go modules and manifests, what is in the image."""
-KIND_MODULE = "sigs.k8s.io/kind@v0.33.0"
 ROOT = debian.Recipe(
     "quintet-node-root",
     (
@@ -46,18 +43,18 @@ UNWANTED = ("local-fs", "basic", "multi-user")
 
 
 def ensure() -> str:
-    """The name of a node image that Docker has. Raises Unavailable."""
+    """The name of a node image that Docker has. Raises Failed."""
     docker = Docker("docker")
     own = f"{NAME}:{_made_of()}"
     if docker.has(own):
         return own
     if docker.has(PUBLIC) or not docker.pull(PUBLIC, PULL_WITHIN):
         return PUBLIC
-    say(f"{PUBLIC} cannot be pulled: making a node image of Debian packages and Go modules (once; some minutes)")
-    try:
-        _make(docker, own)
-    except Failed as failed:
-        raise Unavailable(str(failed)) from failed
+    say(
+        "cluster",
+        f"{PUBLIC} cannot be pulled: making a node image of Debian packages and Go modules (once; some minutes)",
+    )
+    _make(docker, own)
     _forget_all_but(own)
     return own
 
@@ -75,24 +72,23 @@ def _forget_all_but(own: str) -> None:
 
 
 def _make(docker: Docker, tag: str) -> None:
-    KIND.mkdir(parents=True, exist_ok=True)
     programs = components.programs()
-    with tempfile.TemporaryDirectory(dir=KIND, prefix="making-") as work:
+    with beside(KIND / "node") as work:
         node = Path(work, "node")
         node.mkdir()
         run("tar", "--extract", "--numeric-owner", "--file", str(debian.root_archive(ROOT)), "--directory", str(node))
-        say("putting the images of Kubernetes into it")
+        say("cluster", "putting the images of Kubernetes into it")
         components.unpack_into(node, programs, Path(work))
         _install(node, programs["node"])
         archive = Path(work, "node.tar")
         run("tar", "--directory", str(node), "--numeric-owner", "--create", "--file", str(archive), ".")
-        say("giving it to Docker")
+        say("cluster", "giving it to Docker")
         docker.import_root(archive, tag, CHANGES)
 
 
 def _install(node: Path, program: Path) -> None:
     """What kind expects of a node."""
-    module = go.source(KIND_MODULE)
+    module = go.source(components.KIND_MODULE)
     files = module / "images/base/files"
     shutil.copytree(files, node, dirs_exist_ok=True, copy_function=_copy)
     for script in (*(node / "kind/bin").iterdir(), node / "usr/local/bin/entrypoint"):
@@ -129,8 +125,8 @@ def _configure_containerd(node: Path) -> None:
     config.write_text(text)
     base = run("chroot", str(node), "ctr", "oci", "spec")
     hook = '.hooks.createContainer += [{"path": "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)'
-    done = subprocess.run(["chroot", str(node), "jq", hook], input=base, capture_output=True, text=True, check=True)
-    (node / "etc/containerd/cri-base.json").write_text(done.stdout)
+    spec = run("chroot", str(node), "jq", hook, text=base)
+    (node / "etc/containerd/cri-base.json").write_text(spec)
 
 
 def _write_manifests(folder: Path, module: Path) -> None:

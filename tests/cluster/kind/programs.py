@@ -1,31 +1,32 @@
 """kind, kubectl and helm: the machine's, else made of Go modules."""
 
+import os
 import shutil
 from pathlib import Path
 
-from tests.cluster.kind import go
-from tests.cluster.kind.cache import BIN
-from tests.cluster.kind.components import kubernetes
+from tests.cluster.kind import components, go
+from tests.cluster.kind.cache import BIN, KIND
 
-KIND_VERSION = "v0.33.0"
-HELM = "helm.sh/helm/v3/cmd/helm@v3.19.5"
+HELM_MODULE = "helm.sh/helm/v3/cmd/helm@v3.19.5"
+MADE = {
+    "kind": lambda: go.install(components.KIND_MODULE, KIND),
+    "helm": lambda: go.install(HELM_MODULE, KIND),
+    # Every Kubernetes program is in one, and its name says which it is.
+    "kubectl": components.kubernetes,
+}
 
 
-def ensure() -> Path:
-    """A folder to put on PATH, with those that the machine lacks. Raises Unavailable."""
+def ensure(*names: str) -> str:
+    """A PATH on which these are. Raises Failed."""
+    machines = os.environ["PATH"].removeprefix(f"{BIN}:")
     BIN.mkdir(parents=True, exist_ok=True)
-    if not _there("kind"):
-        go.install(f"sigs.k8s.io/kind@{KIND_VERSION}", BIN)
-    if not _there("helm"):
-        go.install(HELM, BIN)
-    if not _there("kubectl"):
-        # Every Kubernetes program is in one, and its name says which it is.
-        (BIN / "kubectl").symlink_to(kubernetes())
-    return BIN
+    for name in names:
+        if shutil.which(name, path=machines) is None:
+            _link(BIN / name, MADE[name]())
+    return f"{BIN}:{machines}"
 
 
-def _there(program: str) -> bool:
-    link = BIN / program
-    if link.is_symlink() and not link.exists():
-        link.unlink()
-    return link.exists() or shutil.which(program) is not None
+def _link(link: Path, made: Path) -> None:
+    """Anew, so that it is the version that is wanted now."""
+    link.unlink(missing_ok=True)
+    link.symlink_to(made)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.image.builder import Failed, choose, run
+from tools.image.builder import choose
+from tools.shell import Failed
 
 
 class Programs:
@@ -96,8 +97,3 @@ def test_why_a_pull_failed_is_told(programs: Programs) -> None:
     assert builder.pull("python:3", within=5) == ""
     programs.add("podman", exit_code=1, says="no such host")
     assert builder.pull("python:3", within=5) == "no such host"
-
-
-def test_what_does_not_end_is_ended() -> None:
-    with pytest.raises(Failed, match="no end within"):
-        run("sleep", "60", within=0.2)

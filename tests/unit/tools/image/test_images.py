@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tools.image import debian, pip_settings
-from tools.image.builder import Failed
 from tools.image.images import OWN_REDIS, PUBLIC_BASE, PUBLIC_REDIS, Images, version
+from tools.shell import Failed
 
 
 class Notes:

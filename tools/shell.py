@@ -4,29 +4,32 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cluster.kind.errors import Unavailable
-
-LAST_LINES = 30
+LAST_LINES = 40
 
 
-def say(text: str) -> None:
-    print(f"cluster: {text} ...", flush=True)
+class Failed(Exception):
+    """What was to be done cannot be done here; the message is what a program said in the end, or what is missing."""
+
+
+def say(part: str, text: str) -> None:
+    """What takes a while."""
+    print(f"{part}: {text} ...", flush=True)
 
 
 def run(
     *command: str,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
-    text: str | None = None,
+    text: str = "",
     within: float | None = None,
 ) -> str:
-    """Its output. Raises Unavailable with the end of what it said."""
+    """Its output; `text` is its input, `within` a limit in seconds. Raises Failed."""
     try:
         done = subprocess.run(
             command,
             cwd=folder,
             env=environment,
-            input=text or "",
+            input=text,
             capture_output=True,
             text=True,
             errors="replace",
@@ -34,18 +37,18 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise Unavailable(f"{command[0]} is not installed") from error
+        raise Failed(f"{command[0]} is not installed") from error
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{' '.join(command)}: no end within {within:.0f} s") from None
+        raise Failed(f"{' '.join(command)}\nno end within {within:.0f} s") from None
     if done.returncode:
-        lines = (done.stdout + done.stderr).splitlines()[-LAST_LINES:]
-        raise Unavailable("\n".join([f"{' '.join(command)} ended with {done.returncode}:", *lines]))
+        said = (done.stdout + done.stderr).splitlines()[-LAST_LINES:]
+        raise Failed("\n".join([f"{' '.join(command)} ended with {done.returncode}:", *said]))
     return done.stdout
 
 
 def succeeds(*command: str, environment: Mapping[str, str] | None = None, within: float = 60.0) -> bool:
     try:
         run(*command, environment=environment, within=within)
-    except Unavailable:
+    except Failed:
         return False
     return True

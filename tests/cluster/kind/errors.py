@@ -1,5 +1,0 @@
-"""Why there is no cluster."""
-
-
-class Unavailable(Exception):
-    """This machine lacks something; the message says what."""
