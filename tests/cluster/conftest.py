@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """With the system installed and ready."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     try:
-        with connected() as found:
+        with ExitStack() as stack:
+            # The first time it takes minutes, and tells what they are spent on.
+            with capture.global_and_fixture_disabled():
+                found = stack.enter_context(connected())
             found.install()
             yield found
     except Unavailable as reason:
