@@ -20,6 +20,8 @@ STARTED = time.monotonic()
 """Seconds: when the command was loaded."""
 SHOWN = 8
 """Queues, by name."""
+MOST_BROKERS = 32
+"""As many as a BrokerPool may have."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -43,6 +45,13 @@ def _account(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 @click.option(
     "--admin-port", type=click.IntRange(0, 65535), default=9401, show_default=True, help="Port for probes and metrics."
 )
+@click.option(
+    "--brokers",
+    type=click.IntRange(1, MOST_BROKERS),
+    default=1,
+    show_default=True,
+    help="Broker processes; all but the first have the next free ports.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @state_option
 @click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the ready file here too.")
@@ -52,6 +61,7 @@ def up(
     sources: tuple[Path, ...],
     http_port: int,
     admin_port: int,
+    brokers: int,
     host: str,
     state_dir: Path,
     ready_file: Path | None,
@@ -60,7 +70,7 @@ def up(
 ) -> None:
     """Run what manifests declare on this machine, until Ctrl-C.
 
-    Starts a Redis and a broker, and follows the manifests when they change. Without -f there is an endpoint where
+    Starts a Redis and brokers, and follows the manifests when they change. Without -f there is an endpoint where
     clients make queues themselves. Port 0 takes a free port.
 
     One namespace and one BrokerPool run; the pool's replicas, resources, template, image, listeners,
@@ -72,7 +82,7 @@ def up(
     with told_failures(), suppress(KeyboardInterrupt):
         from quintet.embedded.up import Options, run
 
-        options = Options(sources, state_dir, host, http_port, admin_port, account_id, auth, ready_file)
+        options = Options(sources, state_dir, host, http_port, admin_port, brokers, account_id, auth, ready_file)
         run(options, click.echo, _greet)
     click.echo("stopped")
 
@@ -81,10 +91,12 @@ def _greet(running: Up) -> None:
     queues = [manifest.name for manifest in running.system.manifests if manifest.kind == "Queue"]
     state, options = running.state.directory, running.options
     own = "" if state == default_directory().absolute() else f" --state-dir {shlex.quote(str(state))}"
-    http = running.endpoints["http"]
+    first, *others = running.places
     click.echo(f"ready in {time.monotonic() - STARTED:.2f} s")
-    click.echo(f"  http    {http}  (SQS at /, ours at /v1/)")
-    click.echo(f"  admin   {running.endpoints['admin']}  (/readyz, /metrics)")
+    click.echo(f"  http    {first.http}  (SQS at /, ours at /v1/)")
+    click.echo(f"  admin   {first.admin}  (/readyz, /metrics)")
+    for place in others:
+        click.echo(f"  {place.name}  {place.http}, {place.admin}")
     more = f" and {len(queues) - SHOWN} more" if len(queues) > SHOWN else ""
     click.echo(f"  queues  {', '.join(queues[:SHOWN]) or 'none yet: clients make them'}{more}")
     click.echo(f"  keys    {running.state.ready_file}{'' if options.auth else '  (not asked for: --auth does)'}")

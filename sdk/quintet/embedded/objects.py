@@ -26,8 +26,12 @@ def objects(
     identities: Mapping[str, Identity],
     queues: Iterable[QueueInfo],
     queue_urls: str,
+    replicas: Mapping[str, int],
 ) -> list[Object]:
-    """All pools and queues; `queues` is what the broker tells, `applied` names what came by `quintet apply`."""
+    """All pools and queues; `queues` is what the broker tells, `applied` names what came by `quintet apply`.
+
+    `replicas` is what a pool's status tells of its brokers.
+    """
     applied = set(applied)
     told = {queue.name: queue for queue in queues}
     declared = []
@@ -42,7 +46,7 @@ def objects(
     for one in found:
         one["status"]["url"] = f"{queue_urls}/{one['metadata']['name']}"
     for one in pools:
-        one["status"] |= {"replicas": 1, "readyReplicas": 1, "objects": len(found)}
+        one["status"] |= {**replicas, "objects": len(found)}
     return pools + sorted(found, key=lambda one: str(one["metadata"]["name"]))
 
 

@@ -100,10 +100,12 @@ class System:
         return "is not there"
 
     async def objects(self) -> list[objects.Object]:
-        """All that exists, that made at run time included. Raises QuintetError."""
+        """All that exists, that made at run time included. Raises CannotRun, QuintetError."""
         applied = [identifier(manifest) for manifest in self.manifests if self._is_applied(manifest)]
         queues = await self._client.queues()
-        return objects.objects(self.pool, self.manifests, applied, self._identities, queues, self._queue_urls)
+        live = len((await self._admin.get()).pods)
+        replicas = {"replicas": self._admin.brokers, "readyReplicas": live}
+        return objects.objects(self.pool, self.manifests, applied, self._identities, queues, self._queue_urls, replicas)
 
     def _read(self) -> list[Manifest]:
         """What the files declare, and what was applied that no file declares. Raises Refused."""

@@ -1,9 +1,7 @@
-"""`quintet up`: Redis and a broker as child processes on loopback, holding what the manifests say."""
+"""`quintet up`: Redis and brokers as child processes on loopback, holding what the manifests say."""
 
 import asyncio
-import errno
 import signal
-import socket
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -16,14 +14,13 @@ from quintet.client import Client, connect
 from quintet.embedded import broker, control, ready, redis_server, watch
 from quintet.embedded.broker import BrokerAdmin
 from quintet.embedded.errors import CannotRun, Refused
+from quintet.embedded.places import Place, places
 from quintet.embedded.processes import Process
 from quintet.embedded.state import State, write_json
 from quintet.embedded.system import System
 
 PROBE_WITHIN = 10.0
 """Seconds for one request to the broker."""
-LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where to reach on this machine what listens on all addresses."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,7 @@ class Options:
     """0 takes a free one."""
     admin_port: int
     """0 takes a free one."""
+    brokers: int
     account_id: str | None
     """None: as the BrokerPool says."""
     auth: bool
@@ -81,18 +79,18 @@ class Up:
         self._control_socket = sockets / "control.sock"
         self._seen = watch.picture(options.sources)
         self.system = System(state, options.sources)
-        self._http_port = _free_port(options.host, options.http_port, "--http-port")
-        self._admin_port = _free_port(options.host, options.admin_port, "--admin-port")
+        self.places = places(options.host, options.http_port, options.admin_port, options.brokers)
+        """Of the brokers."""
         state.make_secrets()
 
     @property
-    def endpoints(self) -> dict[str, str]:
-        host = LOOPBACK_OF.get(self.options.host, self.options.host)
-        host = f"[{host}]" if ":" in host else host
+    def endpoints(self) -> dict[str, Any]:
+        first = self.places[0]
         return {
-            "http": f"http://{host}:{self._http_port}",
-            "admin": f"http://{host}:{self._admin_port}",
+            "http": first.http,
+            "admin": first.admin,
             "control": f"unix://{self._control_socket}",
+            "brokers": [{"name": place.name, "http": place.http, "admin": place.admin} for place in self.places],
         }
 
     async def run(self, greet: Callable[["Up"], None]) -> None:
@@ -101,21 +99,22 @@ class Up:
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PROBE_WITHIN))
             )
-            admin = BrokerAdmin(session, self.endpoints["admin"], self.state.admin_token)
+            admin = BrokerAdmin(session, [place.admin for place in self.places], self.state.admin_token)
             client = await stack.enter_async_context(self._client())
-            redis, served = self._redis_process(), self._broker_process(admin)
-            # Ends in the other order: the broker writes what it has under way before Redis goes.
+            redis = self._redis_process()
+            brokers = [self._broker_process(place, admin) for place in self.places]
+            # Ends in the other order: the brokers write what they have under way before Redis goes.
             stack.push_async_callback(redis.stop)
-            stack.push_async_callback(served.stop)
+            stack.push_async_callback(lambda: _together(*(one.stop() for one in brokers)))
             await redis_server.check_unused(self._redis_socket)
-            await _together(redis.start(), served.start())
+            await _together(*(one.start() for one in [redis, *brokers]))
             await self.system.start(admin, client, f"{self.endpoints['http']}/{self.account_id}")
             await stack.enter_async_context(control.served(self.system, self._control_socket))
             stack.callback(self._retract)
             self._publish()
             self.system.on_change = self._publish
             greet(self)
-            await _together(redis.keep(self._tell), served.keep(self._tell), self._follow())
+            await _together(*(one.keep(self._tell) for one in [redis, *brokers]), self._follow())
 
     def _redis_process(self) -> Process:
         program = redis_server.find()
@@ -123,22 +122,27 @@ class Up:
         command = redis_server.command(program, self.state.redis, self._redis_socket, self.system.pool.durability)
         return Process("redis", command, {}, self.state.logs, lambda: redis_server.is_up(self._redis_socket))
 
-    def _broker_process(self, admin: BrokerAdmin) -> Process:
+    def _broker_process(self, place: Place, admin: BrokerAdmin) -> Process:
         pool = self.system.pool
         settings = {
             "redis_url": f"unix://{self._redis_socket}",
             "prefix": pool.name,
             "namespace": pool.namespace,
             "pool": pool.name,
-            "host": self.options.host,
-            "http_port": self._http_port,
-            "admin_port": self._admin_port,
+            "pod_name": place.name,
+            "host": place.host,
+            "http_port": place.http_port,
+            "http_address": place.http,
+            "admin_port": place.admin_port,
+            "peer_port": place.peer_port,
+            "peer_address": place.peer,
             "account_id": self.account_id,
             "auth": str(self.options.auth).lower(),
             "master_key_file": self.state.master_key_file,
             "admin_token_file": self.state.admin_token_file,
         }
-        return Process("broker", broker.COMMAND, broker.environment(settings), self.state.logs, admin.is_up)
+        environment = broker.environment(settings)
+        return Process(place.name, broker.COMMAND, environment, self.state.logs, lambda: admin.is_up(place.admin))
 
     def _client(self) -> Client:
         pool = self.system.pool
@@ -192,16 +196,3 @@ async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
                 tasks.create_task(coroutine)
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
-
-
-def _free_port(host: str, port: int, option: str) -> int:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as found:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            found.bind(address)
-            return int(found.getsockname()[1])
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise CannotRun(f"port {port} of {host} is in use: choose another with {option}") from error
-        raise CannotRun(f"port {port} of {host} cannot be used: {error.strerror}") from error

@@ -167,4 +167,4 @@ def test_a_reload_waits_for_a_broker_that_is_being_started_again(running: Up, fo
     running.child("quintet_broker").kill()
     (folder / "more.yaml").write_text(queue("more"))
     running.says("queue/more created\n")
-    until(lambda: "broker is back" in running.output, "the broker is not back")
+    until(lambda: "broker-0 is back" in running.output, "the broker is not back")

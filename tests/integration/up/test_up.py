@@ -136,7 +136,7 @@ def test_with_auth_only_the_keys_of_the_ready_file_open(up: Up, manifests: Path)
     assert up.quintet("receive", "orders") == "x\n"
 
 
-@pytest.mark.parametrize(("name", "word"), [("redis", "redis-server"), ("broker", "quintet_broker")])
+@pytest.mark.parametrize(("name", "word"), [("redis", "redis-server"), ("broker-0", "quintet_broker")])
 def test_a_child_that_is_killed_comes_back_with_its_messages(up: Up, manifests: Path, name: str, word: str) -> None:
     up.start("-f", manifests)
     up.quintet("send", "orders", "kept")
@@ -266,6 +266,6 @@ def test_an_unknown_option_is_a_usage_error(up: Up) -> None:
 
 def test_it_can_be_stopped_while_it_starts(up: Up) -> None:
     up.launch()
-    until(lambda: (up.state / "logs/broker.log").exists(), "no broker was started")
+    until(lambda: (up.state / "logs/broker-0.log").exists(), "no broker was started")
     assert up.end(signal.SIGINT) == 0
     assert up.output == "stopping ...\nstopped\n"
