@@ -89,6 +89,11 @@ class Shard:
     def has_arrivals(self) -> bool:
         return bool(self._arrivals)
 
+    @property
+    def holds_anything(self) -> bool:
+        """Whether there is something to refuse or to let go in time."""
+        return bool(self._arrivals or self._work or self._served or self._state.ahead or self._receives.first())
+
     # Asking
 
     def ask(self, request: Request[Any]) -> None:

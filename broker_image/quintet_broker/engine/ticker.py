@@ -38,6 +38,8 @@ class Ticker:
         self._leaving = leaving
         self._shards: set[Shard] = set()
         self._awake: dict[Shard, None] = {}
+        self._busy: set[Shard] = set()
+        """Those that may hold something in memory; the others cost nothing."""
         self._timers: Schedule[Shard] = Schedule()
         self._event = asyncio.Event()
         self._lost = True
@@ -50,12 +52,14 @@ class Ticker:
     def remove(self, shard: Shard) -> None:
         self._shards.discard(shard)
         self._awake.pop(shard, None)
+        self._busy.discard(shard)
         self._timers.drop(shard)
 
     def wake(self, shard: Shard) -> None:
         """Run a tick of the shard soon, unless it was closed."""
         if shard in self._shards:
             self._awake[shard] = None
+            self._busy.add(shard)
             self._event.set()
 
     def drain(self) -> None:
@@ -128,9 +132,11 @@ class Ticker:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(CHECK_EVERY)
-            for shard in self._shards:
+            for shard in list(self._busy):
                 shard.let_go()
                 shard.refuse_older(self._store.now() - PATIENCE, Unavailable())
+                if shard not in self._awake and not shard.holds_anything:
+                    self._busy.discard(shard)
 
     async def _check(self) -> None:
         while True:

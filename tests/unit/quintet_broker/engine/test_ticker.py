@@ -125,3 +125,28 @@ async def test_delayed_records_enter_the_log_once_the_store_has_room_again(monke
         shard.ask(receive)
         assert len(await receive.future) == 1
     running.cancel()
+
+
+async def test_a_shard_that_nobody_uses_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once its records are let go and no request waits, so that thousands of idle queues cost nothing."""
+    monkeypatch.setattr(ticker, "CHECK_EVERY", 0.01)
+    store = SilentStore()
+    store.answers.set()
+    loop = Ticker(cast(Store, store), lambda shard: None)
+    used, idle = (Shard(number, POLICY, cast(Store, store), loop) for number in (1, 2))
+    for shard in used, idle:
+        loop.add(shard)
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(5):
+        receive = Receive(store.now(), limit=1, visibility=1_000, until=store.now() + 1_000)
+        used.ask(receive)
+        while loop._busy != {used}:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        append = Append(store.now(), [Record(b"", store.now())] * 2, [None] * 2)
+        used.ask(append)
+        assert len(await receive.future) == 1
+        assert used._state.ahead
+        while loop._busy:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert not used._state.ahead
+    running.cancel()
