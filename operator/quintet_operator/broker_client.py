@@ -1,8 +1,11 @@
 """The brokers' admin port: the only file that talks to it."""
 
 import gzip
+import time
+from collections import defaultdict
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 from pydantic import ValidationError
@@ -13,7 +16,9 @@ from quintet_operator.builders.addresses import admin_url
 from quintet_operator.fence import Fence, open_fence, trace
 
 ASK_WITHIN = aiohttp.ClientTimeout(total=8.0, sock_connect=2.0)
-"""Seconds."""
+"""Seconds, of one broker."""
+TURNS_WITHIN = 15.0
+"""Seconds, after which no other broker is asked."""
 TELL_WITHIN = aiohttp.ClientTimeout(total=60.0, sock_connect=2.0)
 """Seconds, in which thousands of new queues are applied. A document that comes late is refused by its revision."""
 PACKED_FROM = 64 * 1024
@@ -29,11 +34,19 @@ class RevisionConflict(BrokerError):
 
 
 class BrokerClient:
-    """Asks a pool's first broker, which speaks for all."""
+    """Asks any broker of a pool, since each speaks for all: the one that answered last, and others in turn."""
 
-    def __init__(self, fence: Fence, address: Callable[[BrokerPool], str] = admin_url) -> None:
+    def __init__(
+        self,
+        fence: Fence,
+        address: Callable[[BrokerPool, int], str] = admin_url,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._fence = fence
         self._address = address
+        self._clock = clock
+        self._turn: defaultdict[str, int] = defaultdict(int)
+        """By a pool's uid: the number of the broker that is asked next."""
         self._session = aiohttp.ClientSession(timeout=ASK_WITHIN, trace_configs=[trace()])
 
     async def close(self) -> None:
@@ -41,36 +54,50 @@ class BrokerClient:
 
     async def get(self, pool: BrokerPool, token: str) -> TopologyStatus:
         """Raises BrokerError."""
-        return await self._ask("GET", pool, token)
+        request = {"headers": _bearer(token), "timeout": ASK_WITHIN, "trace_request_ctx": open_fence}
+        return await self._ask(pool, method="GET", **request)
 
     async def put(self, pool: BrokerPool, token: str, document: TopologyDocument) -> TopologyStatus:
         """Raises BrokerError, RevisionConflict, and what the fence raises."""
         body, headers = document.model_dump_json(by_alias=True).encode(), {"Content-Type": "application/json"}
         if len(body) >= PACKED_FROM:
             body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"
-        return await self._ask("PUT", pool, token, body, headers, self._fence)
+        request = {"headers": headers | _bearer(token), "timeout": TELL_WITHIN, "trace_request_ctx": self._fence}
+        return await self._ask(pool, method="PUT", data=body, **request)
 
-    async def _ask(
-        self,
-        method: str,
-        pool: BrokerPool,
-        token: str,
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
-        fence: Fence = open_fence,
-    ) -> TopologyStatus:
+    async def _ask(self, pool: BrokerPool, **request: Any) -> TopologyStatus:
+        """The first answer. A document that reached two brokers is the same one twice."""
+        deadline = self._clock() + TURNS_WITHIN
+        for _ in range(pool.spec.replicas - 1):
+            try:
+                return await self._ask_next(pool, **request)
+            except RevisionConflict:
+                raise
+            except BrokerError:
+                if self._clock() > deadline:
+                    raise
+        return await self._ask_next(pool, **request)
+
+    async def _ask_next(self, pool: BrokerPool, **request: Any) -> TopologyStatus:
+        """The broker whose turn it is: the same one as long as it answers."""
+        uid = pool.metadata.uid
+        address = self._address(pool, self._turn[uid] % pool.spec.replicas)
         try:
-            async with self._session.request(
-                method,
-                f"{self._address(pool)}/admin/v1/topology",
-                data=body,
-                headers=(headers or {}) | {"Authorization": f"Bearer {token}"},
-                timeout=ASK_WITHIN if body is None else TELL_WITHIN,
-                trace_request_ctx=fence,
-            ) as response:
+            return await self._ask_one(f"{address}/admin/v1/topology", **request)
+        except BrokerError:
+            self._turn[uid] += 1
+            raise
+
+    async def _ask_one(self, url: str, **request: Any) -> TopologyStatus:
+        try:
+            async with self._session.request(url=url, **request) as response:
                 return _answer(response.status, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise BrokerError(str(error) or "no answer in time") from error
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _answer(status: int, body: bytes) -> TopologyStatus:

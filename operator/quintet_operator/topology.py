@@ -111,7 +111,7 @@ class Topologies:
             # The pool's own reconcile makes them, and their event leads here again.
             self._tell(place, self.answer(place))
             return
-        if not self._serves(pool):
+        if not self._ready(pool):
             self._tell(place, error=NO_BROKER)
             return
         try:
@@ -129,14 +129,13 @@ class Topologies:
             raise TryAgain(str(error)) from error
         self._failed.discard(place)
         self._tell(place, Answer(revision, sent, status))
-        soon = any(map(_unserved, status.entries))
-        self._queue.add_after(topology_of(place), POLL_SOON if soon else POLL)
+        self._queue.add_after(topology_of(place), POLL_SOON if _changes(status, self._ready(pool)) else POLL)
 
-    def _serves(self, pool: BrokerPool) -> bool:
-        """Whether it is worth to ask: a pod's name is not known before it is ready or is not there."""
+    def _ready(self, pool: BrokerPool) -> int:
+        """How many brokers are ready. Where none is, it is not worth to ask."""
         name = child_name(pool.kind, pool.metadata.name)
-        workload = self._index.get(Key("StatefulSet", pool.metadata.namespace, name))
-        return bool(workload and (workload.get("status") or {}).get("readyReplicas"))
+        workload = self._index.get(Key("StatefulSet", pool.metadata.namespace, name)) or {}
+        return int((workload.get("status") or {}).get("readyReplicas") or 0)
 
     def _entries(self, pool: Key) -> Iterator[Entry]:
         """Of all queues that name the pool and are to stay, by name."""
@@ -192,12 +191,17 @@ def _unserved(entry: EntryStatus) -> bool:
     return entry.state == "Applied" and entry.messages is None
 
 
+def _changes(status: TopologyStatus, ready: int) -> bool:
+    """Whether it will be another one in a moment: shards are taken, or brokers join and read what they should hold."""
+    behind = any(pod.revision < status.revision for pod in status.pods)
+    return behind or len(status.pods) < ready or any(map(_unserved, status.entries))
+
+
 def _needs(
     status: TopologyStatus, revision: Revision | None, sent: tuple[Entry, ...], entries: tuple[Entry, ...]
 ) -> bool:
     """Whether the brokers hold another document than this one, as far as this leader knows."""
-    pods = any(pod.revision != revision for pod in status.pods)
-    return revision is None or status.revision != revision or sent != entries or pods
+    return revision is None or status.revision != revision or sent != entries
 
 
 def _next(term: int, *known: Revision | None) -> Revision:

@@ -53,17 +53,6 @@ def test_a_name_already_taken_by_somebodys_own_service(kubectl: Kubectl) -> None
     kubectl.ready("queue", "orders")
 
 
-def test_more_brokers_than_one_are_refused(kubectl: Kubectl) -> None:
-    kubectl.apply(pool("default", replicas=2))
-    told = kubectl.condition("brokerpool", "default", "False", "Unsupported")
-    assert "replicas" in told["message"]
-    kubectl.patch("brokerpool", "default", {"spec": {"replicas": 1}})
-    kubectl.ready("brokerpool", "default")
-    kubectl("scale", "brokerpool", "default", "--replicas=3")
-    kubectl.condition("brokerpool", "default", "False", "Unsupported")
-    assert kubectl.there("statefulset", "default-broker-pool")["spec"]["replicas"] == 1
-
-
 def test_what_the_broker_refuses_spoils_only_itself(kubectl: Kubectl) -> None:
     kubectl.apply(
         pool("default"),

@@ -5,6 +5,7 @@ from quintet_operator.builders.metadata import child_name
 
 HTTP_PORT = 9400
 ADMIN_PORT = 9401
+PEER_PORT = 9402
 REDIS_PORT = 6379
 REGION = "us-east-1"
 """Shown to clients; the broker accepts any."""
@@ -25,6 +26,16 @@ def queue_url(pool: BrokerPool, queue: str) -> str:
     return f"{url(pool)}/{pool.spec.account}/{queue}"
 
 
-def admin_url(pool: BrokerPool, pod: int = 0) -> str:
+def pod_name(pool: BrokerPool, number: int) -> str:
+    """Of the broker with that number, from 0."""
+    return child_name(pool.kind, pool.metadata.name, str(number))
+
+
+def pod_host(pool: BrokerPool, pod: str) -> str:
+    """Of one broker, ready or not."""
+    return f"{pod}.{host(pool, 'pods')}"
+
+
+def admin_url(pool: BrokerPool, number: int) -> str:
     """Of the broker with that number."""
-    return f"http://{child_name(pool.kind, pool.metadata.name, str(pod))}.{host(pool, 'pods')}:{ADMIN_PORT}"
+    return f"http://{pod_host(pool, pod_name(pool, number))}:{ADMIN_PORT}"

@@ -2,7 +2,7 @@
 
 from quintet_api.broker_pool import BrokerPool
 from quintet_operator.builders.metadata import Manifest
-from quintet_operator.builders.service import ADMIN, HTTP, service
+from quintet_operator.builders.service import ADMIN, HTTP, PEERS, service
 
 
 def broker_service(pool: BrokerPool) -> Manifest:
@@ -11,6 +11,6 @@ def broker_service(pool: BrokerPool) -> Manifest:
 
 
 def broker_pods_service(pool: BrokerPool) -> Manifest:
-    """A name for each broker, ready or not: the operator asks also those that are not."""
+    """A name for each broker, ready or not: the operator and the other brokers ask also those that are not."""
     headless: Manifest = {"type": "ClusterIP", "clusterIP": "None", "publishNotReadyAddresses": True}
-    return service(pool, "pods", component="broker", ports=[HTTP, ADMIN], **headless)
+    return service(pool, "pods", component="broker", ports=[HTTP, ADMIN, PEERS], **headless)

@@ -3,7 +3,7 @@
 from quintet_api.broker_pool import BrokerPool, TemplateMetadata, TemplateSpec
 from quintet_api.environment import variable
 from quintet_operator.builders import pod
-from quintet_operator.builders.addresses import ADMIN_PORT, HTTP_PORT, REDIS_PORT, host
+from quintet_operator.builders.addresses import ADMIN_PORT, HTTP_PORT, PEER_PORT, REDIS_PORT, host, pod_host
 from quintet_operator.builders.credentials import (
     ADMIN_TOKEN,
     MASTER_KEY,
@@ -14,11 +14,11 @@ from quintet_operator.builders.credentials import (
     whole_digest,
 )
 from quintet_operator.builders.defaults import Defaults
-from quintet_operator.builders.metadata import Manifest, child_name
+from quintet_operator.builders.metadata import Manifest, child_name, selector
 from quintet_operator.builders.service_account import service_account_name
 
 GRACE = 30
-"""Seconds; a broker drains for two."""
+"""Seconds; a broker hands its shards over and drains within a few."""
 
 
 def broker_stateful_set(
@@ -50,7 +50,8 @@ def _template(pool: BrokerPool, credentials: Credentials, defaults: Defaults, ex
 
 
 def _spec(pool: BrokerPool, defaults: Defaults, given: TemplateSpec) -> Manifest:
-    placement = given.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"image_pull_secrets"})
+    wanted = given.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"image_pull_secrets"})
+    placement = {"topologySpreadConstraints": [_over_nodes(pool)]} | wanted
     secrets = [secret.name for secret in given.image_pull_secrets or ()]
     return placement | {
         "serviceAccountName": service_account_name(pool),
@@ -58,6 +59,16 @@ def _spec(pool: BrokerPool, defaults: Defaults, given: TemplateSpec) -> Manifest
         "containers": [_container(pool, defaults)],
         "volumes": [pod.credentials_volume(pool, [MASTER_KEY, ADMIN_TOKEN])],
         **pod.pull_secrets([*defaults.image_pull_secrets, *secrets]),
+    }
+
+
+def _over_nodes(pool: BrokerPool) -> Manifest:
+    """As far as there are any: one that is lost takes few brokers."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector(pool, "broker")},
     }
 
 
@@ -71,12 +82,13 @@ def _container(pool: BrokerPool, defaults: Defaults) -> Manifest:
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "admin", "containerPort": ADMIN_PORT, "protocol": "TCP"},
+            {"name": "peers", "containerPort": PEER_PORT, "protocol": "TCP"},
         ],
         "resources": pod.resources(pool.spec.resources),
         "securityContext": pod.CONTAINER_SECURITY,
         "volumeMounts": [pod.CREDENTIALS_MOUNT],
         "startupProbe": pod.http_probe("/healthz", period=1, failures=60),
-        "readinessProbe": pod.http_probe("/readyz", period=2, failures=2),
+        "readinessProbe": pod.http_probe("/readyz", period=2, failures=2, within=2),
         "livenessProbe": pod.http_probe("/healthz", period=10, failures=6),
     }
 
@@ -91,17 +103,24 @@ def environment(pool: BrokerPool) -> list[Manifest]:
         "host": "",
         "http_port": str(HTTP_PORT),
         "admin_port": str(ADMIN_PORT),
+        "peer_port": str(PEER_PORT),
+        # No name: a resolver may keep the address of the pod that had it before.
+        "peer_address": f"$(POD_IP):{PEER_PORT}",
+        "http_address": f"http://{pod_host(pool, '$(QUINTET_POD_NAME)')}:{HTTP_PORT}",
+        "durability": pool.spec.durability,
         "account_id": pool.spec.account,
         "auth": "true",
         "master_key_file": f"{pod.CREDENTIALS_DIRECTORY}/{MASTER_KEY}",
         "admin_token_file": f"{pod.CREDENTIALS_DIRECTORY}/{ADMIN_TOKEN}",
     }
-    pod_name = {
-        "name": "QUINTET_POD_NAME",
-        "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
-    }
+    own = [_of_pod("QUINTET_POD_NAME", "metadata.name"), _of_pod("POD_IP", "status.podIP")]
     plain = [{"name": variable(name), "value": value} for name, value in settings.items()]
-    return [*_redis(pool), pod_name, *plain]
+    return [*_redis(pool), *own, *plain]
+
+
+def _of_pod(name: str, path: str) -> Manifest:
+    """A variable with what Kubernetes knows of the pod. Others that have it in `$(…)` stand behind it."""
+    return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
 
 
 def _redis(pool: BrokerPool) -> list[Manifest]:

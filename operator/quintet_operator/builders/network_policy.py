@@ -1,22 +1,26 @@
 """The NetworkPolicies of a pool: who may reach its pods, and whom they may reach."""
 
 from quintet_api.broker_pool import BrokerPool
-from quintet_operator.builders.addresses import ADMIN_PORT, HTTP_PORT, REDIS_PORT
+from quintet_operator.builders.addresses import ADMIN_PORT, HTTP_PORT, PEER_PORT, REDIS_PORT
 from quintet_operator.builders.metadata import Manifest, metadata, selector
 
 
 def broker_network_policy(pool: BrokerPool) -> Manifest:
-    """Anybody reaches the ports of the brokers: clients sign, and /admin/v1/ asks for a token."""
-    return _policy(
-        pool, "", "broker", {"policyTypes": ["Ingress"], "ingress": [{"ports": _ports(HTTP_PORT, ADMIN_PORT)}]}
-    )
+    """Anybody reaches the ports for clients, who sign, and for /admin/v1/, which asks for a token; the pool's own
+    brokers alone reach the one between brokers."""
+    ingress = [{"ports": _ports(HTTP_PORT, ADMIN_PORT)}, {"from": _brokers(pool), "ports": _ports(PEER_PORT)}]
+    return _policy(pool, "", "broker", {"policyTypes": ["Ingress"], "ingress": ingress})
 
 
 def redis_network_policy(pool: BrokerPool) -> Manifest:
     """The pool's own brokers alone reach its Redis, which reaches nobody."""
-    brokers = [{"podSelector": {"matchLabels": selector(pool, "broker")}}]
-    rules = {"policyTypes": ["Ingress", "Egress"], "ingress": [{"from": brokers, "ports": _ports(REDIS_PORT)}]}
-    return _policy(pool, "redis", "redis", rules | {"egress": []})
+    ingress = [{"from": _brokers(pool), "ports": _ports(REDIS_PORT)}]
+    rules = {"policyTypes": ["Ingress", "Egress"], "ingress": ingress, "egress": []}
+    return _policy(pool, "redis", "redis", rules)
+
+
+def _brokers(pool: BrokerPool) -> list[Manifest]:
+    return [{"podSelector": {"matchLabels": selector(pool, "broker")}}]
 
 
 def _policy(pool: BrokerPool, part: str, component: str, rules: Manifest) -> Manifest:

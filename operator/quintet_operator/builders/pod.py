@@ -99,10 +99,13 @@ def pull_secrets(secrets: Sequence[str]) -> Manifest:
     return {"imagePullSecrets": [{"name": name} for name in dict.fromkeys(secrets)]} if secrets else {}
 
 
-def http_probe(path: str, *, period: int, failures: int) -> Manifest:
+def http_probe(path: str, *, period: int, failures: int, within: int = 5) -> Manifest:
     """Of the admin port: every `period` seconds, given up after `failures` in a row."""
-    return probe({"httpGet": {"path": path, "port": "admin", "scheme": "HTTP"}}, period=period, failures=failures)
+    how = {"httpGet": {"path": path, "port": "admin", "scheme": "HTTP"}}
+    return probe(how, period=period, failures=failures, within=within)
 
 
-def probe(how: Manifest, *, period: int, failures: int) -> Manifest:
-    return how | {"periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures, "successThreshold": 1}
+def probe(how: Manifest, *, period: int, failures: int, within: int = 5) -> Manifest:
+    """`within`: seconds for an answer."""
+    times = {"periodSeconds": period, "timeoutSeconds": within}
+    return how | times | {"failureThreshold": failures, "successThreshold": 1}

@@ -28,11 +28,7 @@ def refusal(pool: BrokerPool) -> Refusal | None:
 
 
 def _refusals(pool: BrokerPool) -> Iterator[Refusal]:
-    spec = pool.spec
-    if spec.replicas > 1:
-        message = f"spec.replicas is {spec.replicas}, but a pool has one broker as yet: set it to 1."
-        yield Refusal(names.UNSUPPORTED, message)
-    if spec.durability == "Replicated":
+    if pool.spec.durability == "Replicated":
         message = "spec.durability Replicated is not supported yet: use Fsync or Memory."
         yield Refusal(names.UNSUPPORTED, message)
     for listener in outer(pool):

@@ -22,6 +22,19 @@ def state(workload: Manifest | None) -> State:
     return "Ready" if seen and status.get("updatedReplicas", 0) >= wanted else "Updating"
 
 
+def ready_pods(workload: Manifest | None, pods: Iterable[Manifest]) -> set[str]:
+    """Names of the pods that serve; `pods` are looked at where not all do."""
+    if workload and state(workload) == "Ready":
+        name, wanted = workload["metadata"]["name"], workload["spec"].get("replicas", 1)
+        return {f"{name}-{number}" for number in range(wanted)}
+    return {pod["metadata"]["name"] for pod in pods if _is_ready(pod)}
+
+
+def _is_ready(pod: Manifest) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
 def progress(workload: Manifest | None, pods: Sequence[Manifest]) -> str:
     """`0 of 1 pods of StatefulSet x are ready. …`, with the first thing that keeps a pod."""
     if workload is None:

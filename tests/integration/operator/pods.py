@@ -58,7 +58,8 @@ class Pod(Process):
     def _taken(self, source: Manifest | None) -> str:
         if source and (reference := source.get("secretKeyRef")):
             return self.secret[reference["key"]]
-        return self.name if source else ""
+        fields = {"metadata.name": self.name, "status.podIP": "127.0.0.1"}
+        return fields[source["fieldRef"]["fieldPath"]] if source else ""
 
     def is_up(self) -> bool:
         return self.passes("readinessProbe")

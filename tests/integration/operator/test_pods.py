@@ -51,6 +51,7 @@ def broker_pod(redis_pod: Pod, tmp_path: Path) -> Iterator[Pod]:
         "default-broker-pool-redis.shop.svc:6379": f"127.0.0.1:{redis_pod.port('redis')}",
         "9400": str(free_port()),
         "9401": str(free_port()),
+        "9402": str(free_port()),
     }
     pod = Pod(broker_stateful_set(POOL, CREDENTIALS, DEFAULTS), _secret(), directory, here)
     yield pod

@@ -124,9 +124,9 @@ async def test_a_listener_that_is_no_longer_wanted_goes(room: Room) -> None:
     assert room.api.get("Service", "default-broker-pool")
 
 
-async def test_what_is_not_supported_changes_nothing(room: Room) -> None:
+async def test_what_is_refused_changes_nothing(room: Room) -> None:
     room.api.calls.clear()
-    room.user("BrokerPool", "default", replicas=3)
+    room.user("BrokerPool", "default", replicas=3, listeners=[{"name": "pods", "type": "NodePort"}])
     await room.settle()
-    assert room.condition("BrokerPool", "default") == ("False", "Unsupported")
+    assert room.condition("BrokerPool", "default") == ("False", "InvalidSpec")
     assert {call.rpartition("/")[2] for call in room.api.calls} == {"status"}

@@ -5,4 +5,4 @@ from tests.unit.quintet_operator.objects import pool
 def test_addresses_need_no_domain_of_the_cluster() -> None:
     assert url(pool()) == "http://default-broker-pool.shop.svc:9400"
     assert queue_url(pool(), "orders") == "http://default-broker-pool.shop.svc:9400/000000000000/orders"
-    assert admin_url(pool()) == "http://default-broker-pool-0.default-broker-pool-pods.shop.svc:9401"
+    assert admin_url(pool(), 2) == "http://default-broker-pool-2.default-broker-pool-pods.shop.svc:9401"

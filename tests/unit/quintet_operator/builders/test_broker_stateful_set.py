@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -29,15 +30,26 @@ def test_brokers_of_an_embedded_redis_know_it_by_the_pools_name() -> None:
     assert found["QUINTET_AUTH"] == "true"
 
 
-def test_kubernetes_knows_the_password_before_it_puts_it_into_the_url() -> None:
-    order = list(variables())
-    assert order.index("REDIS_PASSWORD") < order.index("QUINTET_REDIS_URL")
-
-
 def test_brokers_of_an_external_redis_read_its_url_from_the_users_secret() -> None:
     found = variables(storage=EXTERNAL)
     assert found["QUINTET_REDIS_URL"] == {"secretKeyRef": {"name": "our-redis", "key": "url"}}
     assert "REDIS_PASSWORD" not in found
+
+
+def test_each_broker_is_reached_by_others_and_by_clients_that_follow_owners() -> None:
+    found = variables()
+    assert found["QUINTET_PEER_PORT"] == "9402"
+    assert found["QUINTET_PEER_ADDRESS"] == "$(POD_IP):9402"
+    service = "default-broker-pool-pods.shop.svc"
+    assert found["QUINTET_HTTP_ADDRESS"] == f"http://$(QUINTET_POD_NAME).{service}:9400"
+
+
+def test_kubernetes_knows_each_variable_before_it_puts_it_into_another() -> None:
+    known: set[str] = set()
+    for name, value in variables().items():
+        if isinstance(value, str):
+            assert set(re.findall(r"\$\((\w+)\)", value)) <= known, name
+        known.add(name)
 
 
 def test_in_a_redis_that_others_use_keys_are_set_apart_by_more_than_a_name() -> None:
@@ -81,6 +93,14 @@ def test_the_users_placement_is_copied() -> None:
         "priorityClassName": "high",
     }
     assert template(template={"spec": given})["spec"] == template()["spec"] | given
+
+
+def test_brokers_spread_over_nodes_as_far_as_there_are_any() -> None:
+    made = broker_stateful_set(pool(replicas=3), CREDENTIALS, DEFAULTS)["spec"]
+    [spread] = made["template"]["spec"]["topologySpreadConstraints"]
+    assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+    assert spread["labelSelector"] == made["selector"]
+    assert made["replicas"] == 3
 
 
 def test_secrets_to_pull_with_are_the_charts_and_the_pools_each_once() -> None:

@@ -15,9 +15,20 @@ Told = dict[str, tuple[str, str, str]]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def workload(name: str, ready: int = 1, updated: int = 1) -> Manifest:
-    status = {"observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "updatedReplicas": updated}
-    return {"metadata": {"name": name, "generation": 1}, "spec": {"replicas": 1}, "status": status}
+def workload(name: str, ready: int = 1, updated: int = 1, replicas: int = 1) -> Manifest:
+    status = {"observedGeneration": 1, "replicas": replicas, "readyReplicas": ready, "updatedReplicas": updated}
+    return {"metadata": {"name": name, "generation": 1}, "spec": {"replicas": replicas}, "status": status}
+
+
+def pods(name: str, *ready: bool) -> list[Manifest]:
+    """By number, whether each is ready."""
+    return [
+        {
+            "metadata": {"name": f"{name}-{number}"},
+            "status": {"conditions": [{"type": "Ready", "status": str(is_ready)}]},
+        }
+        for number, is_ready in enumerate(ready)
+    ]
 
 
 def entry(name: str = "orders", reason: str = "", message: str = "") -> EntryStatus:
@@ -26,12 +37,14 @@ def entry(name: str = "orders", reason: str = "", message: str = "") -> EntrySta
     )
 
 
-def topology(revision: tuple[int, int] = (1, 1), *entries: EntryStatus) -> TopologyStatus:
-    return TopologyStatus(revision=revision, pods=[PodStatus(name="b-0", revision=revision)], entries=list(entries))
+def topology(revision: tuple[int, int] = (1, 1), *entries: EntryStatus, brokers: int = 1) -> TopologyStatus:
+    """As so many brokers tell it."""
+    pods = [PodStatus(name=f"brokers-{number}", revision=revision) for number in range(brokers)]
+    return TopologyStatus(revision=revision, pods=pods, entries=list(entries))
 
 
-def ready(status: str, reason: str = "Available", message: str = "") -> Condition:
-    found = {"type": "Ready", "status": status, "reason": reason, "message": message, "lastTransitionTime": NOW}
+def ready(status: str, reason: str = "Available", message: str = "", type: str = "Ready") -> Condition:  # noqa: A002
+    found = {"type": type, "status": status, "reason": reason, "message": message, "lastTransitionTime": NOW}
     return Condition.model_validate(found)
 
 

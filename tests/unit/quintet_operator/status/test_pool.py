@@ -16,6 +16,7 @@ from tests.unit.quintet_operator.status.facts import (
     Told,
     assert_ready_tells,
     entry,
+    pods,
     tell,
     topology,
     workload,
@@ -73,20 +74,27 @@ def test_all_is_well_when_all_parts_are() -> None:
         ("TopologyApplied", {"broker_error": "timed out."}, "Unknown", "BrokerUnreachable", "hold: timed out."),
         ("TopologyApplied", {"topology": None}, "False", "Pending", "have not been told yet"),
         ("TopologyApplied", {"revision": None}, "False", "Pending", "have not been told yet"),
-        ("TopologyApplied", {"revision": (1, 2)}, "False", "Pending", "Waiting for b-0 to apply the topology."),
+        ("TopologyApplied", {"revision": (1, 2)}, "False", "Pending", "Waiting for brokers-0 to apply the topology."),
         (
             "TopologyApplied",
             {"topology": TopologyStatus(revision=(1, 1), pods=[], entries=[])},
             "False",
             "Pending",
-            "Waiting for the brokers to apply the topology.",
+            "Waiting for brokers-0 to apply the topology.",
         ),
         (
             "TopologyApplied",
             {"topology": TopologyStatus(revision=(1, 1), pods=[PodStatus(name="b-1", revision=(0, 9))], entries=[])},
             "False",
             "Pending",
-            "Waiting for b-1 to apply the topology.",
+            "Waiting for b-1, brokers-0 to apply the topology.",
+        ),
+        (
+            "TopologyApplied",
+            {"brokers": workload("brokers", 3, 3, replicas=3), "topology": topology(brokers=2)},
+            "False",
+            "Pending",
+            "Waiting for brokers-2 to apply the topology.",
         ),
     ],
 )
@@ -94,6 +102,19 @@ def test_ready_tells_the_first_part_that_is_not(
     part: str, changed: dict[str, Any], status: str, reason: str, words: str
 ) -> None:
     assert_ready_tells(told(**changed), part, status, reason, words)
+
+
+def test_of_three_brokers_one_that_is_not_ready_is_waited_for_and_its_topology_is_not() -> None:
+    brokers = {"brokers": workload("brokers", 2, 3, replicas=3), "broker_pods": pods("brokers", True, False, True)}
+    held = topology(brokers=3)
+    held.pods.pop(1)
+    found = told(**brokers, topology=held)
+    assert found["BrokersReady"][:2] == ("False", "BrokersNotReady")
+    assert "2 of 3 pods" in found["BrokersReady"][2]
+    assert found["TopologyApplied"][0] == "True"
+    held.pods.pop(1)
+    told_of_one = told(**brokers, topology=held)["TopologyApplied"]
+    assert told_of_one == ("False", "Pending", "Waiting for brokers-2 to apply the topology.")
 
 
 def test_causes_come_before_effects() -> None:

@@ -9,6 +9,7 @@ from quintet_operator.builders.refusal import Refusal
 from quintet_operator.status.queue import PARTS
 from tests.unit.quintet_operator.status.facts import QUEUE, Told, assert_ready_tells, entry, ready, tell
 
+STORAGE = ready("True", type="StorageReady")
 MISSING = {"pool_found": False, "pool_conditions": ()}
 
 
@@ -43,6 +44,20 @@ def test_all_is_well_when_all_parts_are() -> None:
             "False",
             "BrokerPoolNotReady",
             "The BrokerPool default is not ready: StorageNotReady: Waiting for Redis.",
+        ),
+        (
+            "PoolReady",
+            {"pool_conditions": (ready("False", "BrokersNotReady", "1 of 3."), STORAGE), "entry": None},
+            "False",
+            "BrokerPoolNotReady",
+            "The BrokerPool default is not ready: BrokersNotReady: 1 of 3.",
+        ),
+        (
+            "PoolReady",
+            {"pool_conditions": (ready("False", "NameTaken", "Service/x."), STORAGE)},
+            "False",
+            "BrokerPoolNotReady",
+            "The BrokerPool default is not ready: NameTaken: Service/x.",
         ),
         (
             "PoolReady",
@@ -81,6 +96,13 @@ def test_ready_tells_the_first_part_that_is_not(
     part: str, changed: dict[str, Any], status: str, reason: str, words: str
 ) -> None:
     assert_ready_tells(told(**changed), part, status, reason, words)
+
+
+def test_a_queue_is_served_by_the_brokers_that_are_there() -> None:
+    for reason in "BrokersNotReady", "Updating", "Pending":
+        found = told(pool_conditions=(ready("False", reason), STORAGE))
+        assert found["Ready"][:2] == ("True", "Available"), reason
+        assert "not by all its brokers" in found["PoolReady"][2]
 
 
 def test_causes_come_before_effects() -> None:

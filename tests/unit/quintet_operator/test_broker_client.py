@@ -1,0 +1,1 @@
+"""Which of a pool's brokers is asked."""
