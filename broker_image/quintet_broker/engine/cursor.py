@@ -2,7 +2,7 @@
 
 An offset is, in this order: unread (at or above `read_to`), then part of a range in `in_flight`, then acknowledged
 or, where it has to go to another shard, leaving. A range whose deadline has passed is *due*: its records may be
-delivered again.
+delivered again. A reader that keeps an order passes records over: they are due too, without a delivery.
 
 Stored as fields of the shard's `cur:<cursor>`, <log> being the log's number:
 
@@ -18,7 +18,7 @@ import heapq
 import struct
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from msgspec import Struct, structs
 
@@ -126,6 +126,38 @@ class Cursor:
             found = Range(offset, count, deadline, before.deliveries + 1, nonce, first_received, count)
         self._insert(found)
         return found
+
+    def pass_over(self, offset: int, count: int) -> None:
+        """Leave `count` unread records from `offset` on for later: they are due, and nobody had them."""
+        self._read_to(offset + count)
+        before = self._ranges[self._bases[-1]] if self._bases else None
+        if before and before.end == offset and before.due and before.deliveries == 0:
+            before.count += count
+            before.left += count
+            self.due += count
+            self._change("range", before.offset)
+        else:
+            self._insert(Range(offset, count, 0, 0, NOBODYS, 0, count, due=True))
+
+    def is_passed_over(self, offset: int) -> bool:
+        """Whether a record was read and not delivered since, or only in vain."""
+        found = self._find(offset)
+        return found is not None and found.deliveries == 0 and not self.is_acknowledged(offset)
+
+    def next_passed_over(self, offset: int) -> int:
+        """The first record from `offset` on that was passed over; `read_to` behind the last of them."""
+        if offset >= self.read_to:
+            return offset
+        for base in self._bases[max(bisect_right(self._bases, offset) - 1, 0) :]:
+            found = self._ranges[base]
+            if found.deliveries == 0 and found.end > offset:
+                return max(offset, base)
+        return self.read_to
+
+    def held(self) -> Iterator[int]:
+        """The offsets of the records that were delivered and not settled since, and of those that are leaving."""
+        delivered = (found for found in self._ranges.values() if found.deliveries)
+        return chain(self.leaving, (offset for found in delivered for offset in self.live(found)))
 
     def expire(self, now: int) -> list[Range]:
         """The ranges whose deadline passed since the last call; their records are due."""
@@ -295,11 +327,15 @@ class Cursor:
     def _carve(self, found: Range, offset: int, count: int) -> None:
         """Take `count` offsets from `offset` on out of a range; what lies before and behind stays as it is."""
         self._remove(found)
-        before = self._left_in(found.offset, offset)
-        behind = found.left - before - self._left_in(offset, offset + count)
+        before = self._left_before(found, offset)
+        behind = found.left - self._left_before(found, offset + count)
         for start, end, left in (found.offset, offset, before), (offset + count, found.end, behind):
             if left:
                 self._insert(structs.replace(found, offset=start, count=end - start, left=left))
+
+    def _left_before(self, found: Range, offset: int) -> int:
+        """How many offsets of a range lie before `offset` and are not acknowledged."""
+        return offset - found.offset if found.left == found.count else self._left_in(found.offset, offset)
 
     def _left_in(self, start: int, end: int) -> int:
         """How many offsets are not acknowledged."""

@@ -185,7 +185,9 @@ def test_deadlines_of_settled_records_do_not_pile_up() -> None:
 
 verbs = st.lists(
     st.tuples(
-        st.sampled_from(["deliver", "acknowledge", "extend", "expire", "again", "seek", "leave", "left", "give_back"]),
+        st.sampled_from(
+            ["deliver", "pass_over", "acknowledge", "extend", "expire", "again", "seek", "leave", "left", "give_back"]
+        ),
         st.integers(0, 3 * BITMAP_OFFSETS),
         st.integers(1, BITMAP_OFFSETS),
     ),
@@ -215,6 +217,8 @@ def step(cursor: Cursor, verb: str, place: int, count: int, now: int) -> None:
     held = found is not None and found.nonce == 1 and not cursor.is_acknowledged(offset)
     if verb == "deliver":
         cursor.deliver(cursor.read_to, count, now, now + count % 7, nonce=1)
+    elif verb == "pass_over":
+        cursor.pass_over(cursor.read_to, count)
     elif verb == "expire":
         cursor.expire(now)
     elif verb == "seek":
@@ -252,3 +256,39 @@ def test_what_is_due_is_known_the_longest_due_first_and_without_what_was_settled
     assert sorted(cursor.due_offsets(10)) == [0, 2, 5]
     cursor.seek(6)
     assert cursor.due_offsets(10) == []
+
+
+def test_what_was_passed_over_is_one_range_and_delivered_out_of_it() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 1, now=0, deadline=10, nonce=1)
+    for offset in range(1, 1001):
+        cursor.pass_over(offset, 1)
+    fields = stored(cursor, {})
+    assert len([name for name in fields if name.startswith("range:")]) == 2
+    loaded = Cursor.load(0, fields, [])
+    loaded.expire(now=1)
+    assert (loaded.due, loaded.in_flight, loaded.unread(1001)) == (1000, 1, 0)
+    found = loaded.deliver(500, 2, now=5, deadline=10, nonce=2)
+    assert (found.deliveries, found.first_received) == (1, 5)
+    assert (loaded.due, loaded.in_flight) == (998, 3)
+
+
+def test_it_tells_what_was_passed_over_from_what_is_held() -> None:
+    cursor = Cursor()
+    cursor.deliver(0, 2, now=0, deadline=10, nonce=1)
+    cursor.pass_over(2, 2)
+    cursor.deliver(4, 3, now=0, deadline=10, nonce=2)
+    cursor.pass_over(7, 1)
+    cursor.acknowledge(5, 2)
+    cursor.leave(6, target=9, sequence=0)
+    assert sorted(cursor.held()) == [0, 1, 4, 6]
+    assert [offset for offset in range(9) if cursor.is_passed_over(offset)] == [2, 3, 7]
+    assert [cursor.next_passed_over(offset) for offset in (0, 3, 4, 8, 20)] == [2, 3, 7, 8, 20]
+
+
+def test_a_delivery_out_of_many_that_were_passed_over_is_as_quick_as_any(looks: list[int]) -> None:
+    cursor = Cursor()
+    cursor.pass_over(0, 100_000)
+    for offset in range(0, 100_000, 100):
+        cursor.deliver(offset, 1, now=0, deadline=10, nonce=1)
+    assert len(looks) < 10_000
