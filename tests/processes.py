@@ -1,9 +1,10 @@
-"""Redis and the broker as real processes on loopback, to be started, killed and started again."""
+"""Redis and brokers as real processes on loopback, to be started, killed and started again."""
 
 import atexit
 import ctypes
 import http.client
 import os
+import random
 import re
 import secrets
 import shutil
@@ -14,6 +15,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -24,14 +27,18 @@ from quintet_api.environment import variable
 ROOT = Path(__file__).parent.parent
 STARTS_WITHIN = 20.0
 """Seconds."""
+LISTENED = range(10_000, 32_768)
+"""Ports below those that Linux gives to outgoing connections."""
 _PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """One that no connection gets as its own end: so it stays free while the program that listens there is down."""
+    while True:
+        port = random.choice(LISTENED)
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 def _die_with_parent() -> None:
@@ -138,20 +145,22 @@ class RedisServer(Process):
 
 
 class Broker(Process):
-    """A broker on free ports of loopback. `settings` are fields of the broker's Settings."""
+    """A broker on free ports of loopback. `settings` are fields of the broker's Settings.
+
+    Brokers with the same directory have the same keys, and need a `pod_name` each.
+    """
 
     def __init__(self, directory: Path, redis_url: str, *, auth: bool = False, **settings: Any) -> None:
         super().__init__(directory, settings.get("pod_name", "broker"))
-        self.master_key = secrets.token_bytes(32).hex()
-        self.admin_token = secrets.token_urlsafe()
         key, token = directory / "master-key", directory / "admin-token"
-        key.write_text(self.master_key)
-        token.write_text(self.admin_token)
+        self.master_key = _made_once(key, lambda: secrets.token_bytes(32).hex())
+        self.admin_token = _made_once(token, secrets.token_urlsafe)
         self.settings: dict[str, Any] = {
             "redis_url": redis_url,
             "prefix": "test",
             "http_port": free_port(),
             "admin_port": free_port(),
+            "peer_port": free_port(),
             "auth": str(auth).lower(),
             "master_key_file": key,
             "admin_token_file": token,
@@ -172,3 +181,40 @@ class Broker(Process):
                 return bool(response.status == 200)
         except (URLError, http.client.HTTPException, OSError):
             return False
+
+
+def _made_once(file: Path, make: Callable[[], str]) -> str:
+    if not file.exists():
+        file.write_text(make())
+    return file.read_text()
+
+
+class Pool:
+    """A Redis, and `broker-0` and on over it. `settings` are fields of the Settings of every broker."""
+
+    def __init__(self, directory: Path, brokers: int = 3, **settings: Any) -> None:
+        self.redis = RedisServer(directory)
+        self.brokers: list[Broker] = []
+        self._directory = directory
+        self._settings = settings
+        for _ in range(brokers):
+            self.add()
+
+    def add(self) -> Broker:
+        """Another broker, not started yet."""
+        name = f"broker-{len(self.brokers)}"
+        self.brokers.append(Broker(self._directory, self.redis.url, pod_name=name, **self._settings))
+        return self.brokers[-1]
+
+    def start(self) -> None:
+        """Start them all and wait until they serve."""
+        self.redis.start()
+        for broker in self.brokers:
+            broker.launch()
+        for broker in self.brokers:
+            broker.wait_until_up()
+
+    def kill(self) -> None:
+        """End them all by SIGKILL."""
+        for process in [*self.brokers, self.redis]:
+            process.kill()
