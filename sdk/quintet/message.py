@@ -21,6 +21,8 @@ class NewMessage(Struct, frozen=True):
     """Names that begin with `quintet-` are refused."""
     delay: float | None = None
     """Seconds (0 - 900) until it can be received; None takes the queue's deliveryDelay."""
+    priority: int | None = None
+    """1 to 10, higher ones first; messages without one come last."""
 
 
 class Content(Struct, frozen=True, kw_only=True):
@@ -43,6 +45,7 @@ class Content(Struct, frozen=True, kw_only=True):
     """Milliseconds since 1970."""
     dead_letter_source: str | None
     """Name of the queue that dead-lettered it."""
+    priority: int | None
     receipt: str
     """Names this delivery."""
 

@@ -131,9 +131,10 @@ class Queue:
         key: str | bytes | None = None,
         headers: Mapping[str, str | bytes] | None = None,
         delay: float | None = None,
+        priority: int | None = None,
     ) -> str:
         """See quintet.Queue.send."""
-        return self._run(self._queue.send(value, key=key, headers=headers, delay=delay))
+        return self._run(self._queue.send(value, key=key, headers=headers, delay=delay, priority=priority))
 
     def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
         """See quintet.Queue.send_batch."""

@@ -62,6 +62,7 @@ class Delivered(Struct, rename="camel"):
     headers: dict[str, str] = {}
     headers_base64: dict[str, str] = {}
     dead_letter_source: str | None = None
+    priority: int | None = None
 
 
 class Received(Struct):
@@ -122,6 +123,8 @@ def new_message(message: NewMessage) -> bytes:
         fields.setdefault(field, {})[name] = packed
     if message.delay is not None:
         fields["delay"] = duration(message.delay)
+    if message.priority is not None:
+        fields["priority"] = message.priority
     return encode(fields)
 
 

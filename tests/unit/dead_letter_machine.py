@@ -54,7 +54,7 @@ class DeadLetterMachine(RuleBasedStateMachine):
 
     async def _turn_one(self, shard: Shard, movers: dict[Shard, asyncio.Task[None]]) -> bool:
         busy = await self.bench.turn_one(shard)
-        if shard.taken and shard.cursor.leaving and (shard not in movers or movers[shard].done()):
+        if shard.taken and shard.leaving and (shard not in movers or movers[shard].done()):
             movers[shard] = asyncio.ensure_future(move(shard, self.bench.shards.get, self.bench.store.now))
         return busy
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 from msgspec import structs
 
+from quintet_broker.engine.headers import PRIORITY
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive, Request
@@ -21,6 +22,7 @@ from tests.unit.model import Model
 VISIBILITY = 30_000
 POLICY = Policy("orders", retention=10**12, in_flight=1_000)
 PRODUCER = 7
+priorities = st.sampled_from([0, 0, 1, 10])
 
 
 class Pod:
@@ -90,16 +92,17 @@ class EngineMachine(RuleBasedStateMachine):
             else:
                 return
 
-    def records(self, count: int) -> tuple[list[int], list[Record]]:
+    def records(self, count: int, priority: int = 0) -> tuple[list[int], list[Record]]:
         numbers = list(range(self.numbers, self.numbers + count))
         self.numbers += count
-        return numbers, [Record(str(number).encode(), self.store.now()) for number in numbers]
+        headers = ((PRIORITY, str(priority).encode()),) if priority else ()
+        return numbers, [Record(str(number).encode(), self.store.now(), None, headers) for number in numbers]
 
     # What clients do
 
-    @rule(count=st.integers(1, 5))
-    def send(self, count: int) -> None:
-        numbers, records = self.records(count)
+    @rule(count=st.integers(1, 5), priority=priorities)
+    def send(self, count: int, priority: int) -> None:
+        numbers, records = self.records(count, priority)
         append = self.make(Append, records, [None] * count)
         if self.policy.messages is not None and len(self.model.held) + count > self.policy.messages:
             with pytest.raises(QueueFull):
@@ -107,7 +110,7 @@ class EngineMachine(RuleBasedStateMachine):
             return
         self.ask(append)
         for number in numbers:
-            self.model.sent(number)
+            self.model.sent(number, priority)
 
     @rule(messages=st.sampled_from([None, 3]), in_flight=st.sampled_from([1_000, 2]), paused=st.booleans())
     def change_policy(self, messages: int | None, in_flight: int, paused: bool) -> None:
@@ -117,24 +120,24 @@ class EngineMachine(RuleBasedStateMachine):
         self.policy = policy
         self.owner.set_policy(policy)
 
-    @rule(delay=st.integers(1, 60_000))
-    def send_delayed(self, delay: int) -> None:
+    @rule(delay=st.integers(1, 60_000), priority=priorities)
+    def send_delayed(self, delay: int, priority: int) -> None:
         self.set_policy(structs.replace(self.policy, messages=None))
-        [number], records = self.records(1)
+        [number], records = self.records(1, priority)
         due = self.store.now() + delay
         self.ask(self.make(Append, records, [due]))
-        self.model.sent(number, due)
+        self.model.sent(number, priority, due)
 
-    @rule(count=st.integers(1, 3), twice=st.booleans())
-    def send_once(self, count: int, twice: bool) -> None:
+    @rule(count=st.integers(1, 3), priority=priorities, twice=st.booleans())
+    def send_once(self, count: int, priority: int, twice: bool) -> None:
         """A producer that sends again what it sent before has it stored once."""
         self.set_policy(structs.replace(self.policy, messages=None))
-        numbers, records = self.records(count)
+        numbers, records = self.records(count, priority)
         self.sequence += 1
         for _ in range(1 + twice):
             self.ask(self.make(Append, records, [None] * count, PRODUCER, [self.sequence] * count))
         for number in numbers:
-            self.model.sent(number)
+            self.model.sent(number, priority)
 
     @rule(target=deliveries, limit=st.integers(1, 7), visibility=st.sampled_from([0, 1, VISIBILITY]))
     def receive(self, limit: int, visibility: int) -> Any:
@@ -147,6 +150,8 @@ class EngineMachine(RuleBasedStateMachine):
             assert room <= 0
             return multiple()
         assert min(1, visible) <= len(received) <= min(limit, visible)
+        if received and self.policy.in_flight == POLICY.in_flight:
+            self.model.check_priorities({int(delivery.record.value) for delivery in received}, now)
         for delivery in received:
             self.model.delivered(int(delivery.record.value), delivery.deliveries, delivery.nonce, now, visibility)
         return multiple(*received)
@@ -154,7 +159,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(delivery=deliveries)
     def acknowledge(self, delivery: Delivery) -> None:
         number = int(delivery.record.value)
-        [error] = self.ask(self.make(Acknowledge, [(delivery.offset, delivery.nonce)]))
+        [error] = self.ask(self.make(Acknowledge, [delivery.receipt]))
         if error is None:
             self.model.acknowledged(number)
         else:
@@ -164,7 +169,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(delivery=consumes(deliveries), hidden=st.sampled_from([0, 10, VISIBILITY]))
     def extend(self, delivery: Delivery, hidden: int) -> None:
         number = int(delivery.record.value)
-        [error] = self.ask(self.make(Extend, [(delivery.offset, delivery.nonce, hidden)]))
+        [error] = self.ask(self.make(Extend, [(delivery.receipt, hidden)]))
         if error is None:
             self.model.hidden(number, self.store.now() + hidden)
         else:
@@ -175,7 +180,7 @@ class EngineMachine(RuleBasedStateMachine):
         number = int(delivery.record.value)
         if number in self.model.held and self.model.held[number].maybe:
             return
-        self.ask(self.make(GiveBack, [(delivery.offset, delivery.nonce)]))
+        self.ask(self.make(GiveBack, [delivery.receipt]))
         self.model.given_back(number, delivery.nonce, self.store.now())
 
     @rule()
@@ -264,7 +269,7 @@ class EngineMachine(RuleBasedStateMachine):
         if not self.owner.taken:
             return
         shard = self.owner
-        assert shard.visible + shard.cursor.in_flight + shard.delayed == len(self.model.held)
+        assert shard.visible + shard.in_flight + shard.delayed == len(self.model.held)
 
     def teardown(self) -> None:
         try:

@@ -46,7 +46,8 @@ class FakeStore:
         meta["epoch"] = str(int(meta["epoch"]) + 1)
         if meta.setdefault("store", self.id) != self.id:
             meta["store"] = self.id
-            meta[f"gap:0:{meta['tail:0']}"] = meta["tail:0"] = str(int(meta["tail:0"]) + TAIL_JUMP)
+            for tail in [field for field in meta if field.startswith("tail:")]:
+                meta[f"gap:{tail[5:]}:{meta[tail]}"] = meta[tail] = str(int(meta[tail]) + TAIL_JUMP)
         return Taken(
             epoch=int(meta["epoch"]),
             meta=dict(meta),

@@ -13,6 +13,7 @@ class Held:
     deliveries: int = 0
     nonce: int | None = None
     """Of the delivery that holds it; None where none does."""
+    priority: int = 0
     maybe: int = 0
     """Deliveries that a crash may have counted, though nobody got them."""
 
@@ -24,8 +25,8 @@ class Model:
     held: dict[int, Held] = field(default_factory=dict)
     settled: set[int] = field(default_factory=set)
 
-    def sent(self, number: int, visible_at: int = 0) -> None:
-        self.held[number] = Held(number, visible_at)
+    def sent(self, number: int, priority: int, visible_at: int = 0) -> None:
+        self.held[number] = Held(number, visible_at, priority=priority)
 
     def delivered(self, number: int, deliveries: int, nonce: int, now: int, visibility: int) -> None:
         assert number not in self.settled, f"{number} was acknowledged, and delivered again"
@@ -37,6 +38,12 @@ class Model:
         held.nonce = nonce
         held.maybe = 0
         held.visible_at = now + visibility
+
+    def check_priorities(self, delivered: set[int], now: int) -> None:
+        """Those of a higher priority come first."""
+        lowest = min((self.held[number].priority for number in delivered), default=0)
+        left = self.visible(now) - delivered
+        assert all(self.held[number].priority <= lowest for number in left), "a higher priority was passed over"
 
     def acknowledged(self, number: int) -> None:
         self.held.pop(number, None)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from quintet_broker.engine.mover import move
 from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Receive, Request
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import BrokerError
@@ -58,8 +58,8 @@ class Bench:
         await self.turn()
         return request.future.result()
 
-    async def send(self, shard: Shard, *values: bytes) -> None:
-        records = [Record(value, self.store.now()) for value in values]
+    async def send(self, shard: Shard, *values: bytes, headers: Headers = ()) -> None:
+        records = [Record(value, self.store.now(), None, headers) for value in values]
         await self.ask(shard, Append(self.store.now(), records, [None] * len(records)))
 
     async def receive(self, shard: Shard, limit: int = 10, visibility: int = 1000) -> list[Delivery]:
@@ -68,7 +68,7 @@ class Bench:
         return received
 
     async def acknowledge(self, shard: Shard, *some: Delivery) -> list[BrokerError | None]:
-        pairs = [(delivery.offset, delivery.nonce) for delivery in some]
+        pairs = [delivery.receipt for delivery in some]
         results: list[BrokerError | None] = await self.ask(shard, Acknowledge(self.store.now(), pairs))
         return results
 

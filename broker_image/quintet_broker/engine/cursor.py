@@ -245,6 +245,10 @@ class Cursor:
             del self._left[oldest]
             self._change("left", oldest)
 
+    def leaving_for(self, target: int) -> Iterator[Leaving]:
+        """Those that go to one shard, in the order of their sequences."""
+        return (leaving for leaving in self.leaving.values() if leaving.target == target)
+
     def stay(self, offset: int, now: int) -> None:
         """A leaving record does not go after all: it is due again."""
         if leaving := self.leaving.pop(offset, None):

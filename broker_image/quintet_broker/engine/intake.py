@@ -1,10 +1,13 @@
 """Intake: what arrived at a shard goes into one tick. Pure; `now` is an argument."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 from quintet_broker.engine.arrivals import Arrivals
 from quintet_broker.engine.delayed import Delayed
+from quintet_broker.engine.headers import priority
+from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record, encode, gather
 from quintet_broker.engine.requests import Acknowledge, Append, Extend, GiveBack, Left, Purge, Request, Stay
@@ -27,12 +30,14 @@ class Intake:
         self._now = now
         self._full = full
         """Whether the store takes no appends."""
-        self._fresh: list[Record] = []
-        """Records taken and not appended yet: those of one tick share batches."""
+        self._fresh: defaultdict[int, list[Record]] = defaultdict(list)
+        """By log, records taken and not appended yet: those of one tick share batches."""
 
     def take(self, arrivals: Arrivals) -> None:
         """Take delayed records that are due, then what arrived, as much as one tick should write."""
-        self._work.tick.undelay, self._fresh = self._state.delayed.take()
+        self._work.tick.undelay, due = self._state.delayed.take()
+        for record in due:
+            self._fresh[priority(record)].append(record)
         size = 0
         while size < TICK_BYTES and (request := arrivals.take()):
             if not isinstance(request, Append):
@@ -60,7 +65,7 @@ class Intake:
             self._advance(request, request.producer)
         for record, due in records:
             if due is None:
-                self._fresh.append(record)
+                self._fresh[priority(record)].append(record)
                 continue
             self._work.tick.delay.append((due, encode([record])))
             self._state.delayed.add(due)
@@ -75,11 +80,11 @@ class Intake:
             return None
         policy, state = self._policy, self._state
         if policy.messages is not None:
-            held = state.visible + state.cursor.in_flight + state.delayed.count + len(self._fresh)
+            held = state.visible + state.in_flight + state.delayed.count + sum(map(len, self._fresh.values()))
             if held + more > policy.messages:
                 return QueueFull(f"The queue holds {held} messages; limits.messages is {policy.messages}.")
         if policy.bytes is not None:
-            size = state.live_bytes + sum(record.size for record in self._fresh)
+            size = state.live_bytes + sum(record.size for fresh in self._fresh.values() for record in fresh)
             if size + request.size > policy.bytes:
                 return QueueFull(f"The queue holds about {size} bytes; limits.bytes is {policy.bytes}.")
         return None
@@ -89,7 +94,8 @@ class Intake:
         producers, sources = self._state.producers, self._work.tick.sources
         before = producers.last(producer)
         first = next(sequence for sequence in request.sequences if sequence > before)
-        offset = self._state.log.tail + len(self._fresh)
+        log = priority(request.records[0])
+        offset = self._state.tail(log) + len(self._fresh.get(log, ()))
         state = producers.advance(producer, request.sequences[-1], offset, self._now).encode()
         known = next((source for source in sources if source.producer == producer), None)
         if known:
@@ -98,18 +104,20 @@ class Intake:
             sources.append(stored.Source(producer, 0, first, state))
 
     def _append_fresh(self) -> None:
-        if not self._fresh:
-            return
-        state, tick = self._state, self._work.tick
-        for batch in gather(self._fresh):
-            base = state.log.tail
-            data = encode(batch, base, state.epoch)
-            segment = state.log.append(len(batch), len(data), self._now)
-            tick.appends.append(stored.Append(0, segment.base, state.log.tail, data))
-            tick.meta[f"seg:0:{segment.base}"] = segment.encode()
-            state.ahead.hold(base, batch)
-        tick.meta["tail:0"] = state.log.tail
-        self._fresh = []
+        for log, records in self._fresh.items():
+            self._append(self._state.lane(log), records)
+        self._fresh.clear()
+
+    def _append(self, lane: Lane, records: list[Record]) -> None:
+        tick, log = self._work.tick, lane.log
+        for batch in gather(records):
+            base = log.tail
+            data = encode(batch, base, self._state.epoch)
+            segment = log.append(len(batch), len(data), self._now)
+            tick.appends.append(stored.Append(log.number, segment.base, log.tail, data))
+            tick.meta[f"seg:{log.number}:{segment.base}"] = segment.encode()
+            lane.ahead.hold(base, batch)
+        tick.meta[f"tail:{log.number}"] = log.tail
 
     def _purge(self) -> None:
         # What was sent before the purge goes with it.
@@ -119,32 +127,36 @@ class Intake:
         tick.delay.clear()
         tick.undelay = []
         self._state.delayed = Delayed()
-        self._state.cursor.seek(self._state.log.tail)
+        for lane in self._state.lanes.values():
+            lane.cursor.seek(lane.log.tail)
 
     def _settle(self, request: Request[Any]) -> list[BrokerError | None] | None:
-        """Do what a request asks of the cursor; its answer."""
-        cursor, totals = self._state.cursor, self._work.totals
+        """Do what a request asks of the cursors; its answer."""
+        state, now = self._state, self._now
         if isinstance(request, Acknowledge):
-            before = cursor.in_flight + cursor.due
-            results = [_refusal(cursor.acknowledge, offset, nonce) for offset, nonce in request.receipts]
-            totals.acknowledged += before - cursor.in_flight - cursor.due
+            before = state.in_flight + state.due
+            results = [
+                _refusal(state.cursor(log).acknowledge, offset, nonce) for log, offset, nonce in request.receipts
+            ]
+            self._work.totals.acknowledged += before - state.in_flight - state.due
             return results
         if isinstance(request, Extend):
             return [
-                _refusal(cursor.extend, offset, nonce, self._now + hidden) for offset, nonce, hidden in request.receipts
+                _refusal(state.cursor(log).extend, offset, nonce, now + hidden)
+                for (log, offset, nonce), hidden in request.receipts
             ]
         if isinstance(request, GiveBack):
-            for offset, nonce in request.receipts:
-                cursor.give_back(offset, nonce, self._now)
+            for log, offset, nonce in request.receipts:
+                state.cursor(log).give_back(offset, nonce, now)
         elif isinstance(request, Purge):
             self._purge()
         elif isinstance(request, Left):
-            totals.dead_lettered += len(request.offsets)
-            for offset in request.offsets:
-                cursor.left(offset)
+            self._work.totals.dead_lettered += len(request.places)
+            for log, offset in request.places:
+                state.cursor(log).left(offset)
         elif isinstance(request, Stay):
-            for offset in request.offsets:
-                cursor.stay(offset, self._now)
+            for log, offset in request.places:
+                state.cursor(log).stay(offset, now)
         return None
 
 

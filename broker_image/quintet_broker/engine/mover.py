@@ -7,12 +7,11 @@ these steps neither loses nor doubles a record.
 
 import asyncio
 from collections.abc import Callable
-from itertools import islice
 
 from msgspec import structs
 
 from quintet_broker.engine.cursor import Leaving
-from quintet_broker.engine.policy import MOVED_AT
+from quintet_broker.engine.headers import FIRST_RECEIVED_AT, MOVED_AT, SOURCE
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Left, Stay
 from quintet_broker.engine.shard import Shard
@@ -21,26 +20,21 @@ from quintet_broker.errors import BrokerError, Unavailable
 AT_ONCE = 100
 RETRY_AFTER = 0.5
 """Seconds until a full target is tried again."""
-FIRST_RECEIVED_AT = "quintet-first-received-at"
-"""Header of a record that was delivered before it came here: milliseconds since 1970."""
-SOURCE = "quintet-dead-letter-source"
-"""Header: name of the queue that dead-lettered the record."""
 
 
 async def move(source: Shard, shard_of: Callable[[int], Shard | None], now: Callable[[], int]) -> None:
     """Move all that is leaving `source`. Raises Unavailable."""
-    while first := next(iter(source.cursor.leaving.values()), None):
-        some = [
-            leaving for leaving in islice(source.cursor.leaving.values(), AT_ONCE) if leaving.target == first.target
-        ]
-        found = await source.read([leaving.offset for leaving in some])
+    while going := source.next_leaving(AT_ONCE):
+        lane, some = going
+        found = await source.read(lane, [leaving.offset for leaving in some])
         some = some[: len(found)]
-        target = shard_of(first.target)
+        places = [(lane.number, leaving.offset) for leaving in some]
+        target = shard_of(some[0].target)
         done: Left | Stay
         if target is None:
-            done = Stay(now(), [leaving.offset for leaving in some])
+            done = Stay(now(), places)
         elif await _append(source, target, list(zip(some, found, strict=True)), now()):
-            done = Left(now(), [leaving.offset for leaving in some])
+            done = Left(now(), places)
         else:
             await asyncio.sleep(RETRY_AFTER)
             # Once this is answered, what is leaving by now is stored as leaving.

@@ -2,10 +2,8 @@
 
 from msgspec import Struct
 
+from quintet_broker.engine.headers import MOVED_AT
 from quintet_broker.engine.record import Record
-
-MOVED_AT = "quintet-moved-at"
-"""Header of a record that came from another shard: milliseconds since 1970. Its retention begins then."""
 
 
 class Policy(Struct, frozen=True):

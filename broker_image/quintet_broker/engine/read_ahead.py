@@ -85,6 +85,10 @@ class ReadAhead:
         """Whether more is to be read for consumers, every record below `confirmed` being stored."""
         return self._wants_due() or self._wants_unread(confirmed)
 
+    def lacks_next(self, confirmed: int) -> bool:
+        """Whether nothing is held of what comes next, and it is to be read."""
+        return self._wants_due() or (not self._unread and self._unread_from < confirmed)
+
     def _wants_due(self) -> bool:
         return self._cursor.due > 0 and not self._due
 

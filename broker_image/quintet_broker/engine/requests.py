@@ -9,6 +9,10 @@ from quintet_broker.engine.record import Record
 from quintet_broker.errors import BrokerError
 
 Answer = TypeVar("Answer")
+Place = tuple[int, int]
+"""(log, offset) of a record."""
+Receipt = tuple[int, int, int]
+"""(log, offset, nonce) of a delivery."""
 
 
 class Request(Generic[Answer]):
@@ -65,25 +69,25 @@ class Append(Request[None]):
 
 
 class Acknowledge(Request[list[BrokerError | None]]):
-    """Settle (offset, nonce) pairs for good."""
+    """Settle deliveries for good."""
 
-    def __init__(self, at: int, receipts: list[tuple[int, int]]) -> None:
+    def __init__(self, at: int, receipts: list[Receipt]) -> None:
         super().__init__(at)
         self.receipts = receipts
 
 
 class Extend(Request[list[BrokerError | None]]):
-    """Hide (offset, nonce, milliseconds from now) each; 0 releases."""
+    """Hide (receipt, milliseconds from now) each; 0 releases."""
 
-    def __init__(self, at: int, receipts: list[tuple[int, int, int]]) -> None:
+    def __init__(self, at: int, receipts: list[tuple[Receipt, int]]) -> None:
         super().__init__(at)
         self.receipts = receipts
 
 
 class GiveBack(Request[None]):
-    """Undo the deliveries (offset, nonce), which no consumer saw; those settled since stay as they are."""
+    """Undo deliveries, which no consumer saw; those settled since stay as they are."""
 
-    def __init__(self, at: int, receipts: list[tuple[int, int]]) -> None:
+    def __init__(self, at: int, receipts: list[Receipt]) -> None:
         super().__init__(at)
         self.receipts = receipts
 
@@ -93,22 +97,27 @@ class Purge(Request[None]):
 
 
 class Left(Request[None]):
-    """The leaving records at these offsets are stored where they went."""
+    """The leaving records at these places are stored where they went."""
 
-    def __init__(self, at: int, offsets: list[int]) -> None:
+    def __init__(self, at: int, places: list[Place]) -> None:
         super().__init__(at)
-        self.offsets = offsets
+        self.places = places
 
 
 class Delivery(Struct, frozen=True, gc=False):
     """A record that was claimed for one consumer."""
 
+    log: int
     offset: int
     nonce: int
     record: Record
     deliveries: int
     first_received: int
     """Milliseconds since 1970."""
+
+    @property
+    def receipt(self) -> Receipt:
+        return self.log, self.offset, self.nonce
 
 
 class Receive(Request[list[Delivery]]):
@@ -127,8 +136,8 @@ class Receive(Request[list[Delivery]]):
 
 
 class Stay(Request[None]):
-    """The leaving records at these offsets cannot go: their target is gone."""
+    """The leaving records at these places cannot go: their target is gone."""
 
-    def __init__(self, at: int, offsets: list[int]) -> None:
+    def __init__(self, at: int, places: list[Place]) -> None:
         super().__init__(at)
-        self.offsets = offsets
+        self.places = places

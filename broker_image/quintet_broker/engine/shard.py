@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 from quintet_broker.engine.arrivals import Arrivals, Waiting
 from quintet_broker.engine.claim import Claim
-from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.cursor import Leaving
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.intake import Intake
-from quintet_broker.engine.log import Log
+from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
@@ -63,19 +63,24 @@ class Shard:
         """Whether a receive was answered lately."""
         self._closed: BrokerError | None = None
         self._forget_at = 0
-        self._state = State(Log(), Cursor(), Producers(), Delayed())
+        self._state = State([Lane.begin(0, 0)], Producers(), Delayed())
 
     @property
-    def log(self) -> Log:
-        return self._state.log
-
-    @property
-    def cursor(self) -> Cursor:
-        return self._state.cursor
+    def lanes(self) -> dict[int, Lane]:
+        """By priority, highest first."""
+        return self._state.lanes
 
     @property
     def visible(self) -> int:
         return self._state.visible
+
+    @property
+    def in_flight(self) -> int:
+        return self._state.in_flight
+
+    @property
+    def leaving(self) -> int:
+        return self._state.leaving
 
     @property
     def delayed(self) -> int:
@@ -92,7 +97,7 @@ class Shard:
     @property
     def holds_anything(self) -> bool:
         """Whether there is something to refuse or to let go in time."""
-        return bool(self._arrivals or self._work or self._served or self._state.ahead or self._receives.first())
+        return bool(self._arrivals or self._work or self._served or self._state.holds_some or self._receives.first())
 
     # Asking
 
@@ -111,7 +116,8 @@ class Shard:
     def set_policy(self, policy: Policy) -> None:
         self.policy = policy
         # What is due may have been delivered often enough by now.
-        self.cursor.expire_again()
+        for lane in self.lanes.values():
+            lane.cursor.expire_again()
         self._pod.wake(self)
 
     def end_waits(self, now: int) -> None:
@@ -160,15 +166,17 @@ class Shard:
     def collect(self, now: int) -> Tick | None:
         """Everything that can be done now, as one write; None if there is nothing to write."""
         state = self._state
-        tick = Tick(self.number, state.epoch, state.tick_number + 1, {0: state.log.tail})
+        tails = {number: lane.log.tail for number, lane in state.lanes.items()}
+        tick = Tick(self.number, state.epoch, state.tick_number + 1, tails)
         work = Work(tick)
         if self._arrivals or state.delayed.found:
             Intake(state, self.policy, work, now, self._store.full).take(self._arrivals)
         self._expire(work, now)
         self._deliver(work, now)
         self._time_out(now)
-        self._trim(work)
-        tick.cursor = state.cursor.changes()
+        for lane in state.lanes.values():
+            lane.trim(tick)
+            tick.cursor |= lane.cursor.changes()
         if tick.empty:
             self._granted(work)
             return None
@@ -195,62 +203,56 @@ class Shard:
 
     def _granted(self, work: Work) -> None:
         self.totals.add(work.totals)
-        self._state.confirmed = self.log.tail
+        for lane in self.lanes.values():
+            lane.confirmed = lane.log.tail
         if work.tick.undelay:
             self._state.delayed.moved()
         for request, answer in work.answers:
             if isinstance(request, Receive) and request.future.done():
                 for delivery in answer:
-                    self.cursor.give_back(delivery.offset, delivery.nonce, request.at)
+                    self._state.cursor(delivery.log).give_back(delivery.offset, delivery.nonce, request.at)
                 self._pod.wake(self)
             request.answer(answer)
 
     # What time brings
 
     def _expire(self, work: Work, now: int) -> None:
-        policy, cursor, state = self.policy, self.cursor, self._state
-        for found in cursor.expire(now):
-            if policy.dead_letter is None or found.deliveries < policy.max_receives:
-                continue
-            for offset in list(cursor.live(found)):
-                state.leave(offset, policy.dead_letter)
-            work.tick.meta[f"out:{policy.dead_letter}"] = state.out[policy.dead_letter]
-        cut = self.log.written_before(now - policy.retention)
-        if cut > cursor.acknowledged_to:
-            before = self.visible + cursor.in_flight
-            cursor.seek(cut)
-            work.totals.expired += before - self.visible - cursor.in_flight
+        for lane in self.lanes.values():
+            self._expire_lane(lane, work, now)
         if now >= self._forget_at:
             work.tick.drop_sources = self._state.producers.forget(now)
             self._forget_at = now + FORGET_EVERY
 
-    def _trim(self, work: Work) -> None:
-        cursor = self.cursor
-        for segment in self.log.trim(cursor.acknowledged_to):
-            work.tick.unlink.append((0, segment.base))
-            work.tick.meta[f"seg:0:{segment.base}"] = None
-        while cursor.gaps and cursor.gaps[0][1] <= cursor.acknowledged_to:
-            start, _ = cursor.gaps.pop(0)
-            work.tick.meta[f"gap:0:{start}"] = None
+    def _expire_lane(self, lane: Lane, work: Work, now: int) -> None:
+        policy, state = self.policy, self._state
+        for found in lane.cursor.expire(now):
+            if policy.dead_letter is None or found.deliveries < policy.max_receives:
+                continue
+            for offset in list(lane.cursor.live(found)):
+                state.leave(lane, offset, policy.dead_letter)
+            work.tick.meta[f"out:{policy.dead_letter}"] = state.out[policy.dead_letter]
+        work.totals.expired += lane.pass_over(now - policy.retention)
 
     def next_wake(self) -> int | None:
         """Millisecond at which `collect` has something to do even if nothing arrives."""
         times = [None if self._store.full else self._state.delayed.next_due]
         if not self._fetching:
             times.append(self._receives.next_end())
-        if self._receives.first() or self.policy.dead_letter is not None:
-            times.append(self.cursor.next_deadline())
-        if self.log.segments and self.log.tail > self.cursor.acknowledged_to:
-            times.append(self.log.segments[0].written + self.policy.retention + 1)
+        expires = self._receives.first() or self.policy.dead_letter is not None
+        for lane in self.lanes.values():
+            if expires:
+                times.append(lane.cursor.next_deadline())
+            if (oldest := lane.oldest) is not None:
+                times.append(oldest + self.policy.retention + 1)
         return min((time for time in times if time is not None), default=None)
 
     # Delivery
 
     def _deliver(self, work: Work, now: int) -> None:
         state, policy = self._state, self.policy
-        while state.ahead and not policy.paused and (receive := self._receives.first()):
-            claim = Claim(receive, state.cursor, policy, now, nonce=random.randrange(1, 2**32))
-            claim.take(state.ahead)
+        while state.holds_some and not policy.paused and (receive := self._receives.first()):
+            claim = Claim(receive, state, policy, now, nonce=random.randrange(1, 2**32))
+            claim.take()
             work.totals.expired += claim.expired
             if not claim.deliveries:
                 return
@@ -264,7 +266,7 @@ class Shard:
         end = self._receives.next_end()
         if end is None or end > now:
             return
-        if self.cursor.in_flight >= self.policy.in_flight:
+        if self.in_flight >= self.policy.in_flight:
             for receive in self._receives.take_ended(now):
                 receive.refuse(TooManyInFlight())
         elif not (self._fetching or self._has_unfetched(now)):
@@ -283,7 +285,7 @@ class Shard:
     def _has_unfetched_for_consumers(self) -> bool:
         if self.policy.paused or not (self._served or self._receives.first()):
             return False
-        return self._state.ahead.wants_fetch(self._state.confirmed)
+        return any(lane.wants_fetch for lane in self.lanes.values())
 
     def wants_fetch(self, now: int) -> bool:
         return self.taken and not self._fetching and self._has_unfetched(now)
@@ -299,20 +301,31 @@ class Shard:
             if self._has_due_delayed(now):
                 await state.delayed.fetch(self._store, self.number, now)
             if state is self._state and self._has_unfetched_for_consumers():
-                gone = await state.ahead.fetch(self._store, self.number, state.confirmed)
-                if gone and state is self._state:
-                    logger.error("shard %d: records are gone from the store, at offsets %s", self.number, gone)
+                for lane in list(state.lanes.values()):
+                    await self._fetch_lane(state, lane)
         finally:
             self._fetching = False
             self._pod.wake(self)
 
-    async def read(self, offsets: list[int]) -> list[Record | None]:
+    async def _fetch_lane(self, state: State, lane: Lane) -> None:
+        gone = await lane.ahead.fetch(self._store, self.number, lane.confirmed)
+        if gone and state is self._state:
+            logger.error(
+                "shard %d: records are gone from the store, of log %d at offsets %s", self.number, lane.number, gone
+            )
+
+    def next_leaving(self, most: int) -> tuple[Lane, list[Leaving]] | None:
+        """Records that go to one target next: up to so many of one lane, in order."""
+        return self._state.next_leaving(most)
+
+    async def read(self, lane: Lane, offsets: list[int]) -> list[Record | None]:
         """The records at these offsets, or at the first of them, if they are large. Raises Unavailable."""
-        return await self.log.pick(self._store, self.number, offsets, READ_AHEAD_BYTES)
+        return await lane.log.pick(self._store, self.number, offsets, READ_AHEAD_BYTES)
 
     def let_go(self) -> None:
         """Without consumers, keep nothing read ahead."""
         if self._served or self._receives.first() or not self.taken or self._fetching:
             self._served = False
             return
-        self._state.ahead.let_go()
+        for lane in self.lanes.values():
+            lane.ahead.let_go()

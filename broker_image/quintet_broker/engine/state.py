@@ -1,41 +1,40 @@
 """State: what the owner of a shard knows of it, loaded when it takes it and kept in step with the store since."""
 
-from quintet_broker.engine.cursor import Cursor
+from collections.abc import Iterable
+from itertools import islice, takewhile
+
+from quintet_broker.engine.cursor import Cursor, Leaving
 from quintet_broker.engine.delayed import Delayed
-from quintet_broker.engine.log import Log
+from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.producers import Producers
-from quintet_broker.engine.read_ahead import ReadAhead
 from quintet_broker.store.tick import Taken
 
 
 class State:
-    """One shard's log, cursor, producers and delayed records."""
+    """One shard's lanes, producers and delayed records."""
 
-    def __init__(self, log: Log, cursor: Cursor, producers: Producers, delayed: Delayed) -> None:
-        self.log = log
-        self.cursor = cursor
+    def __init__(self, lanes: Iterable[Lane], producers: Producers, delayed: Delayed) -> None:
+        self.lanes: dict[int, Lane] = {}
+        """By priority, highest first; those that nothing was ever sent to are not there."""
         self.producers = producers
         self.delayed = delayed
-        self.ahead = ReadAhead(log, cursor)
-        self.confirmed = log.tail
-        """Every record below is stored."""
         self.epoch = 0
         """The owner's."""
         self.tick_number = 0
         """Of the last write."""
         self.out: dict[int, int] = {}
         """By target: the sequence of the next record that leaves for it, unless `first_sequence` is higher."""
-        self.first_sequence = log.tail
-        """As taken: it is far ahead of all sequences that a store which lost writes may have given away."""
+        for lane in lanes:
+            self._add(lane)
+        self.first_sequence = max((lane.log.tail for lane in self.lanes.values()), default=0)
+        """As taken: it is far ahead of all sequences and offsets that a store which lost writes may have given away."""
 
     @classmethod
     def load(cls, taken: Taken) -> "State":
         """A shard as its new owner found it."""
         meta = taken.meta
-        gaps = [(int(field.split(":")[2]), int(end)) for field, end in meta.items() if field.startswith("gap:0:")]
         state = cls(
-            Log.load(0, meta),
-            Cursor.load(0, taken.cursor, gaps),
+            [Lane.load(int(field[5:]), taken) for field in meta if field.startswith("tail:")],
             Producers.load(taken.sequences),
             Delayed(taken.delayed, taken.delayed_next),
         )
@@ -44,19 +43,73 @@ class State:
         state.out = {int(field[4:]): int(value) for field, value in meta.items() if field.startswith("out:")}
         return state
 
-    def leave(self, offset: int, target: int) -> None:
-        """A delivered record goes to another shard, under the next sequence for that."""
-        sequence = max(self.out.get(target, 0), self.first_sequence)
-        self.out[target] = sequence + 1
-        self.cursor.leave(offset, target, sequence)
+    # Lanes
+
+    def _add(self, lane: Lane) -> None:
+        self.lanes[lane.number] = lane
+        self.lanes = dict(sorted(self.lanes.items(), reverse=True))
+
+    def lane(self, number: int) -> Lane:
+        """The lane of a priority, made if there is none."""
+        if number not in self.lanes:
+            self._add(Lane.begin(number, self.tail(number)))
+        return self.lanes[number]
+
+    def tail(self, log: int) -> int:
+        """The offset that the next record of a priority gets."""
+        return self.lanes[log].log.tail if log in self.lanes else self.first_sequence
+
+    def cursor(self, log: int) -> Cursor:
+        """The cursor over a log, one that holds nothing where there is none."""
+        return self.lanes[log].cursor if log in self.lanes else Cursor(log)
 
     @property
     def visible(self) -> int:
         """Records that may be delivered now."""
-        return self.cursor.unread(self.log.tail) + self.cursor.due
+        return sum(lane.visible for lane in self.lanes.values())
+
+    @property
+    def in_flight(self) -> int:
+        return sum(lane.cursor.in_flight for lane in self.lanes.values())
+
+    @property
+    def due(self) -> int:
+        """Records that were delivered in vain, and may be again."""
+        return sum(lane.cursor.due for lane in self.lanes.values())
+
+    @property
+    def leaving(self) -> int:
+        """Records on their way to other shards."""
+        return sum(len(lane.cursor.leaving) for lane in self.lanes.values())
+
+    @property
+    def holds_some(self) -> bool:
+        """Whether anything is read ahead."""
+        return any(lane.ahead for lane in self.lanes.values())
 
     @property
     def live_bytes(self) -> int:
-        """About what the records take that are not acknowledged: their share of the log's, delayed ones left out."""
-        live = self.visible + self.cursor.in_flight + len(self.cursor.leaving)
-        return self.log.bytes * live // self.log.records if self.log.records else 0
+        """About what the records take that are not acknowledged, delayed ones left out."""
+        return sum(lane.live_bytes for lane in self.lanes.values())
+
+    # Leaving
+
+    def leave(self, lane: Lane, offset: int, target: int) -> None:
+        """A delivered record goes to another shard, under the next sequence for that."""
+        sequence = max(self.out.get(target, 0), self.first_sequence)
+        self.out[target] = sequence + 1
+        lane.cursor.leave(offset, target, sequence)
+
+    def next_leaving(self, most: int) -> tuple[Lane, list[Leaving]] | None:
+        """Records that go to one target before all others that leave for it: up to so many of one lane, in order."""
+        leaving = (held for lane in self.lanes.values() for held in lane.cursor.leaving.values())
+        if not (some := next(leaving, None)):
+            return None
+        firsts = {}
+        for lane in self.lanes.values():
+            if first := next(lane.cursor.leaving_for(some.target), None):
+                firsts[first.sequence] = lane
+        lane = firsts.pop(min(firsts))
+        before = min(firsts, default=None)
+        going = takewhile(lambda held: before is None or held.sequence < before, lane.cursor.leaving_for(some.target))
+        return lane, list(islice(going, most))

@@ -212,7 +212,7 @@ class Ticker:
         """What a shard needs after its tick: something read, something moved, another tick later."""
         if shard.wants_fetch(now):
             self.start(shard.fetch(now))
-        if shard.taken and shard.cursor.leaving:
+        if shard.taken and shard.leaving:
             self._leaving(shard)
         if shard.has_arrivals:
             self.wake(shard)

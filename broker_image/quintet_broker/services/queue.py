@@ -13,10 +13,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE
-from quintet_broker.engine.policy import MOVED_AT, Policy
+from quintet_broker.engine.headers import FIRST_RECEIVED_AT, MOVED_AT, PRIORITY, SOURCE
+from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers, Record
-from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receipt, Receive
 from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.work import Totals
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, ReceiptInvalid
@@ -26,6 +26,7 @@ MAX_SEND = 10_000
 MAX_DELAY = 15 * 60
 MAX_VISIBILITY = 12 * 60 * 60
 MAX_WAIT = 20
+MAX_PRIORITY = 10
 MAX_PRODUCER = 2**53 - 1
 
 _OWN = "quintet-"
@@ -44,6 +45,8 @@ class NewMessage(Struct, frozen=True):
     """Names that begin with `quintet-` are refused."""
     delay: float | None = None
     """Seconds until it becomes visible; None takes the queue's deliveryDelay."""
+    priority: int | None = None
+    """1 to 10, higher ones first; those without one come last."""
     system: Headers = ()
     """What a face keeps beside its record: names begin with the face's own, and no other face delivers them."""
 
@@ -76,6 +79,7 @@ class Message(Struct, frozen=True):
     """How often it was delivered, this time included."""
     dead_letter_source: str | None
     """Name of the queue that dead-lettered it."""
+    priority: int | None = None
 
 
 class Counts(Struct, frozen=True):
@@ -123,7 +127,7 @@ class Queue:
     @property
     def held(self) -> Counts:
         """What it holds, as far as this broker knows: true as long as its shard is ours."""
-        return Counts(self.shard.visible, self.shard.cursor.in_flight, self.shard.delayed)
+        return Counts(self.shard.visible, self.shard.in_flight, self.shard.delayed)
 
     async def send(self, messages: Sequence[NewMessage], producer: Producer | None = None) -> list[str]:
         """Store all messages or none; return their ids once the pool's durability holds.
@@ -151,11 +155,19 @@ class Queue:
                 raise InvalidArgument(f"Header names that begin with {_OWN!r} are reserved.")
             if message.delay is not None and not 0 <= message.delay <= MAX_DELAY:
                 raise InvalidArgument(f"A delay is 0 to {MAX_DELAY} seconds.")
+            if message.priority is not None:
+                self._check_priority(message.priority)
             size = len(message.value) + sum(len(name) + len(value) for name, value in message.headers)
             if size > self.spec.max_message_size:
                 raise MessageTooLarge(
                     f"The message has {size} bytes; the queue takes at most {self.spec.max_message_size}."
                 )
+
+    def _check_priority(self, priority: int) -> None:
+        if self.spec.ordering == "Fifo":
+            raise InvalidArgument("In a Fifo queue messages have no priority.")
+        if not 1 <= priority <= MAX_PRIORITY:
+            raise InvalidArgument(f"A priority is 1 to {MAX_PRIORITY}.")
 
     def _due(self, message: NewMessage, now: int) -> int | None:
         delay = self.spec.delivery_delay.total_seconds() if message.delay is None else message.delay
@@ -189,7 +201,7 @@ class Queue:
 
     def _give_back(self, answered: asyncio.Future[list[Delivery]]) -> None:
         if answered.exception() is None:
-            back = GiveBack(self._now(), [(delivery.offset, delivery.nonce) for delivery in answered.result()])
+            back = GiveBack(self._now(), [delivery.receipt for delivery in answered.result()])
             back.future.add_done_callback(asyncio.Future.exception)
             # Should it fail, they come again after their visibility timeout.
             with contextlib.suppress(BrokerError):
@@ -211,6 +223,7 @@ class Queue:
         message_id = own.pop(_ID)
         source = own.pop(SOURCE, None)
         own.pop(MOVED_AT, None)
+        priority = own.pop(PRIORITY, None)
         first_received = own.pop(FIRST_RECEIVED_AT, None)
         return Message(
             id=_id_text(message_id),
@@ -223,10 +236,11 @@ class Queue:
             first_received_at=int(first_received) if first_received else delivery.first_received,
             deliveries=delivery.deliveries,
             dead_letter_source=source.decode() if source else None,
+            priority=int(priority) if priority else None,
         )
 
     def _receipt(self, delivery: Delivery) -> str:
-        packed = _RECEIPT.pack(_RECEIPT_VERSION, self.shard.number, 0, delivery.offset, delivery.nonce)
+        packed = _RECEIPT.pack(_RECEIPT_VERSION, self.shard.number, *delivery.receipt)
         return base64.urlsafe_b64encode(packed).decode()
 
     async def acknowledge(self, receipts: Sequence[str]) -> list[BrokerError | None]:
@@ -252,22 +266,21 @@ class Queue:
             raise InvalidArgument(f"A visibility timeout is 0 to {MAX_VISIBILITY} seconds.")
         opened = [self._open(receipt) for receipt, _ in receipts]
         hidden = [
-            (*held, round(seconds * 1000))
+            (held, round(seconds * 1000))
             for held, (_, seconds) in zip(opened, receipts, strict=True)
             if not isinstance(held, ReceiptInvalid)
         ]
         return _in_order(opened, await self._ask(Extend(self._now(), hidden)))
 
-    def _open(self, receipt: str) -> tuple[int, int] | ReceiptInvalid:
-        """(offset, nonce) of a receipt."""
+    def _open(self, receipt: str) -> Receipt | ReceiptInvalid:
         try:
             packed = base64.b64decode(receipt, altchars=b"-_", validate=True)
             version, shard, log, offset, nonce = _RECEIPT.unpack(packed)
         except (binascii.Error, struct.error, ValueError):
             return ReceiptInvalid()
-        if (version, shard, log) != (_RECEIPT_VERSION, self.shard.number, 0):
+        if (version, shard) != (_RECEIPT_VERSION, self.shard.number):
             return ReceiptInvalid()
-        return offset, nonce
+        return log, offset, nonce
 
     async def purge(self) -> None:
         """Drop every message that was confirmed before this call: visible, in flight and delayed."""
@@ -320,16 +333,19 @@ def _id_text(message_id: bytes) -> str:
 
 
 def _record(message: NewMessage, message_id: bytes, now: int) -> Record:
-    system = tuple((_OWN + name, value) for name, value in message.system)
-    return Record(message.value, now, message.key, ((_ID, message_id), *message.headers, *system))
+    headers = [(_ID, message_id), *message.headers]
+    headers += [(_OWN + name, value) for name, value in message.system]
+    if message.priority is not None:
+        headers.append((PRIORITY, str(message.priority).encode()))
+    return Record(message.value, now, message.key, tuple(headers))
 
 
-def _good(opened: Sequence[tuple[int, int] | ReceiptInvalid]) -> list[tuple[int, int]]:
+def _good(opened: Sequence[Receipt | ReceiptInvalid]) -> list[Receipt]:
     return [held for held in opened if not isinstance(held, ReceiptInvalid)]
 
 
 def _in_order(
-    opened: Sequence[tuple[int, int] | ReceiptInvalid], results: list[BrokerError | None]
+    opened: Sequence[Receipt | ReceiptInvalid], results: list[BrokerError | None]
 ) -> list[BrokerError | None]:
     """The results of the good receipts, with the errors of the others at their places."""
     following = iter(results)

@@ -60,6 +60,7 @@ def _headers(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 @click.option("--key", help="Messages of one key belong together.")
 @click.option("--header", "headers", multiple=True, callback=_headers, metavar="NAME=VALUE", help="Can be repeated.")
 @click.option("--delay", callback=_seconds, metavar="DURATION", help="How long until it can be received, as in 5s.")
+@click.option("--priority", type=click.IntRange(1, 10), help="Higher ones are delivered first, those without one last.")
 @state_option
 def send(
     queue: str,
@@ -69,6 +70,7 @@ def send(
     key: str | None,
     headers: dict[str, str],
     delay: float | None,
+    priority: int | None,
     state_dir: Path,
 ) -> None:
     """Send TEXT, or what a file or standard input holds."""
@@ -81,7 +83,7 @@ def send(
 
         count = 0
         async for values in _values(text, stream, lines):
-            await target.send_batch([NewMessage(value, key, headers, delay) for value in values])
+            await target.send_batch([NewMessage(value, key, headers, delay, priority) for value in values])
             count += len(values)
         return count
 
@@ -129,7 +131,12 @@ def _json(message: Message) -> bytes:
         fields["value"] = message.text
     except UnicodeDecodeError:
         fields["valueBase64"] = base64.b64encode(message.value).decode()
-    others = {"key": message.key, "headers": message.headers, "deadLetterSource": message.dead_letter_source}
+    others = {
+        "key": message.key,
+        "headers": message.headers,
+        "priority": message.priority,
+        "deadLetterSource": message.dead_letter_source,
+    }
     return json.dumps(fields | {name: value for name, value in others.items() if value}).encode() + b"\n"
 
 

@@ -51,6 +51,11 @@ class Face:
         messages: list[Json] = answer["messages"]
         return messages
 
+    async def until_visible(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while (await self.ask("GET", f"/v1/queues/{self.name}"))[1]["counts"]["visible"] != count:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.02)
+
 
 @pytest.fixture
 async def face(broker: Broker) -> AsyncIterator[Face]:
@@ -168,6 +173,27 @@ async def test_delayed_message_waits(face: Face) -> None:
     _, info = await face.ask("GET", f"/v1/queues/{face.name}")
     assert info["counts"] == {"visible": 0, "inFlight": 1, "delayed": 1}
     assert [message["value"] for message in await face.receive(wait="5s")] == ["later"]
+
+
+async def test_higher_priorities_are_delivered_first(face: Face) -> None:
+    await face.send({"value": "none"}, {"value": "low", "priority": 1}, {"value": "high", "priority": 10})
+    await face.send({"value": "delayed", "priority": 5, "delay": "100ms"})
+    await face.until_visible(4)
+    received = await face.receive()
+    assert [message["value"] for message in received] == ["high", "delayed", "low", "none"]
+    assert [message.get("priority") for message in received] == [10, 5, 1, None]
+    receipts = [message["receipt"] for message in received]
+    assert (await face.verb(":release", {"receipts": receipts[:2]}))[1] == {"results": [None, None]}
+    assert (await face.verb(":acknowledge", {"receipts": receipts[2:]}))[1] == {"results": [None, None]}
+    again = await face.receive()
+    assert [(message["value"], message["deliveries"]) for message in again] == [("high", 2), ("delayed", 2)]
+
+
+@pytest.mark.parametrize("priority", [0, 11, "high"])
+async def test_a_priority_outside_its_bounds_is_refused(face: Face, priority: Any) -> None:
+    status, problem = await face.send({"value": "a", "priority": priority})
+    assert (status, problem["type"]) == (400, "urn:quintet:problem:InvalidArgument")
+    assert "priority" in problem["detail"]
 
 
 async def test_send_of_a_producer_is_stored_once(face: Face) -> None:

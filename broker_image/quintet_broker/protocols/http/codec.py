@@ -39,6 +39,7 @@ class NewMessage(Body):
     headers: HeaderValues = {}
     headers_base64: HeaderValues = {}
     delay: Duration | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=1, le=10, description="Higher ones first; without one, last.")] | UnsetType = UNSET
 
 
 class Send(Body):
@@ -76,6 +77,7 @@ class Message(Body):
     key_base64: Base64 | UnsetType = UNSET
     headers: HeaderValues = {}
     headers_base64: HeaderValues = {}
+    priority: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     dead_letter_source: str | UnsetType = UNSET
 
 

@@ -23,6 +23,7 @@ def new_message(message: codec.NewMessage, place: int) -> queue.NewMessage:
         key=_bytes(message.key, message.key_base64, f"{at}.key"),
         headers=(*texts, *others),
         delay=codec.seconds(message.delay, f"{at}.delay"),
+        priority=None if message.priority is UNSET else message.priority,
     )
 
 
@@ -49,6 +50,7 @@ def message(found: queue.Message) -> codec.Message:
         key_base64=key_base64,
         headers=texts,
         headers_base64=others,
+        priority=UNSET if found.priority is None else found.priority,
         dead_letter_source=found.dead_letter_source or UNSET,
     )
 

@@ -3,59 +3,82 @@
 from collections.abc import Sequence
 
 from quintet_broker.engine.claim import Claim
-from quintet_broker.engine.cursor import Cursor
-from quintet_broker.engine.log import Log
+from quintet_broker.engine.delayed import Delayed
+from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.read_ahead import ReadAhead
+from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Receive
+from quintet_broker.engine.state import State
 
 NOW = 1000
 POLICY = Policy("orders", retention=100, in_flight=10)
 
 
-def held(cursor: Cursor, times: Sequence[int]) -> ReadAhead:
-    """Unread records that were sent at these times."""
-    ahead = ReadAhead(Log(), cursor)
-    ahead.hold(0, [Record(b"", time) for time in times])
-    return ahead
+def held(**times: Sequence[int]) -> State:
+    """Unread records that were sent at these times, by lane."""
+    lanes = [Lane.begin(int(name.removeprefix("lane")), 0) for name in times]
+    for lane, sent in zip(lanes, times.values(), strict=True):
+        lane.ahead.hold(0, [Record(b"", time) for time in sent])
+    return State(lanes, Producers(), Delayed())
 
 
-def claim(cursor: Cursor, ahead: ReadAhead, limit: int, policy: Policy = POLICY) -> Claim:
-    claim = Claim(Receive(NOW, limit, 50, NOW), cursor, policy, NOW, nonce=7)
-    claim.take(ahead)
+def claim(state: State, limit: int, policy: Policy = POLICY) -> Claim:
+    claim = Claim(Receive(NOW, limit, 50, NOW), state, policy, NOW, nonce=7)
+    claim.take()
     return claim
 
 
 async def test_neighbours_are_claimed_as_one_range() -> None:
-    cursor = Cursor()
-    claimed = claim(cursor, held(cursor, [NOW] * 5), limit=3)
-    assert [(delivery.offset, delivery.nonce) for delivery in claimed.deliveries] == [(0, 7), (1, 7), (2, 7)]
+    state = held(lane0=[NOW] * 5)
+    cursor = state.lanes[0].cursor
+    claimed = claim(state, limit=3)
+    assert [delivery.receipt for delivery in claimed.deliveries] == [(0, 0, 7), (0, 1, 7), (0, 2, 7)]
     assert [name for name in cursor.changes() if name.startswith("range")] == ["range:0:0"]
     assert cursor.next_deadline() == NOW + 50
 
 
 async def test_records_that_are_too_old_are_dropped_and_do_not_count() -> None:
-    cursor = Cursor()
-    claimed = claim(cursor, held(cursor, [0, NOW, 0, NOW, NOW]), limit=2)
+    state = held(lane0=[0, NOW, 0, NOW, NOW])
+    claimed = claim(state, limit=2)
     assert [delivery.offset for delivery in claimed.deliveries] == [1, 3]
     assert claimed.expired == 2
-    assert (cursor.in_flight, cursor.read_to) == (2, 4)
+    assert (state.in_flight, state.lanes[0].cursor.read_to) == (2, 4)
 
 
 async def test_no_more_are_in_flight_than_the_policy_allows() -> None:
-    cursor = Cursor()
-    ahead = held(cursor, [NOW] * 20)
-    assert len(claim(cursor, ahead, limit=8).deliveries) == 8
-    assert len(claim(cursor, ahead, limit=8).deliveries) == 2
-    assert claim(cursor, ahead, limit=8).deliveries == []
+    state = held(lane0=[NOW] * 20)
+    assert len(claim(state, limit=8).deliveries) == 8
+    assert len(claim(state, limit=8).deliveries) == 2
+    assert claim(state, limit=8).deliveries == []
 
 
 async def test_records_delivered_in_vain_leave_less_room_for_unread_ones() -> None:
     """So what is remembered of deliveries is bounded, whatever consumers do."""
-    cursor = Cursor()
-    ahead = held(cursor, [NOW] * 20)
-    claim(cursor, ahead, limit=8)
-    cursor.expire(NOW + 50)
-    assert len(claim(cursor, ahead, limit=8).deliveries) == 2
-    assert claim(cursor, ahead, limit=8).deliveries == []
+    state = held(lane0=[NOW] * 20)
+    claim(state, limit=8)
+    state.lanes[0].cursor.expire(NOW + 50)
+    assert len(claim(state, limit=8).deliveries) == 2
+    assert claim(state, limit=8).deliveries == []
+
+
+async def test_higher_priorities_come_first() -> None:
+    state = held(lane0=[NOW] * 2, lane10=[NOW] * 2, lane1=[NOW] * 2)
+    assert [delivery.log for delivery in claim(state, limit=5).deliveries] == [10, 10, 1, 1, 0]
+
+
+async def test_limits_hold_over_all_priorities() -> None:
+    state = held(lane0=[NOW] * 20, lane5=[NOW] * 6)
+    assert [delivery.log for delivery in claim(state, limit=20).deliveries] == [5] * 6 + [0] * 4
+    state.lanes[5].cursor.expire(NOW + 50)
+    # Those that were delivered in vain leave no room for unread ones of any priority.
+    assert claim(state, limit=20).deliveries == []
+
+
+async def test_what_is_still_to_be_read_is_waited_for_before_a_lower_priority_is_served() -> None:
+    state = held(lane0=[NOW] * 2, lane5=[])
+    state.lanes[5].log.append(1, 10, NOW)
+    state.lanes[5].confirmed = 1
+    assert claim(state, limit=2).deliveries == []
+    state.lanes[5].ahead.hold(0, [Record(b"", NOW)])
+    assert [delivery.log for delivery in claim(state, limit=2).deliveries] == [5, 0]

@@ -77,7 +77,7 @@ async def test_of_a_closed_shard_nothing_moves_any_more(monkeypatch: pytest.Monk
     store.full = True
     store.time += 10
     await ask(source, Acknowledge(store.now(), []))
-    assert len(source.cursor.leaving) == 1
+    assert source.leaving == 1
     engine.close(source, QueueNotFound())
     store.full = False
     for _ in range(20):

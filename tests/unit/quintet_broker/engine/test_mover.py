@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec import structs
 
-from quintet_broker.engine.mover import FIRST_RECEIVED_AT, SOURCE, move
+from quintet_broker.engine.headers import FIRST_RECEIVED_AT, SOURCE
+from quintet_broker.engine.mover import move
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueNotFound
@@ -37,7 +38,7 @@ async def test_a_record_received_too_often_goes_to_the_dead_letter_queue() -> No
     assert (delivery.record.value, delivery.deliveries) == (b"poison", 1)
     assert delivery.record.header(SOURCE) == b"orders"
     assert delivery.record.header(FIRST_RECEIVED_AT) is not None
-    assert source.cursor.acknowledged_to == source.log.tail
+    assert source.lanes[0].cursor.acknowledged_to == source.lanes[0].log.tail
     assert source.totals.dead_lettered == 1
 
 
@@ -54,10 +55,10 @@ async def test_a_crash_while_a_record_moves_neither_loses_nor_doubles_it(crash_a
         await asyncio.wait([moving])
     source, target = bench.open(1, source.policy), bench.open(2)
     await bench.turn()
-    assert len(source.cursor.leaving) == 1
+    assert source.leaving == 1
     await bench.move(source)
     assert values(await bench.receive(target)) == [b"poison"]
-    assert source.visible + source.cursor.in_flight + len(source.cursor.leaving) == 0
+    assert source.visible + source.in_flight + source.leaving == 0
 
 
 async def test_a_store_that_lost_writes_gives_no_sequence_twice() -> None:
@@ -94,7 +95,7 @@ async def test_what_leaves_is_moved_only_once_that_is_stored(monkeypatch: pytest
     bench.store.full = False
     bench.store.time += 1000
     assert source.collect(bench.store.now())
-    assert len(source.cursor.leaving) == 2
+    assert source.leaving == 2
     while not source.has_arrivals:
         await bench.turn_one(target)
         assert target.visible == 0
@@ -138,7 +139,7 @@ async def test_a_full_target_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
     moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
     for _ in range(5):
         await bench.turn()
-    assert len(source.cursor.leaving) == 1
+    assert source.leaving == 1
     bench.store.full = False
     while not moving.done():
         await bench.turn()
@@ -164,7 +165,7 @@ async def test_large_records_move_though_they_do_not_fit_at_once(monkeypatch: py
         await bench.receive(source, visibility=10)
     bench.store.time += 10
     await bench.turn()
-    assert len(source.cursor.leaving) == 4
+    assert source.leaving == 4
     async with asyncio.timeout(5):
         await bench.move(source)
     received = [(await bench.receive(target))[0] for _ in range(4)]

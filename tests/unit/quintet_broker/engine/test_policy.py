@@ -1,6 +1,7 @@
 """When a record is too old."""
 
-from quintet_broker.engine.policy import MOVED_AT, Policy
+from quintet_broker.engine.headers import MOVED_AT
+from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
 
 POLICY = Policy("orders", retention=100, in_flight=1)

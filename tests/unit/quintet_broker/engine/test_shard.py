@@ -8,10 +8,11 @@ import pytest
 from msgspec import structs
 
 from quintet_broker.engine.arrivals import WAITING_BYTES
+from quintet_broker.engine.headers import PRIORITY
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Acknowledge, Append, Purge, Receive, Request
-from quintet_broker.errors import Overloaded, PoolFull, QueueFull, QueueNotFound, TooManyInFlight
+from quintet_broker.engine.requests import Acknowledge, Append, GiveBack, Purge, Receive, Request
+from quintet_broker.errors import Overloaded, PoolFull, QueueFull, QueueNotFound, ReceiptStale, TooManyInFlight
 from quintet_broker.store.tick import Outcome
 from tests.unit.shard_bench import HOUR, POLICY, Bench, values
 
@@ -34,7 +35,7 @@ async def test_a_store_that_turns_full_in_a_write_refuses_its_sends_alone() -> N
     [delivery] = await bench.receive(shard)
     now = bench.store.now()
     sent = Append(now, [Record(b"refused", now)], [None])
-    settled = Acknowledge(now, [(delivery.offset, delivery.nonce)])
+    settled = Acknowledge(now, [delivery.receipt])
     shard.ask(sent)
     shard.ask(settled)
     assert shard.collect(now)
@@ -262,7 +263,7 @@ async def test_after_a_change_of_store_no_offset_is_used_twice(caplog: pytest.Lo
     await bench.send(shard, b"a")
     replica = copy.deepcopy(bench.inner.shards[1])
     await bench.send(shard, b"lost")
-    lost = shard.log.tail - 1
+    lost = shard.lanes[0].log.tail - 1
     bench.inner.shards[1] = replica
     bench.inner.id = "second"
     await bench.send(shard, b"b")
@@ -273,8 +274,47 @@ async def test_after_a_change_of_store_no_offset_is_used_twice(caplog: pytest.Lo
     assert received[1].offset > lost
     assert "gone" not in caplog.text
     await bench.acknowledge(shard, *received)
-    assert shard.cursor.acknowledged_to == shard.log.tail
-    assert shard.cursor.gaps == []
+    assert shard.lanes[0].cursor.acknowledged_to == shard.lanes[0].log.tail
+    assert shard.lanes[0].cursor.gaps == []
+
+
+async def test_a_priority_whose_first_records_a_store_lost_uses_no_offset_twice() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.turn()
+    replica = copy.deepcopy(bench.inner.shards[1])
+    urgent = ((PRIORITY, b"5"),)
+    await bench.send(shard, b"lost", headers=urgent)
+    [lost] = await bench.receive(shard)
+    bench.inner.shards[1], bench.inner.id = replica, "second"
+    shard = bench.open(1)
+    await bench.send(shard, b"a", headers=urgent)
+    shard = bench.open(1)
+    [received] = await bench.receive(shard)
+    assert received.log == lost.log == 5
+    assert received.offset > lost.offset
+    await bench.acknowledge(shard, received)
+    assert (shard.visible, shard.in_flight, shard.lanes[5].cursor.gaps) == (0, 0, [])
+
+
+async def test_a_message_that_is_delayed_keeps_its_priority() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    now = bench.store.now()
+    await bench.ask(shard, Append(now, [Record(b"urgent", now, None, ((PRIORITY, b"9"),))], [now + 10]))
+    await bench.send(shard, b"a")
+    bench.store.time += 10
+    await bench.turn()
+    assert values(await bench.receive(shard)) == [b"urgent", b"a"]
+
+
+async def test_receipts_of_priorities_that_there_never_were_are_stale() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    now = bench.store.now()
+    [error] = await bench.ask(shard, Acknowledge(now, [(7, 0, 1)]))
+    assert isinstance(error, ReceiptStale)
+    await bench.ask(shard, GiveBack(now, [(7, 0, 1)]))
 
 
 async def test_redelivery_is_not_starved_by_new_records() -> None:
@@ -313,7 +353,7 @@ async def test_large_records_that_are_due_are_not_read_all_at_once() -> None:
     shard = bench.open(1)
     large = bytes(READ_AHEAD_BYTES // 2)
     await bench.send(shard, *[large] * 8)
-    while shard.cursor.in_flight < 8:
+    while shard.in_flight < 8:
         await bench.receive(shard, visibility=10)
     bench.store.time += 10
     reads = bench.store.reads
@@ -336,7 +376,7 @@ async def test_a_burst_of_delayed_records_enters_the_log_in_parts() -> None:
     shard.complete(outcome)
     assert len(await bench.receive(shard, limit=100)) == len(tick.undelay)
     await bench.turn()
-    assert (shard.delayed, shard.visible + shard.cursor.in_flight) == (0, 100)
+    assert (shard.delayed, shard.visible + shard.in_flight) == (0, 100)
 
 
 async def test_what_is_remembered_of_deliveries_in_vain_is_bounded() -> None:
@@ -346,7 +386,7 @@ async def test_what_is_remembered_of_deliveries_in_vain_is_bounded() -> None:
     for _ in range(5):
         assert len(await bench.receive(shard, visibility=10)) == 2
         bench.store.time += 10
-        assert shard.cursor.due + shard.cursor.in_flight <= 2
+        assert shard.lanes[0].cursor.due + shard.in_flight <= 2
 
 
 async def test_a_due_record_that_is_gone_from_the_store_is_not_counted_for_ever() -> None:
@@ -381,7 +421,7 @@ async def test_what_is_due_leaves_when_so_many_deliveries_become_enough() -> Non
     await bench.send(shard, b"a", b"b")
     for visibility in (0, 0):
         await bench.receive(shard, 1, visibility)
-    assert shard.cursor.due == 2 - 1
+    assert shard.lanes[0].cursor.due == 2 - 1
     shard.set_policy(structs.replace(shard.policy, max_receives=2))
     assert values(await bench.receive(shard)) == [b"b"]
     await bench.move(shard)
@@ -395,7 +435,7 @@ async def test_no_more_leave_than_may_be_in_flight() -> None:
     await bench.send(shard, b"a", b"b", b"c")
     for _ in range(3):
         await bench.receive(shard, visibility=0)
-    assert len(shard.cursor.leaving) == 2
+    assert shard.leaving == 2
     bench.open(2)
     await bench.move(shard)
     assert values(await bench.receive(shard)) == [b"c"]

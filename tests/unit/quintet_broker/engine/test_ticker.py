@@ -145,8 +145,8 @@ async def test_a_shard_that_nobody_uses_is_not_looked_at(monkeypatch: pytest.Mon
         append = Append(store.now(), [Record(b"", store.now())] * 2, [None] * 2)
         used.ask(append)
         assert len(await receive.future) == 1
-        assert used._state.ahead
+        assert used._state.holds_some
         while loop._busy:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        assert not used._state.ahead
+        assert not used._state.holds_some
     running.cancel()

@@ -1,0 +1,79 @@
+"""Lane: the records of one priority in a shard."""
+
+from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.log import Log
+from quintet_broker.engine.read_ahead import ReadAhead
+from quintet_broker.store.tick import Taken, Tick
+
+
+class Lane:
+    """A log, the cursor over it, and what is read ahead of it. The log's number is the priority."""
+
+    def __init__(self, log: Log, cursor: Cursor) -> None:
+        self.log = log
+        self.cursor = cursor
+        self.ahead = ReadAhead(log, cursor)
+        self.confirmed = log.tail
+        """Every record below is stored."""
+
+    @classmethod
+    def begin(cls, number: int, offset: int) -> "Lane":
+        """A lane that nothing was sent to, whose first record gets `offset`."""
+        return cls(Log(number, offset), Cursor.load(number, {}, [(0, offset)] if offset else []))
+
+    @classmethod
+    def load(cls, number: int, taken: Taken) -> "Lane":
+        """A lane as the shard's new owner found it."""
+        prefix = f"gap:{number}:"
+        gaps = [(int(field[len(prefix) :]), int(end)) for field, end in taken.meta.items() if field.startswith(prefix)]
+        return cls(Log.load(number, taken.meta), Cursor.load(number, taken.cursor, gaps))
+
+    @property
+    def number(self) -> int:
+        return self.log.number
+
+    @property
+    def visible(self) -> int:
+        """Records that may be delivered now."""
+        return self.cursor.unread(self.log.tail) + self.cursor.due
+
+    @property
+    def live_bytes(self) -> int:
+        """About what the records take that are not acknowledged: their share of the log's."""
+        live = self.visible + self.cursor.in_flight + len(self.cursor.leaving)
+        return self.log.bytes * live // self.log.records if self.log.records else 0
+
+    @property
+    def oldest(self) -> int | None:
+        """Milliseconds since 1970, of the last append to the first segment that is not acknowledged as a whole."""
+        waits = self.log.segments and self.log.tail > self.cursor.acknowledged_to
+        return self.log.segments[0].written if waits else None
+
+    @property
+    def wants_fetch(self) -> bool:
+        """Whether more is to be read for consumers."""
+        return self.ahead.wants_fetch(self.confirmed)
+
+    @property
+    def lacks_next(self) -> bool:
+        """Whether what comes next is still to be read."""
+        return self.ahead.lacks_next(self.confirmed)
+
+    def pass_over(self, time: int) -> int:
+        """Drop the segments that were written before `time` (milliseconds); how many records were in them."""
+        cut = self.log.written_before(time)
+        if cut <= self.cursor.acknowledged_to:
+            return 0
+        before = self.visible + self.cursor.in_flight
+        self.cursor.seek(cut)
+        return before - self.visible - self.cursor.in_flight
+
+    def trim(self, tick: Tick) -> None:
+        """Let the tick free the segments that are acknowledged as a whole."""
+        for segment in self.log.trim(self.cursor.acknowledged_to):
+            tick.unlink.append((self.number, segment.base))
+            tick.meta[f"seg:{self.number}:{segment.base}"] = None
+        gaps = self.cursor.gaps
+        while gaps and gaps[0][1] <= self.cursor.acknowledged_to:
+            start, _ = gaps.pop(0)
+            tick.meta[f"gap:{self.number}:{start}"] = None
