@@ -5,7 +5,7 @@ from typing import Any
 
 from quintet_api.broker_pool import BrokerPool
 from quintet_operator.apply import Applied, title, whose
-from quintet_operator.builders import addresses, claim
+from quintet_operator.builders import addresses, claim, redis_url
 from quintet_operator.builders.children import pool_children
 from quintet_operator.builders.credentials import Credentials
 from quintet_operator.builders.metadata import Manifest, child_name, selector_text
@@ -58,8 +58,8 @@ class BrokerPoolKind:
         """Whether to leave a StatefulSet as it is for now. Raises ApiError."""
         if child["kind"] != "StatefulSet":
             return False
-        if url is None:
-            # Brokers would be told of no Redis at all.
+        if url is None or _fault(url):
+            # Brokers would find no Redis at all.
             return True
         if whose(pool, self._context.index.get(key(child))) != "ours":
             return False
@@ -120,6 +120,7 @@ class BrokerPoolKind:
             volume_refusal=small,
             external=external.secret_ref.name if external else "",
             external_missing=url is None,
+            external_fault=_fault(url),
             brokers=brokers,
             broker_pods=await self._pods(pool, "broker", brokers),
             topology=answer.status,
@@ -159,6 +160,11 @@ class BrokerPoolKind:
         self._context.queue.add(topology_of(pool))
         for queue in self._context.index.queues(pool):
             self._context.queue.add(queue)
+
+
+def _fault(url: str | None) -> str:
+    """What is wrong with an external Redis's URL; empty where there is none."""
+    return redis_url.fault(url) if url else ""
 
 
 def _decoded(secret: Manifest, name: str) -> str | None:

@@ -29,6 +29,8 @@ class PoolFacts:
     """Name of the Secret of an external Redis; empty where Redis is embedded."""
     external_missing: bool = False
     """That Secret is not there, or has no `url`."""
+    external_fault: str = ""
+    """What is wrong with that `url`, without anything that stands in it."""
     brokers: Manifest | None = None
     """The StatefulSet of the brokers."""
     broker_pods: Sequence[Manifest] = ()

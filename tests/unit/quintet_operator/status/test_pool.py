@@ -58,6 +58,13 @@ def test_all_is_well_when_all_parts_are() -> None:
             "Secret our-redis with a key url",
         ),
         (
+            "StorageReady",
+            EXTERNAL | {"external_fault": "It is no URL."},
+            "False",
+            "InvalidURL",
+            "The key url of the Secret our-redis does not say where a Redis is: It is no URL.",
+        ),
+        (
             "BrokersReady",
             {"brokers": workload("brokers", 0)},
             "False",
