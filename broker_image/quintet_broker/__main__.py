@@ -13,6 +13,7 @@ from quintet_broker.engine.engine import Engine
 from quintet_broker.services.access import Access
 from quintet_broker.services.topology import Topology
 from quintet_broker.settings import Settings, from_environment
+from quintet_broker.store.address import BadUrl
 from quintet_broker.store.redis import Store
 from quintet_broker.web import admin_application, application
 
@@ -82,7 +83,10 @@ def main() -> None:
     logging.getLogger("aiohttp.server").addFilter(_not_a_clients_fault)
     gc.freeze()
     gc.set_threshold(*COLLECT_EVERY)
-    uvloop.run(serve(from_environment()))
+    try:
+        uvloop.run(serve(from_environment()))
+    except BadUrl as error:
+        raise SystemExit(f"quintet broker: QUINTET_REDIS_URL: {error}") from error
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ class Settings(Struct, frozen=True):
     """Each field is read from the variable QUINTET_<FIELD>."""
 
     redis_url: str
-    """redis://host:port/0, or unix:///path/to/socket."""
+    """redis://host:port/0, unix:///path/to/socket, or Sentinels or a Cluster: store/connection.py has all forms."""
     prefix: str
     """Sets a pool's keys apart from others in the same Redis: the pool's uid."""
     namespace: str = "default"

@@ -23,6 +23,8 @@ WRITE_SHARDS = 256
 """Shards in one write."""
 CHECK_EVERY = 1.0
 """Seconds."""
+TRY_AGAIN_AFTER = 0.02
+"""Seconds until a shard whose slot moves is tried again."""
 RECONNECT_AFTER = (0.02, 0.5)
 """Seconds before the first and, at most, before later attempts."""
 
@@ -203,10 +205,16 @@ class Ticker:
 
     def _completed(self, shard: Shard, outcome: Outcome) -> None:
         shard.complete(outcome)
-        if outcome is not Outcome.APPLIED:
+        if outcome is Outcome.MOVING:
+            self.start(self._wake_later(shard))
+        elif outcome is not Outcome.APPLIED:
             self.wake(shard)
         if outcome is Outcome.LOST:
             self._lose("a write was not answered")
+
+    async def _wake_later(self, shard: Shard) -> None:
+        await asyncio.sleep(TRY_AGAIN_AFTER)
+        self.wake(shard)
 
     def _follow(self, shard: Shard, now: int) -> None:
         """What a shard needs after its tick: something read, something moved, another tick later."""

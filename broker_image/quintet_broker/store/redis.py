@@ -1,27 +1,26 @@
-"""The only file that talks to Redis. It knows bytes, keys and epochs, and no records."""
+"""What is kept in Redis, and the verbs on it. It knows bytes, keys and epochs, and no records."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, cast
 
 import msgpack
 from msgspec import structs
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.asyncio.client import Pipeline
+from redis.exceptions import AskError, OutOfMemoryError, RedisError, TryAgainError
 
 from quintet_broker.errors import Unavailable
+from quintet_broker.store.connection import Command, Fill, Node, connection
 from quintet_broker.store.keys import Keys
 from quintet_broker.store.tick import Outcome, Taken, Tick
 
 logger = logging.getLogger(__name__)
 
-CONNECTIONS = 16
-TIMEOUT = 10.0
-"""Seconds after which an answer counts as lost."""
+OLDEST = (6, 2)
+"""Version of Redis."""
 FULL_AT = 0.8
 """Share of Redis's memory limit from which on nothing is appended; the rest is for what frees memory."""
 TAIL_JUMP = 10**9
@@ -31,50 +30,70 @@ EPOCH_CLOCK_START = 1_700_000_000
 
 
 class Store:
-    """One pool's data in one Redis."""
+    """One pool's data in the Redis of a URL."""
 
     def __init__(self, url: str, prefix: str) -> None:
+        """Raises BadUrl."""
         self.keys = Keys(prefix)
         self.full = False
         """Whether appends must be refused; `check` finds it out."""
-        self._redis: Redis = Redis(
-            connection_pool=BlockingConnectionPool.from_url(
-                url,
-                max_connections=CONNECTIONS,
-                timeout=TIMEOUT,
-                socket_timeout=TIMEOUT,
-                retry=Retry(NoBackoff(), 0),
-            )
-        )
-        self._id = ""
+        self._connection = connection(url)
         self._clock_ahead = time.time() - _boot_time()
 
     async def connect(self) -> None:
         """Load the scripts and learn which Redis this is. Raises Unavailable. Called again after each lost answer."""
         try:
-            info = await self._redis.info()
-            self._id = _identity(info)
-            self._tick, self._tick_freeing, self._take, self._number = [
-                await self._redis.script_load(script) for script in _scripts(info["redis_version"])
-            ]
+            await self._connection.discover()
+            nodes = self._connection.nodes
+            found = [await node.redis.info() for node in nodes]
+            for node, info in zip(nodes, found, strict=True):
+                self._check_use(node, info)
+            scripts = _scripts(min(_version(info) for info in found))
+            for node, info in zip(nodes, found, strict=True):
+                self._tick, self._tick_freeing, self._take, self._number = [
+                    await node.redis.script_load(script) for script in scripts
+                ]
+                node.identity = _identity(info)
             await self.check()
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis cannot be used: {error}") from error
 
+    def _check_use(self, node: Node, info: dict[str, Any]) -> None:
+        """Raises Unavailable where a pool cannot be kept there."""
+        if _version(info) < OLDEST:
+            raise Unavailable(
+                f"The Redis {node.name} is {info['redis_version']}, and 6.2 is the oldest that is served."
+            )
+        if info["role"] != "master":
+            raise Unavailable(f"The Redis {node.name} is a replica, which takes no writes.")
+        if info["redis_mode"] == "cluster" and not self._connection.of_cluster:
+            raise Unavailable(f"The Redis {node.name} is a node of a Cluster: use redis+cluster://.")
+
     async def close(self) -> None:
-        await self._redis.aclose(close_connection_pool=True)
+        await self._connection.close()
 
     async def check(self) -> None:
         """Read Redis's clock and how full it is. Raises Unavailable, also where it is not the one of `connect`."""
+        try:
+            full = [await self._check(node) for node in self._connection.nodes]
+            await self._read_clock()
+        except (RedisError, OSError) as error:
+            raise Unavailable(f"Redis does not answer: {error}") from error
+        self.full = any(full)
+
+    async def _check(self, node: Node) -> bool:
+        """Whether that Redis is full."""
+        info = await node.redis.info()
+        if _identity(info) != node.identity:
+            raise Unavailable(f"The Redis {node.name} was started anew, or another one took its place.")
+        return bool(0 < info["maxmemory"] * FULL_AT <= info["used_memory"])
+
+    async def _read_clock(self) -> None:
         before = _boot_time()
-        seconds, microseconds = await self._call(self._redis.time())
+        [(seconds, microseconds)] = await self._connection.run(self.keys.directory, lambda pipe, _: pipe.time())
         # Redis read its clock at some moment since `before`: an answer that comes late changes nothing.
         time_there = seconds + microseconds / 1e6
         self._clock_ahead = min(max(self._clock_ahead, time_there - _boot_time()), time_there - before)
-        info = await self._call(self._redis.info())
-        if _identity(info) != self._id:
-            raise Unavailable("Redis was started anew, or another one took its place.")
-        self.full = 0 < info["maxmemory"] * FULL_AT <= info["used_memory"]
 
     def now(self) -> int:
         """Milliseconds since 1970: Redis's clock, carried forward by this machine's, which never goes back."""
@@ -82,25 +101,27 @@ class Store:
 
     async def number(self, kind: str, name: str, uid: str, index: int = 0) -> int:
         """The number of a shard, given by the pool's directory at the first call."""
-        return int(
-            await self._call(self._redis.evalsha(self._number, 1, self.keys.directory, f"{kind}/{name}/{uid}/{index}"))
-        )
+        directory, field = self.keys.directory, f"{kind}/{name}/{uid}/{index}"
+        return int(await self._ask(directory, lambda pipe: pipe.evalsha(self._number, 1, directory, field)))
 
     async def drop_number(self, kind: str, name: str, uid: str, index: int = 0) -> None:
         """Forget a shard's number, which is never given again. Raises Unavailable."""
-        await self._call(self._redis.hdel(self.keys.directory, f"{kind}/{name}/{uid}/{index}"))
+        directory, field = self.keys.directory, f"{kind}/{name}/{uid}/{index}"
+        await self._ask(directory, lambda pipe: pipe.hdel(directory, field))
 
     async def take(self, shard: int) -> Taken:
         """Become the shard's owner and read its state. Raises Unavailable."""
         keys = self.keys
-        pipe = self._redis.pipeline(transaction=False)
-        self._raise_epoch(shard, pipe)
-        pipe.hgetall(keys.meta(shard))
-        pipe.hgetall(keys.cursor(shard))
-        pipe.hgetall(keys.sequences(shard))
-        pipe.zcard(keys.delayed(shard))
-        pipe.zrange(keys.delayed(shard), 0, 0, withscores=True)
-        epoch, meta, cursor, sequences, delayed, first = await self._call(pipe.execute())
+
+        def fill(pipe: Pipeline, node: Node) -> None:
+            self._raise_epoch(shard, pipe, node)
+            pipe.hgetall(keys.meta(shard))
+            pipe.hgetall(keys.cursor(shard))
+            pipe.hgetall(keys.sequences(shard))
+            pipe.zcard(keys.delayed(shard))
+            pipe.zrange(keys.delayed(shard), 0, 0, withscores=True)
+
+        epoch, meta, cursor, sequences, delayed, first = await self._run(keys.meta(shard), fill)
         return Taken(
             epoch=epoch,
             meta={field.decode(): value.decode() for field, value in meta.items()},
@@ -110,22 +131,43 @@ class Store:
             delayed_next=int(first[0][1]) if first else None,
         )
 
-    def _raise_epoch(self, shard: int, redis: Redis) -> Any:
+    def _raise_epoch(self, shard: int, pipe: Pipeline, node: Node) -> None:
+        if not node.identity:
+            raise Unavailable(f"The Redis {node.name} is new in its Cluster.")
         clock = int(time.time()) - EPOCH_CLOCK_START
-        return redis.evalsha(self._take, 1, self.keys.meta(shard), clock, self._id, TAIL_JUMP)
+        pipe.evalsha(self._take, 1, self.keys.meta(shard), clock, node.identity, TAIL_JUMP)
 
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
-        """Apply ticks of several shards in one round trip; each by itself is all or nothing."""
-        pipe = self._redis.pipeline(transaction=False)
-        for tick in ticks:
-            keys, arguments = self._pack(tick)
-            script = self._tick if tick.appends or tick.delay else self._tick_freeing
-            pipe.evalsha(script, len(keys), *keys, *arguments)
+        """Apply ticks of several shards in one round trip to each node; each by itself is all or nothing."""
+        by_node: dict[Node, list[int]] = {}
+        outcomes = [Outcome.LOST] * len(ticks)
+        for place, tick in enumerate(ticks):
+            try:
+                node = self._connection.node(self.keys.meta(tick.shard))
+            except RedisError:
+                continue
+            by_node.setdefault(node, []).append(place)
+        written = await asyncio.gather(
+            *(self._write_to(node, [ticks[place] for place in places]) for node, places in by_node.items())
+        )
+        for places, found in zip(by_node.values(), written, strict=True):
+            for place, outcome in zip(places, found, strict=True):
+                outcomes[place] = outcome
+        return outcomes
+
+    async def _write_to(self, node: Node, ticks: Sequence[Tick]) -> list[Outcome]:
         try:
-            answers = await pipe.execute(raise_on_error=False)
-        except (RedisError, OSError):
+            answers = await node.send([self._call(tick) for tick in ticks])
+        except (RedisError, OSError) as error:
+            logger.warning("the Redis %s did not answer a write: %s", node.name, error)
             return [Outcome.LOST] * len(ticks)
         return [_outcome(answer) for answer in answers]
+
+    def _call(self, tick: Tick) -> Command:
+        """Of the script that applies a tick."""
+        keys, arguments = self._pack(tick)
+        script = self._tick if tick.appends or tick.delay else self._tick_freeing
+        return ("EVALSHA", script, len(keys), *keys, *arguments), {}
 
     def _pack(self, tick: Tick) -> tuple[list[str], list[bytes]]:
         keys = [
@@ -164,68 +206,62 @@ class Store:
     async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]:
         """Up to `count` batches of a segment, each with the offset behind it, beginning with the one that covers
         `offset`. Raises Unavailable."""
-        entries = await self._call(
-            self._redis.xrange(self.keys.segment(shard, log, segment), min=f"{offset + 1}-0", count=count)
-        )
+        key = self.keys.segment(shard, log, segment)
+        entries = await self._ask(key, lambda pipe: pipe.xrange(key, min=f"{offset + 1}-0", count=count))
         return [(int(entry.partition(b"-")[0]), fields[b"b"]) for entry, fields in entries]
 
     async def due(self, shard: int, until: int, count: int) -> list[bytes]:
         """Up to `count` delayed batches that are due by `until` (milliseconds), earliest first. Raises Unavailable."""
-        return cast(
-            list[bytes],
-            await self._call(
-                self._redis.zrange(
-                    self.keys.delayed(shard),
-                    0,
-                    until,
-                    byscore=True,
-                    offset=0,
-                    num=count,
-                )
-            ),
-        )
+        key = self.keys.delayed(shard)
+        found = await self._ask(key, lambda pipe: pipe.zrange(key, 0, until, byscore=True, offset=0, num=count))
+        return cast(list[bytes], found)
 
     async def next_due(self, shard: int) -> int | None:
         """Millisecond at which the first delayed batch is due. Raises Unavailable."""
-        first = await self._call(self._redis.zrange(self.keys.delayed(shard), 0, 0, withscores=True))
+        key = self.keys.delayed(shard)
+        first = await self._ask(key, lambda pipe: pipe.zrange(key, 0, 0, withscores=True))
         return int(first[0][1]) if first else None
 
     async def erase(self, shard: int) -> None:
         """Delete everything of a shard that is no longer owned by anybody. Raises Unavailable."""
         keys = self.keys
         # A write that its last owner sent and that is still on its way must not bring some of it back.
-        await self._call(self._raise_epoch(shard, self._redis))
-        meta = await self._call(self._redis.hkeys(keys.meta(shard)))
+        await self._run(keys.meta(shard), lambda pipe, node: self._raise_epoch(shard, pipe, node))
+        meta = await self._ask(keys.meta(shard), lambda pipe: pipe.hkeys(keys.meta(shard)))
         segments = [keys.of_shard(shard, field.decode()) for field in meta if field.startswith(b"seg:")]
-        await self._call(
-            self._redis.unlink(
-                *segments, keys.cursor(shard), keys.delayed(shard), keys.sequences(shard), keys.meta(shard)
-            )
-        )
+        gone = [*segments, keys.cursor(shard), keys.delayed(shard), keys.sequences(shard), keys.meta(shard)]
+        await self._ask(keys.meta(shard), lambda pipe: pipe.unlink(*gone))
 
     async def document(self) -> bytes | None:
         """The topology document that was stored last. Raises Unavailable."""
-        return cast(bytes | None, await self._call(self._redis.get(self.keys.topology)))
+        found = await self._ask(self.keys.topology, lambda pipe: pipe.get(self.keys.topology))
+        return cast(bytes | None, found)
 
     async def store_document(self, document: bytes) -> None:
         """Raises Unavailable."""
-        await self._call(self._redis.set(self.keys.topology, document))
+        await self._ask(self.keys.topology, lambda pipe: pipe.set(self.keys.topology, document))
 
     async def entries(self) -> dict[str, bytes]:
         """What exists in the pool, by kind/name. Raises Unavailable."""
-        found = await self._call(self._redis.hgetall(self.keys.entries))
+        found = await self._ask(self.keys.entries, lambda pipe: pipe.hgetall(self.keys.entries))
         return {name.decode(): value for name, value in found.items()}
 
     async def store_entry(self, name: str, value: bytes | None) -> None:
         """Set, or with None drop, the entry kind/name. Raises Unavailable."""
+        key = self.keys.entries
         if value is None:
-            await self._call(self._redis.hdel(self.keys.entries, name))
+            await self._ask(key, lambda pipe: pipe.hdel(key, name))
         else:
-            await self._call(self._redis.hset(self.keys.entries, name, value=value))
+            await self._ask(key, lambda pipe: pipe.hset(key, name, value=value))
 
-    async def _call(self, awaitable: Any) -> Any:
+    async def _ask(self, key: str, fill: Callable[[Pipeline], object]) -> Any:
+        """The answer to the one command that `fill` makes. Raises Unavailable."""
+        [answer] = await self._run(key, lambda pipe, _: fill(pipe))
+        return answer
+
+    async def _run(self, key: str, fill: Fill) -> list[Any]:
         try:
-            return await awaitable
+            return await self._connection.run(key, fill)
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
 
@@ -239,7 +275,11 @@ def _boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _scripts(version: str) -> list[str]:
+def _version(info: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(part) for part in info["redis_version"].split("."))
+
+
+def _scripts(version: tuple[int, ...]) -> list[str]:
     """The texts of tick, tick for writes that only free memory, take and number.
 
     From Redis 7 on a script says by flags whether it may run when memory is full; an older Redis has no such
@@ -249,7 +289,7 @@ def _scripts(version: str) -> list[str]:
         resources.files("quintet_broker.store.scripts").joinpath(f"{name}.lua").read_text()
         for name in ("tick_v1", "take_v1", "number_v1")
     )
-    if int(version.split(".")[0]) < 7:
+    if version < (7,):
         return [tick, tick, take, number]
     freeing = "#!lua flags=allow-oom\n"
     return ["#!lua\n" + tick, freeing + tick, freeing + take, freeing + number]
@@ -262,6 +302,8 @@ def _outcome(answer: Any) -> Outcome:
         return Outcome.FENCED
     if isinstance(answer, OutOfMemoryError):
         return Outcome.FULL
+    if isinstance(answer, (AskError, TryAgainError)):
+        return Outcome.MOVING
     logger.warning("Redis did not run a tick: %s", answer)
     return Outcome.LOST
 

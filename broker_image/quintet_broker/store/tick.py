@@ -11,6 +11,7 @@ class Outcome(Enum):
     APPLIED = "every part of it is stored"
     FENCED = "nothing is stored: another owner, or a store that lost writes"
     FULL = "nothing is stored: the store's memory limit is reached"
+    MOVING = "nothing is stored: a Redis Cluster moves the shard to another of its nodes"
     LOST = "unknown: the connection broke"
 
 

@@ -26,7 +26,8 @@ class RedisMachine(EngineMachine):
         return self.redis
 
     def change_id(self) -> None:
-        self.redis._id += "'"
+        for node in self.redis._connection.nodes:
+            node.identity += "'"
 
     async def close_store(self) -> None:
         await self.redis.close()

@@ -16,7 +16,8 @@ from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.services import topology as topology_module
 from quintet_broker.services.queue import NewMessage
 from quintet_broker.services.topology import Topology
-from quintet_broker.store.redis import CONNECTIONS, Store
+from quintet_broker.store.connection import CONNECTIONS
+from quintet_broker.store.redis import Store
 from tests.processes import RedisServer
 
 
@@ -137,8 +138,9 @@ async def test_a_deleted_queue_leaves_nothing_in_the_store(store: FailingStore, 
         queue = await topology.create_queue("orders", lambda spec: spec)
         await queue.send([NewMessage(b"x")])
         await topology.delete_queue("orders")
-        assert await store._redis.keys(f"*{prefix}*") == [store.keys.directory.encode()]
-        assert await store._redis.hkeys(store.keys.directory) == [b"next"]
+        [node] = store._connection.nodes
+        assert await node.redis.keys(f"*{prefix}*") == [store.keys.directory.encode()]
+        assert await node.redis.hkeys(store.keys.directory) == [b"next"]
 
 
 async def test_queues_can_be_made_soon_after_redis_was_started_anew(tmp_path: Path) -> None:

@@ -1,48 +1,98 @@
-"""The store over a real Redis, at moments that are rare."""
+"""The store over one Redis, Sentinels and a Cluster, at moments that are rare."""
 
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from quintet_broker.store.redis import CONNECTIONS, Store
+from quintet_broker.store.connection import CONNECTIONS, Fill
+from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Append, Outcome, Tick
-from tests.processes import RedisServer
+
+SHARDS = 20
+"""Enough that each node of a Cluster has some."""
 
 
 @pytest.fixture
-async def store(redis_server: RedisServer) -> AsyncIterator[Store]:
-    store = Store(redis_server.url, str(uuid.uuid4()))
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    store = Store(redis_url, str(uuid.uuid4()))
     await store.connect()
     yield store
     await store.close()
+
+
+async def keys(store: Store) -> list[object]:
+    """All that are stored."""
+    found: list[object] = []
+    for node in store._connection.nodes:
+        found += await node.redis.keys(f"*{store.keys.prefix}*")
+    return found
+
+
+def append(shard: int, epoch: int, number: int, tail: int, data: bytes = b"x") -> Tick:
+    meta: dict[str, str | int | None] = {"tail:0": tail + 1, "seg:0:0": f"0:0:1:{number}"}
+    return Tick(shard, epoch, number, {0: tail}, [Append(0, 0, tail + 1, data)], meta)
+
+
+async def test_one_write_reaches_shards_of_every_node(store: Store) -> None:
+    taken = [await store.take(shard) for shard in range(SHARDS)]
+    ticks = [append(shard, taken[shard].epoch, 1, 0, b"%d" % shard) for shard in range(SHARDS)]
+    ticks[7].tails = {0: 1}
+    outcomes = await store.write(ticks)
+    assert outcomes == [Outcome.FENCED if shard == 7 else Outcome.APPLIED for shard in range(SHARDS)]
+    for shard in range(SHARDS):
+        assert await store.read(shard, 0, 0, 0, 10) == ([] if shard == 7 else [(1, b"%d" % shard)])
+    assert (await store.take(3)).meta["tail:0"] == "1"
+    for shard in range(SHARDS):
+        await store.erase(shard)
+    assert await keys(store) == []
+
+
+async def test_what_the_pool_keeps_is_found_again(store: Store) -> None:
+    assert await store.number("Queue", "orders", "uid") == 1
+    assert await store.number("Queue", "others", "uid") == 2
+    assert await store.number("Queue", "orders", "uid") == 1
+    await store.store_document(b"document")
+    await store.store_entry("Queue/orders", b"entry")
+    assert await store.document() == b"document"
+    assert await store.entries() == {"Queue/orders": b"entry"}
+
+
+async def test_a_write_without_its_script_is_not_answered_as_stored(store: Store) -> None:
+    """As on a replica that took over: what comes next is to connect anew."""
+    taken = await store.take(1)
+    for node in store._connection.nodes:
+        await node.redis.script_flush()
+    assert await store.write([append(1, taken.epoch, 1, 0)]) == [Outcome.LOST]
+    await store.connect()
+    assert await store.write([append(1, taken.epoch, 1, 0)]) == [Outcome.APPLIED]
 
 
 async def test_a_write_on_its_way_brings_nothing_of_an_erased_shard_back(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = await store.take(1)
-    late = Tick(1, taken.epoch, 1, {0: 0}, [Append(0, 0, 1, b"x")], {"tail:0": 1, "seg:0:0": "0:0:1:1"})
-    outcomes = []
-    hkeys = store._redis.hkeys
+    outcomes: list[Outcome] = []
+    run = store._connection.run
 
-    async def hkeys_and_then_the_write(key: str) -> Any:
-        found = await hkeys(key)
-        outcomes.extend(await store.write([late]))
+    async def run_and_then_the_write(key: str, fill: Fill) -> list[object]:
+        found = await run(key, fill)
+        if not outcomes:
+            outcomes.extend(await store.write([append(1, taken.epoch, 1, 0)]))
         return found
 
-    monkeypatch.setattr(store._redis, "hkeys", hkeys_and_then_the_write)
+    monkeypatch.setattr(store._connection, "run", run_and_then_the_write)
     await store.erase(1)
     assert outcomes == [Outcome.FENCED]
-    assert await store._redis.keys(f"*{store.keys.prefix}*") == []
+    assert await keys(store) == []
 
 
 async def test_an_answer_that_comes_late_does_not_move_the_clock(store: Store) -> None:
     """Deadlines would else pass too early while all connections are busy."""
     before = store._clock_ahead
-    busy = [asyncio.ensure_future(store._redis.blpop(["nothing"], 0.5)) for _ in range(CONNECTIONS)]
+    redis = store._connection.node(store.keys.directory).redis
+    busy = [asyncio.ensure_future(redis.blpop([store.keys.directory], 0.5)) for _ in range(CONNECTIONS)]
     await asyncio.sleep(0)
     await store.check()
     assert abs(store._clock_ahead - before) < 0.1
