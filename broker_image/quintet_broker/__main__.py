@@ -26,7 +26,7 @@ COLLECT_EVERY = (50_000, 20, 50)
 
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises what ended the engine or the topology before."""
-    engine = Engine(Store(settings.redis_url, settings.prefix))
+    engine = Engine(Store(settings.redis_url, settings.prefix, settings.durability))
     topology = Topology(engine, settings.pod_name, settings.pool)
     access = Access(
         enabled=settings.auth,

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from pydantic import ValidationError
 
 from quintet_api.queue import MessageCounts, QueueSpec
-from quintet_api.topology import Entry, EntryStatus, PodStatus, TopologyDocument, TopologyStatus
+from quintet_api.topology import Entry, EntryStatus, PodStatus, StorageStatus, TopologyDocument, TopologyStatus
 from quintet_broker.engine.engine import Engine
 from quintet_broker.errors import (
     BrokerError,
@@ -180,7 +180,13 @@ class Topology:
         """What was applied, entry by entry. Raises Unavailable."""
         self._check_restored()
         pods = [PodStatus(name=self._pod_name, revision=self._revision)]
-        return TopologyStatus(revision=self._revision, pods=pods, entries=list(map(self._counted, self._entries)))
+        store = self._engine.store
+        return TopologyStatus(
+            revision=self._revision,
+            pods=pods,
+            entries=list(map(self._counted, self._entries)),
+            storage=StorageStatus(version=store.version, warnings=store.warnings),
+        )
 
     def _counted(self, entry: EntryStatus) -> EntryStatus:
         """With what its queue holds, once its shard is ours."""
