@@ -1,6 +1,7 @@
 """Ledger: what a prober sent, received and acknowledged, and what to make of it. Pure: times are arguments."""
 
 import zlib
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -57,7 +58,8 @@ class Verdict:
     doubled: Finding
     """Sent once, received under more than one message id."""
     reordered: Finding
-    """Confirmed, and received first after a later one of its producer and key."""
+    """Received while an earlier one of its producer and key was confirmed, and neither about to be acknowledged, nor
+    received in the same batch before it: what a group of a Fifo queue never does."""
 
     def faults(self, *, ordered: bool = False, idempotent: bool = True) -> dict[str, Finding]:
         """The faults that were seen, by name, of a system that promises order and sends that happen once, or not."""
@@ -82,6 +84,8 @@ class Entry:
     confirmed: bool = False
     acknowledged: bool = False
     deliveries: int = 0
+    asked: float = 0.0
+    """Seconds: when the batch was asked for with which it came last."""
     hidden_until: float = 0.0
     """Seconds: whoever delivers it again before breaks the visibility timeout."""
     ids: set[str] = field(default_factory=set)
@@ -98,15 +102,15 @@ class Ledger:
         self.dead_lettered: set[Name] = set()
         self._visibility = visibility
         self._entries: dict[Name, Entry] = {}
-        self._latest: dict[tuple[int, int], int] = {}
-        self._late: list[tuple[Name, int]] = []
+        self._open: dict[tuple[int, int], dict[int, Entry]] = defaultdict(dict)
+        """By producer and key, in their order: what nobody asked to acknowledge yet."""
         self._redelivered = 0
         self._duplicated, self._early, self._phantom = Finding(), Finding(), Finding()
-        self._corrupt, self._doubled = Finding(), Finding()
+        self._corrupt, self._doubled, self._reordered = Finding(), Finding(), Finding()
 
     def send(self, name: Name, size: int = 0) -> str:
         """Note that a message is about to be sent; return its body, of at least `size` characters."""
-        self._entries[name] = Entry()
+        self._entries[name] = self._open[name[:2]][name.number] = Entry()
         text = f"{self.run} {name.producer} {name.key} {name.number} "
         text = text.ljust(size - 9, "x")
         return f"{zlib.crc32(text.encode()):08x} {text}"
@@ -125,11 +129,12 @@ class Ledger:
             return None
         entry = self._entries[name]
         self._judge(name, entry, message_id, at)
-        if not entry.deliveries:
-            self.received += 1
-            self._order(name)
+        if not dead:
+            self._order(name, asked)
+        self.received += not entry.deliveries
         entry.deliveries += 1
         entry.ids.add(message_id)
+        entry.asked = asked
         # It was claimed after it was asked for, so it stays hidden at least this long.
         entry.hidden_until = asked + self._visibility
         if dead:
@@ -159,11 +164,18 @@ class Ledger:
             if at < entry.hidden_until:
                 self._early.add(f"{name}: {entry.hidden_until - at:.3f} s too early")
 
-    def _order(self, name: Name) -> None:
-        latest = self._latest.get(name[:2], -1)
-        if name.number < latest:
-            self._late.append((name, latest))
-        self._latest[name[:2]] = max(latest, name.number)
+    def _order(self, name: Name, asked: float) -> None:
+        for number, entry in self._open[name[:2]].items():
+            if number >= name.number:
+                break
+            # A send without an answer may take effect after those that follow it.
+            if entry.confirmed and entry.asked != asked:
+                self._reordered.add(f"{name}: before number {number} was done with")
+                break
+
+    def done_with(self, name: Name) -> None:
+        """Note that it is about to be acknowledged, or never will be: from now on later ones may come."""
+        self._open[name[:2]].pop(name.number, None)
 
     def acknowledge(self, name: Name) -> None:
         """Note that its acknowledgement was confirmed."""
@@ -178,14 +190,10 @@ class Ledger:
         return sum(1 for entry in self._entries.values() if entry.confirmed and not entry.deliveries)
 
     def verdict(self) -> Verdict:
-        lost, reordered = Finding(), Finding()
+        lost = Finding()
         for name, entry in self._entries.items():
             if entry.confirmed and not entry.deliveries:
                 lost.add(str(name))
-        for name, later in self._late:
-            # A send without an answer may take effect after those that follow it.
-            if self._entries[name].confirmed:
-                reordered.add(f"{name}: received after number {later}")
         return Verdict(
             sent=len(self._entries),
             confirmed=self.confirmed,
@@ -199,5 +207,5 @@ class Ledger:
             phantom=self._phantom,
             corrupt=self._corrupt,
             doubled=self._doubled,
-            reordered=reordered,
+            reordered=self._reordered,
         )

@@ -171,4 +171,7 @@ class Prober:
         noted = [
             (message, self.ledger.receive(message.body, message.id, asked, now, dead=dead)) for message in messages
         ]
-        return [(message, name) for message, name in noted if name and (dead or not self._is_poison(name))]
+        known = [(message, name) for message, name in noted if name]
+        for _, name in known:
+            self.ledger.done_with(name)
+        return [(message, name) for message, name in known if dead or not self._is_poison(name)]
