@@ -22,7 +22,7 @@ async def probe(arguments: argparse.Namespace) -> int:
             port = stack.enter_context(SqsPort(url, queue, key_id or "any", secret or "any"))
         else:
             client = await stack.enter_async_context(quintet.connect(url, key_id=key_id, secret=secret))
-            port = QuintetPort(client.queue(queue))
+            port = QuintetPort(client.queue(queue), ordered=arguments.ordered)
         prober = await stack.enter_async_context(Prober([port], load))
         if arguments.seconds is None:
             await told_to_finish(prober)
@@ -30,7 +30,7 @@ async def probe(arguments: argparse.Namespace) -> int:
             await asyncio.sleep(arguments.seconds)
         verdict = await prober.finish()
     print(verdict)
-    return 1 if verdict.faults(ordered=arguments.ordered, idempotent=not arguments.sqs) else 0
+    return 1 if verdict.faults(idempotent=not arguments.sqs) else 0
 
 
 async def told_to_finish(prober: Prober) -> None:

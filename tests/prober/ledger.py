@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass
 class Verdict:
-    """What a run came to. The findings from `lost` on are faults; `reordered` and `doubled` where it was promised."""
+    """What a run came to. The findings from `lost` on are faults; `doubled` where sends were to happen once."""
 
     sent: int
     confirmed: int
@@ -58,13 +58,12 @@ class Verdict:
     doubled: Finding
     """Sent once, received under more than one message id."""
     reordered: Finding
-    """Received while an earlier one of its producer and key was confirmed, and neither about to be acknowledged, nor
-    received in the same batch before it: what a group of a Fifo queue never does."""
+    """Sent in order, and received while an earlier one of its producer and key was confirmed, and neither about to be
+    acknowledged, nor received in the same batch before it."""
 
-    def faults(self, *, ordered: bool = False, idempotent: bool = True) -> dict[str, Finding]:
-        """The faults that were seen, by name, of a system that promises order and sends that happen once, or not."""
-        names = ["lost", "duplicated", "early", "phantom", "corrupt"]
-        names += ["doubled"] * idempotent + ["reordered"] * ordered
+    def faults(self, *, idempotent: bool = True) -> dict[str, Finding]:
+        """The faults that were seen, by name, of a system that promises sends that happen once, or not."""
+        names = ["lost", "duplicated", "early", "phantom", "corrupt", "reordered"] + ["doubled"] * idempotent
         found: dict[str, Finding] = {name: getattr(self, name) for name in names}
         return {name: finding for name, finding in found.items() if finding.count}
 
@@ -103,14 +102,19 @@ class Ledger:
         self._visibility = visibility
         self._entries: dict[Name, Entry] = {}
         self._open: dict[tuple[int, int], dict[int, Entry]] = defaultdict(dict)
-        """By producer and key, in their order: what nobody asked to acknowledge yet."""
+        """By producer and key, of those sent in order, in that order: what nobody asked to acknowledge yet."""
         self._redelivered = 0
         self._duplicated, self._early, self._phantom = Finding(), Finding(), Finding()
         self._corrupt, self._doubled, self._reordered = Finding(), Finding(), Finding()
 
-    def send(self, name: Name, size: int = 0) -> str:
-        """Note that a message is about to be sent; return its body, of at least `size` characters."""
-        self._entries[name] = self._open[name[:2]][name.number] = Entry()
+    def send(self, name: Name, size: int = 0, *, ordered: bool = False) -> str:
+        """Note that a message is about to be sent, to a queue that promises order by key, or not.
+
+        Returns its body, of at least `size` characters.
+        """
+        entry = self._entries[name] = Entry()
+        if ordered:
+            self._open[name[:2]][name.number] = entry
         text = f"{self.run} {name.producer} {name.key} {name.number} "
         text = text.ljust(size - 9, "x")
         return f"{zlib.crc32(text.encode()):08x} {text}"

@@ -1,6 +1,7 @@
 """How a prober talks to a queue: a small protocol, and an implementation for each client."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -38,6 +39,9 @@ class Received:
 class Port(Protocol):
     """One queue, through one client. Every verb may raise Unanswered."""
 
+    ordered: bool
+    """Whether the queue promises order by key."""
+
     async def send(self, body: str, key: str) -> None:
         """Return once it is confirmed."""
 
@@ -51,7 +55,8 @@ class Port(Protocol):
 class QuintetPort:
     """Our client. Its sends happen once, however often it has to ask."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, *, ordered: bool = False) -> None:
+        self.ordered = ordered
         self._queue = queue
 
     async def send(self, body: str, key: str) -> None:
@@ -84,11 +89,41 @@ def _is_confirmed(result: BaseException | None) -> bool:
     raise result
 
 
+class RoamingPort:
+    """Several ports to one queue, of which one is used: the next one after each request without an answer."""
+
+    def __init__(self, ports: Sequence[Port]) -> None:
+        self.ordered = ports[0].ordered
+        self._ports = deque(ports)
+
+    async def send(self, body: str, key: str) -> None:
+        with self._leaving():
+            await self._ports[0].send(body, key)
+
+    async def receive(self, limit: int, wait: float, visibility: float) -> list[Received]:
+        with self._leaving():
+            return await self._ports[0].receive(limit, wait, visibility)
+
+    async def acknowledge(self, received: Sequence[Received]) -> list[bool]:
+        with self._leaving():
+            return await self._ports[0].acknowledge(received)
+
+    @contextmanager
+    def _leaving(self) -> Iterator[None]:
+        try:
+            yield
+        except Unanswered:
+            self._ports.rotate(-1)
+            raise
+
+
 class SqsPort:
     """Unmodified boto3, in threads that end with the `with`.
 
     What it asks again after a lost answer may be stored twice.
     """
+
+    ordered = False
 
     def __init__(self, url: str, queue: str, key_id: str = "any", secret: str = "any") -> None:
         self._threads = ThreadPoolExecutor(THREADS)

@@ -127,7 +127,7 @@ class Prober:
         while not self._stopping:
             name = Name(producer, number % self.load.keys, number // self.load.keys)
             number += 1
-            body = self.ledger.send(name, self.load.size)
+            body = self.ledger.send(name, self.load.size, ordered=port.ordered)
             try:
                 await port.send(body, f"{producer}-{name.key}")
             except Unanswered:

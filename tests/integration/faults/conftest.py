@@ -1,13 +1,14 @@
-"""A Redis and a broker for one test each, to be killed."""
+"""A Redis and a broker, or three, for one test each, to be killed."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 import quintet
 from quintet.client import Client
-from tests.processes import Broker, RedisServer
+from tests.processes import Broker, Pool, RedisServer
 
 
 @pytest.fixture
@@ -30,3 +31,19 @@ async def hasty_client(own_broker: Broker) -> AsyncIterator[Client]:
     """Gives up soon."""
     async with quintet.connect(own_broker.http_url, timeout=0.5) as client:
         yield client
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    """Three brokers."""
+    pool = Pool(tmp_path)
+    pool.start()
+    yield pool
+    pool.kill()
+
+
+@pytest.fixture
+async def clients(pool: Pool) -> AsyncIterator[list[Client]]:
+    """One of each broker, asking again until it has its answer."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(quintet.connect(broker.http_url, timeout=60)) for broker in pool.brokers]

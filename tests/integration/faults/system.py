@@ -1,14 +1,27 @@
 """What is done to a running system: queues made, processes killed and stopped."""
 
+import asyncio
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from signal import SIGCONT, SIGSTOP
+from typing import Any
 
-from tests.processes import Broker, Process, RedisServer
+import aiohttp
 
+from quintet.client import Client
+from quintet.queue import Queue
+from tests.prober.ports import Port, QuintetPort
+from tests.processes import Broker, Pool, Process, RedisServer
+
+QUEUES = [f"orders-{number}" for number in range(6)]
+"""So many that each of three brokers owns some."""
+WATCHED = [f"watched-{number}" for number in range(12)]
+"""Queues beside them, of which each is asked how soon it is served."""
+LEASE = 3.0
+"""Seconds: the default of a broker's settings."""
 KILLED_AGAIN_WITHIN = 0.6
 """Seconds; a broker needs about as many to start."""
 
@@ -17,6 +30,38 @@ def seed() -> int:
     """Of this run: printed, and taken from FAULTS_SEED where that is set."""
     found = int(os.environ.get("FAULTS_SEED", random.randrange(2**32)))
     print(f"FAULTS_SEED={found}")
+    return found
+
+
+async def spread(clients: Sequence[Client], spec: Mapping[str, Any] | None = None) -> list[Port]:
+    """Make QUEUES, and those that are WATCHED; a port to each of QUEUES through each client."""
+    await asyncio.gather(*(clients[0].create_queue(queue, spec) for queue in QUEUES))
+    await asyncio.gather(*(clients[0].create_queue(queue) for queue in WATCHED))
+    return [QuintetPort(client.queue(queue)) for queue in QUEUES for client in clients]
+
+
+async def served(clients: Sequence[Client]) -> float:
+    """Seconds until each queue that is WATCHED took a message from each client, and gave one."""
+
+    async def use(queue: Queue) -> None:
+        await queue.send("watched")
+        while not await queue.receive_batch(1, wait=1.0):
+            pass
+
+    began = time.monotonic()
+    await asyncio.gather(*(use(client.queue(name)) for client in clients for name in WATCHED))
+    return time.monotonic() - began
+
+
+async def owners(asked: Broker) -> dict[str, str]:
+    """The name of the broker that owns each queue's shard, as one of them tells it."""
+    async with aiohttp.request("GET", f"{asked.http_url}/v1/queues", raise_for_status=True) as response:
+        queues = (await response.json())["queues"]
+    return {queue["name"]: queue["shards"][0]["owner"] for queue in queues}
+
+
+def named(pool: Pool, name: str) -> Broker:
+    [found] = [broker for broker in pool.brokers if broker.settings["pod_name"] == name]
     return found
 
 
@@ -31,16 +76,19 @@ def stopped(process: Process) -> Iterator[None]:
 
 
 class Killer:
-    """Kills a broker, its Redis or both at random, and brings them up again."""
+    """Kills brokers, their Redis or both at random, and brings them up again."""
 
-    def __init__(self, seed: int, broker: Broker, redis: RedisServer) -> None:
+    def __init__(self, seed: int, brokers: Sequence[Broker], redis: RedisServer) -> None:
         self.kills = 0
         self._random = random.Random(seed)
-        self._all: list[Process] = [broker, redis]
+        self._brokers = brokers
+        self._redis = redis
 
     def strike(self) -> None:
-        """Kill, perhaps once more while they recover, and return when both serve again."""
-        victims = self._random.choice([self._all[:1], self._all[1:], self._all])
+        """Kill, perhaps once more while they recover, and return when all serve again."""
+        brokers: list[Process] = self._random.sample(self._brokers, self._random.randint(1, len(self._brokers)))
+        choices: list[list[Process]] = [brokers, [self._redis], [*brokers, self._redis]]
+        victims = self._random.choice(choices)
         self._kill(victims)
         self._launch(victims)
         if self._random.random() < 0.4:
@@ -48,7 +96,7 @@ class Killer:
             again = [self._random.choice(victims)]
             self._kill(again)
             self._launch(again)
-        for process in reversed(self._all):
+        for process in [self._redis, *self._brokers]:
             process.wait_until_up()
 
     def _kill(self, victims: list[Process]) -> None:

@@ -30,7 +30,7 @@ async def test_nothing_is_lost(
     await client.create_queue("orders")
     ports = [QuintetPort(one.queue("orders")) for one in (client, hasty_client)]
     async with Prober(ports, Load(rate=100, visibility=2.0)) as prober:
-        await strike(prober, Killer(seed(), own_broker, own_redis))
+        await strike(prober, Killer(seed(), [own_broker], own_redis))
         verdict = await prober.finish()
     print(verdict)
     assert verdict.faults() == {}
@@ -44,7 +44,7 @@ async def test_what_nobody_acknowledges_is_dead_lettered_once(
     ports = [QuintetPort(one.queue("orders")) for one in (client, hasty_client)]
     load = Load(rate=200, visibility=1.0, poison_every=2)
     async with Prober(ports, load, dead_letter=[QuintetPort(client.queue("dead"))]) as prober:
-        await strike(prober, Killer(seed(), own_broker, own_redis))
+        await strike(prober, Killer(seed(), [own_broker], own_redis))
         verdict = await prober.finish()
     print(verdict)
     assert verdict.faults() == {}
@@ -56,7 +56,7 @@ async def test_nothing_is_lost_to_boto3(own_broker: Broker, own_redis: RedisServ
     await client.create_queue("orders")
     with SqsPort(own_broker.http_url, "orders") as port:
         async with Prober([port], Load(rate=50, visibility=2.0)) as prober:
-            await strike(prober, Killer(seed(), own_broker, own_redis), KILLS_OF_SQS)
+            await strike(prober, Killer(seed(), [own_broker], own_redis), KILLS_OF_SQS)
             verdict = await prober.finish()
     print(verdict)
     assert verdict.faults(idempotent=False) == {}
