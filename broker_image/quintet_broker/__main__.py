@@ -4,16 +4,19 @@ import asyncio
 import gc
 import logging
 import signal
+import time
 
 import uvloop
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from quintet_broker.engine.engine import Engine
+from quintet_broker.engine.engine import Engine, Membership
+from quintet_broker.engine.owners import Member
 from quintet_broker.services.access import Access
 from quintet_broker.services.topology import Topology
 from quintet_broker.settings import Settings, from_environment
 from quintet_broker.store.address import BadUrl
+from quintet_broker.store.members import Members
 from quintet_broker.store.redis import Store
 from quintet_broker.web import admin_application, application
 
@@ -26,8 +29,8 @@ COLLECT_EVERY = (50_000, 20, 50)
 
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises what ended the engine or the topology before."""
-    engine = Engine(Store(settings.redis_url, settings.prefix, settings.durability))
-    topology = Topology(engine, settings.pod_name, settings.pool)
+    engine = Engine(Store(settings.redis_url, settings.prefix), _membership(settings))
+    topology = Topology(engine, settings.pool)
     access = Access(
         enabled=settings.auth,
         master_key=settings.master_key,
@@ -39,6 +42,7 @@ async def serve(settings: Settings) -> None:
     def ready() -> bool:
         return engine.connected and topology.restored
 
+    await engine.listen(settings.host, settings.peer_port)
     running = engine.start()
     keeping = asyncio.create_task(topology.run())
     runners = [
@@ -52,10 +56,21 @@ async def serve(settings: Settings) -> None:
             # Whoever started the broker starts it again: better than to serve without a part of it.
             await asyncio.gather(running, keeping)
     finally:
-        engine.drain()
+        await engine.drain()
         await asyncio.gather(*(runner.cleanup() for runner in runners))
         keeping.cancel()
         await engine.stop()
+
+
+def _membership(settings: Settings) -> Membership:
+    # The clock tells a later start from an earlier one.
+    me = Member(settings.pod_name, time.time_ns() // 1_000_000, settings.peer, settings.http)
+    return Membership(
+        me,
+        lambda: Members(settings.redis_url, settings.prefix),
+        settings.lease,
+        settings.admin_token.encode(),
+    )
 
 
 async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:

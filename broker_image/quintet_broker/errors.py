@@ -68,6 +68,19 @@ class Overloaded(BrokerError):
     """Too much is waiting to be written: try again shortly."""
 
 
+class NotOwner(BrokerError):
+    """Another broker of the pool owns this. Asked again there: no client sees this."""
+
+    def __init__(self, message: str | None = None, generation: int = 0) -> None:
+        super().__init__(message)
+        self.generation = generation
+        """Of the table by which another owns it, if that is known."""
+
+
+class NameInUse(BrokerError):
+    """Another broker of the pool has this name."""
+
+
 class Unavailable(BrokerError):
     """The storage cannot be reached: try again; a send may or may not have been kept."""
 

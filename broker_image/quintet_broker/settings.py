@@ -7,7 +7,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from quintet_api.environment import read
-from quintet_broker.store.promises import Durability
+
+LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where to reach on its machine what listens on all addresses."""
 
 
 class Settings(Struct, frozen=True):
@@ -17,14 +19,20 @@ class Settings(Struct, frozen=True):
     """redis://host:port/0, unix:///path/to/socket, or Sentinels or a Cluster: store/connection.py has all forms."""
     prefix: str
     """Sets a pool's keys apart from others in the same Redis: the pool's uid."""
-    durability: Durability = "Fsync"
-    """What a confirm promises; Redis must be set to it."""
     namespace: str = "default"
     pool: str = "default"
     pod_name: str = "broker-0"
     host: str = "127.0.0.1"
     http_port: int = 9400
     admin_port: int = 9401
+    peer_port: int = 9402
+    """Where the other brokers of the pool reach this one."""
+    peer_address: str = ""
+    """host:port under which they do; empty: host and peer_port."""
+    http_address: str = ""
+    """URL under which clients reach exactly this broker; empty: host and http_port."""
+    lease: float = 3.0
+    """Seconds after which others take over from a broker that is not heard of."""
     account_id: str = "000000000000"
     auth: bool = False
     """Whether clients must sign (AWS faces) or send Basic credentials (/v1/)."""
@@ -32,6 +40,21 @@ class Settings(Struct, frozen=True):
     """File with the pool's master key; access keys are derived from it."""
     admin_token_file: str = ""
     """File with the bearer token of /admin/v1/; without it /admin/v1/ is closed."""
+
+    @property
+    def peer(self) -> str:
+        """host:port for other brokers."""
+        return self.peer_address or f"{self._reached}:{self.peer_port}"
+
+    @property
+    def http(self) -> str:
+        """URL for clients."""
+        return self.http_address or f"http://{self._reached}:{self.http_port}"
+
+    @property
+    def _reached(self) -> str:
+        host = LOOPBACK_OF.get(self.host, self.host)
+        return f"[{host}]" if ":" in host else host
 
     @property
     def master_key(self) -> bytes:

@@ -55,7 +55,7 @@ class DeadLetterMachine(RuleBasedStateMachine):
     async def _turn_one(self, shard: Shard, movers: dict[Shard, asyncio.Task[None]]) -> bool:
         busy = await self.bench.turn_one(shard)
         if shard.taken and shard.leaving and (shard not in movers or movers[shard].done()):
-            movers[shard] = asyncio.ensure_future(move(shard, self.bench.shards.get, self.bench.store.now))
+            movers[shard] = asyncio.ensure_future(move(shard, self.bench.target, self.bench.store.now))
         return busy
 
     # What clients do

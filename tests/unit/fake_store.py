@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from quintet_broker.errors import NotOwner
 from quintet_broker.store.redis import TAIL_JUMP
 from quintet_broker.store.tick import Outcome, Taken, Tick
 
@@ -11,7 +12,7 @@ from quintet_broker.store.tick import Outcome, Taken, Tick
 class Inner(Protocol):
     """The verbs of a store that a shard needs."""
 
-    async def take(self, shard: int) -> Taken: ...
+    async def take(self, shard: int, owner: str = "", generation: int = 0) -> Taken: ...
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]: ...
     async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]: ...
     async def due(self, shard: int, until: int, count: int) -> list[bytes]: ...
@@ -40,9 +41,12 @@ class FakeStore:
     def _of(self, shard: int) -> Stored:
         return self.shards.setdefault(shard, Stored())
 
-    async def take(self, shard: int) -> Taken:
+    async def take(self, shard: int, owner: str = "", generation: int = 0) -> Taken:
         kept = self._of(shard)
         meta = kept.meta
+        if int(meta.get("by", 0)) > generation:
+            raise NotOwner(generation=int(meta["by"]))
+        meta["by"] = str(generation)
         meta["epoch"] = str(int(meta["epoch"]) + 1)
         if meta.setdefault("store", self.id) != self.id:
             meta["store"] = self.id
@@ -125,8 +129,8 @@ class FaultyStore:
     def now(self) -> int:
         return self.time
 
-    async def take(self, shard: int) -> Taken:
-        return await self.inner.take(shard)
+    async def take(self, shard: int, owner: str = "", generation: int = 0) -> Taken:
+        return await self.inner.take(shard, owner, generation)
 
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
         fault, self.lose_next = self.lose_next, None

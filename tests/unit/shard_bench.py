@@ -22,6 +22,8 @@ class Bench:
     def __init__(self) -> None:
         self.waiting_bytes = 0
         self.draining = False
+        self.owner = "broker-0"
+        self.generation = 0
         self.inner = FakeStore()
         self.store = FaultyStore(self.inner)
         self.shards: dict[int, Shard] = {}
@@ -72,11 +74,25 @@ class Bench:
         results: list[BrokerError | None] = await self.ask(shard, Acknowledge(self.store.now(), pairs))
         return results
 
+    def target(self, number: int) -> "Direct | None":
+        return Direct(self.shards[number]) if number in self.shards else None
+
     async def move(self, source: Shard) -> None:
-        moving = asyncio.ensure_future(move(source, self.shards.get, self.store.now))
+        moving = asyncio.ensure_future(move(source, self.target, self.store.now))
         while not moving.done():
             await self.turn()
         await moving
+
+
+class Direct:
+    """The way to a shard that is owned here."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    async def serve(self, request: Append) -> None:
+        self._shard.ask(request)
+        await request.future
 
 
 def values(deliveries: list[Delivery]) -> list[bytes]:

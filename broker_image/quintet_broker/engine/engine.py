@@ -1,64 +1,231 @@
-"""Engine: the shards of one broker, over one store."""
+"""Engine: the shards of a pool, as one of its brokers serves them over one store."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+from msgspec import Raw, Struct
+
+from quintet_broker.engine.lease import Found, Lease
 from quintet_broker.engine.mover import move
+from quintet_broker.engine.owners import Member, Owners
+from quintet_broker.engine.peers.peers import Peers
 from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.requests import Delivery, Request
+from quintet_broker.engine.route import Route
 from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.ticker import Ticker
-from quintet_broker.errors import BrokerError
+from quintet_broker.errors import BrokerError, NotOwner
+from quintet_broker.store.keys import POOL
+from quintet_broker.store.members import Members
 from quintet_broker.store.redis import Store
 
 CANCEL_EVERY = 0.1
 """Seconds."""
 
 
-class Engine:
-    """Opens and closes shards, and runs what moves between them."""
+class Membership(Struct, frozen=True):
+    """As which one of its pool a broker runs."""
 
-    def __init__(self, store: Store) -> None:
+    me: Member
+    members: Callable[[], Members]
+    lease: float
+    """Seconds."""
+    secret: bytes
+    """Of the pool: who knows it is one of its brokers."""
+
+
+class Engine:
+    """Opens and closes the routes to shards, owns those that are this broker's, and runs what moves between them.
+
+    Without a membership it is alone in its pool, and owns all.
+    """
+
+    def __init__(self, store: Store, membership: Membership | None = None) -> None:
         self.store = store
-        self._ticker = Ticker(store, self._move)
-        self._shards: dict[int, Shard] = {}
+        self.me = membership.me if membership else Member("broker-0", 0)
+        self.owners = Owners() if membership else Owners(0, (self.me,))
+        self.version = 0
+        """Of what exists in the pool, as heard last."""
+        self.on_found: Callable[[], None] = lambda: None
+        """Called when owners or version may have changed."""
+        self._ticker = Ticker(store, self._move, self.me.name, self._stale, self._holds)
+        self._routes: dict[int, Route] = {}
         self._moving: dict[Shard, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._lease: Lease | None = None
+        self._peers: Peers | None = None
+        if membership:
+            self._lease = Lease(membership.members, self.me, membership.lease, self._find)
+            self._peers = Peers(self.me, membership.secret, self._serve, self._hear, self._undo)
 
     @property
     def connected(self) -> bool:
-        return self._ticker.connected
+        """Whether the store is there, and this broker is one of the pool."""
+        return self._ticker.connected and self.me.name in self.owners.members
 
     def start(self) -> asyncio.Task[None]:
         """What runs until `stop`; if it ends before, the engine serves nobody any more."""
-        self._running = asyncio.create_task(self._ticker.run())
+        self._running = asyncio.create_task(self._run())
         return self._running
 
-    def drain(self) -> None:
-        """Before `stop`: receives answer at once with what is there, so that all requests end soon."""
+    async def _run(self) -> None:
+        await asyncio.gather(self._ticker.run(), *([self._lease.start()] if self._lease else []))
+
+    async def listen(self, host: str, port: int) -> None:
+        """Serve the other brokers. Raises OSError."""
+        if self._peers:
+            await self._peers.listen(host, port)
+
+    async def drain(self) -> None:
+        """Before `stop`: shards go to the other brokers, if there are any, and receives answer at once with what is
+        there, so that all requests end soon."""
         self._ticker.drain()
+        others = tuple(member for member in self.owners.members.values() if member.name != self.me.name)
+        if self._lease and others:
+            await self._lease.leave()
+            self._follow(Owners(self.owners.generation + 1, others))
 
     async def stop(self) -> None:
+        if self._lease:
+            await self._lease.leave()
+        if self._peers:
+            await self._peers.stop()
         while self._running and not self._running.done():
             # More than once: redis-py may take a cancellation that comes while it connects for its own.
             self._running.cancel()
             await asyncio.wait([self._running], timeout=CANCEL_EVERY)
         await self.store.close()
 
-    def open(self, number: int, policy: Policy) -> Shard:
-        """The shard of that number, owned by this broker from now on."""
-        shard = self._shards[number] = Shard(number, policy, self.store, self._ticker)
-        self._ticker.add(shard)
-        return shard
+    # Shards
 
-    def close(self, shard: Shard, error: BrokerError) -> None:
+    def open(self, number: int, policy: Policy) -> Route:
+        """The way to the shard of that number."""
+        route = self._routes[number] = Route(number, policy, self)
+        self._place(route)
+        return route
+
+    def close(self, route: Route, error: BrokerError) -> None:
         """Stop serving a shard: what is asked of it is refused with `error`."""
-        del self._shards[shard.number]
+        del self._routes[route.number]
+        if route.shard:
+            self._release(route.shard)
+        route.close(error)
+
+    def _place(self, route: Route) -> None:
+        """Own a shard, or no longer, as the table says."""
+        mine = self.owners.of(route.number) == self.me
+        if mine and route.shard is None:
+            route.shard = Shard(route.number, route.policy, self.store, self._ticker, route.totals)
+            self._ticker.add(route.shard)
+        elif not mine and route.shard:
+            shard, route.shard = route.shard, None
+            self._release(shard)
+            shard.give_up()
+
+    def _release(self, shard: Shard) -> None:
         self._ticker.remove(shard)
         if moving := self._moving.get(shard):
             moving.cancel()
-        shard.close(error)
 
     def _move(self, source: Shard) -> None:
         if source not in self._moving:
-            task = self._ticker.start(move(source, self._shards.get, self.store.now))
+            task = self._ticker.start(move(source, self._routes.get, self.store.now))
             self._moving[source] = task
             task.add_done_callback(lambda _: self._moving.pop(source))
+
+    # The pool that routes see
+
+    def now(self) -> int:
+        return self.store.now()
+
+    def owner_of(self, shard: int) -> Member | None:
+        """The broker that owns a shard now."""
+        return self.owners.of(shard)
+
+    def ask_owner(self, shard: int, request: Request[Any]) -> None:
+        """Raises NotOwner where the shard's owner cannot be asked, Overloaded."""
+        owner = self.owners.of(shard)
+        if owner is None or self._peers is None:
+            raise NotOwner
+        self._peers.ask(owner, shard, request)
+
+    async def owners_changed(self, within: float) -> None:
+        """Until another table of owners is known, or so many seconds have passed."""
+        changed = self._changed
+        try:
+            async with asyncio.timeout(within):
+                await changed.wait()
+        except TimeoutError:
+            self._hurry()
+
+    def start_beside(self, work: Any) -> asyncio.Task[None]:
+        """Run something beside the ticks."""
+        return self._ticker.start(work)
+
+    # Other brokers
+
+    @property
+    def keeper(self) -> Member | None:
+        """The owner of the pool itself, who alone changes what exists in it."""
+        return self.owners.of(POOL)
+
+    async def call(self, member: Member, verb: str, argument: bytes) -> Raw:
+        """Another broker's answer to a verb. Raises BrokerError, NotOwner where it cannot be asked."""
+        if self._peers is None:
+            raise NotOwner
+        return await self._peers.call(member, verb, argument)
+
+    async def call_all(self, verb: str, argument: bytes, within: float) -> dict[str, Raw]:
+        """The answers, by name, of the other brokers that give one within so many seconds."""
+        return await self._peers.call_all(verb, argument, within) if self._peers else {}
+
+    def on_call(self, verb: str, handler: Callable[[bytes], Awaitable[Any]]) -> None:
+        """Have what other brokers call a verb served."""
+        if self._peers:
+            self._peers.serve(verb, handler)
+
+    def _serve(self, shard: int, request: Request[Any]) -> None:
+        route = self._routes.get(shard)
+        if route is None or route.shard is None:
+            raise NotOwner
+        route.ask(request)
+
+    def _undo(self, shard: int, deliveries: list[Delivery]) -> None:
+        if route := self._routes.get(shard):
+            route.give_back(deliveries)
+
+    # The table of owners
+
+    def _find(self, found: Found) -> None:
+        self.version = max(self.version, found.version)
+        if found.owners.generation != self.owners.generation:
+            self._follow(found.owners)
+        self.on_found()
+
+    def _follow(self, owners: Owners) -> None:
+        self.owners = owners
+        self._ticker.generation = owners.generation
+        if self._peers:
+            self._peers.follow(owners)
+            self._peers.tell_generation()
+        for route in self._routes.values():
+            self._place(route)
+        self._ticker.wake_untaken()
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _hear(self, generation: int) -> None:
+        if generation > self.owners.generation:
+            self._hurry(generation)
+
+    def _stale(self, error: NotOwner) -> None:
+        self._hurry(error.generation)
+
+    def _hurry(self, generation: int = 0) -> None:
+        if self._lease:
+            self._lease.hurry(generation)
+
+    def _holds(self) -> bool:
+        return self._lease is None or self._lease.holds

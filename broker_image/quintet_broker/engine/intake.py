@@ -10,7 +10,18 @@ from quintet_broker.engine.headers import priority
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record, encode, gather
-from quintet_broker.engine.requests import Acknowledge, Append, Extend, GiveBack, Left, Purge, Request, Stay
+from quintet_broker.engine.requests import (
+    Acknowledge,
+    Append,
+    Count,
+    Counts,
+    Extend,
+    GiveBack,
+    Left,
+    Purge,
+    Request,
+    Stay,
+)
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Work
 from quintet_broker.errors import BrokerError, PoolFull, QueueFull
@@ -130,9 +141,11 @@ class Intake:
         for lane in self._state.lanes.values():
             lane.cursor.seek(lane.log.tail)
 
-    def _settle(self, request: Request[Any]) -> list[BrokerError | None] | None:
+    def _settle(self, request: Request[Any]) -> Counts | list[BrokerError | None] | None:
         """Do what a request asks of the cursors; its answer."""
         state, now = self._state, self._now
+        if isinstance(request, Count):
+            return state.counts
         if isinstance(request, Acknowledge):
             before = state.in_flight + state.due
             results = [

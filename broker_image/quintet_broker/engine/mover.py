@@ -7,6 +7,8 @@ these steps neither loses nor doubles a record.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
 from msgspec import structs
 
@@ -15,21 +17,33 @@ from quintet_broker.engine.headers import FIRST_RECEIVED_AT, MOVED_AT, SOURCE
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Left, Stay
 from quintet_broker.engine.shard import Shard
-from quintet_broker.errors import BrokerError, Unavailable
+from quintet_broker.errors import BrokerError, NotOwner
 
 AT_ONCE = 100
 RETRY_AFTER = 0.5
 """Seconds until a full target is tried again."""
 
 
-async def move(source: Shard, shard_of: Callable[[int], Shard | None], now: Callable[[], int]) -> None:
-    """Move all that is leaving `source`. Raises Unavailable."""
+class Target(Protocol):
+    """Where records go."""
+
+    async def serve(self, request: Append) -> None:
+        """Raises BrokerError."""
+
+
+async def move(source: Shard, route_of: Callable[[int], Target | None], now: Callable[[], int]) -> None:
+    """Move all that is leaving `source`, as long as it is owned here. Raises Unavailable."""
+    with suppress(NotOwner):
+        await _move(source, route_of, now)
+
+
+async def _move(source: Shard, route_of: Callable[[int], Target | None], now: Callable[[], int]) -> None:
     while going := source.next_leaving(AT_ONCE):
         lane, some = going
         found = await source.read(lane, [leaving.offset for leaving in some])
         some = some[: len(found)]
         places = [(lane.number, leaving.offset) for leaving in some]
-        target = shard_of(some[0].target)
+        target = route_of(some[0].target)
         done: Left | Stay
         if target is None:
             done = Stay(now(), places)
@@ -43,8 +57,8 @@ async def move(source: Shard, shard_of: Callable[[int], Shard | None], now: Call
         await done.future
 
 
-async def _append(source: Shard, target: Shard, some: list[tuple[Leaving, Record | None]], now: int) -> bool:
-    """Store records at the target, all or none; False if it cannot take them now. Raises Unavailable."""
+async def _append(source: Shard, target: Target, some: list[tuple[Leaving, Record | None]], now: int) -> bool:
+    """Store records at the target, all or none; False if it cannot take them now, or may not have."""
     # A record may be gone meanwhile, by a purge or its age.
     there = [(leaving, record) for leaving, record in some if record is not None]
     records = [_moved(record, leaving, source.policy.name, now) for leaving, record in there]
@@ -52,12 +66,9 @@ async def _append(source: Shard, target: Shard, some: list[tuple[Leaving, Record
         return True
     append = Append(now, records, [None] * len(records), -source.number, [leaving.sequence for leaving, _ in there])
     try:
-        target.ask(append)
-        await append.future
-    except Unavailable:
-        raise
+        await target.serve(append)
     except BrokerError:
-        # Full, or closed just now.
+        # Full, closed just now, or not answered: the same sequences again are stored once.
         return False
     return True
 

@@ -25,7 +25,7 @@ _NO_PRODUCER = -1
 _UNBOUNDED = 1 << 31
 
 
-class Record(Struct, frozen=True, gc=False):
+class Record(Struct, frozen=True, gc=False, array_like=True):
     """What every face's message becomes. Its offset is its place in a batch."""
 
     value: bytes

@@ -1,7 +1,11 @@
-"""What is asked of a shard: each request holds the future that answers it, and outlives a change of owner."""
+"""What is asked of a shard: each request holds the future that answers it, and outlives a change of owner.
+
+A request travels to the shard's owner by the parameters of its class: each is kept as an attribute of that name.
+"""
 
 import asyncio
-from typing import Generic, TypeVar
+import copy
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from msgspec import Struct
 
@@ -20,11 +24,18 @@ class Request(Generic[Answer]):
 
     size = 0
     """Bytes that it keeps in memory."""
+    answer_type: ClassVar[Any] = None
 
     def __init__(self, at: int) -> None:
         self.at = at
         """Milliseconds since 1970."""
         self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def again(self) -> Self:
+        """The same, not asked yet."""
+        request = copy.copy(self)
+        request.future = asyncio.get_running_loop().create_future()
+        return request
 
     @property
     def owed_at(self) -> int:
@@ -71,6 +82,8 @@ class Append(Request[None]):
 class Acknowledge(Request[list[BrokerError | None]]):
     """Settle deliveries for good."""
 
+    answer_type = list[BrokerError | None]
+
     def __init__(self, at: int, receipts: list[Receipt]) -> None:
         super().__init__(at)
         self.receipts = receipts
@@ -78,6 +91,8 @@ class Acknowledge(Request[list[BrokerError | None]]):
 
 class Extend(Request[list[BrokerError | None]]):
     """Hide (receipt, milliseconds from now) each; 0 releases."""
+
+    answer_type = list[BrokerError | None]
 
     def __init__(self, at: int, receipts: list[tuple[Receipt, int]]) -> None:
         super().__init__(at)
@@ -92,6 +107,20 @@ class GiveBack(Request[None]):
         self.receipts = receipts
 
 
+class Counts(Struct, frozen=True, array_like=True):
+    """How many records a shard holds, by what they wait for."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+class Count(Request[Counts]):
+    """Tell how many records there are."""
+
+    answer_type = Counts
+
+
 class Purge(Request[None]):
     """Drop every record, delayed ones too."""
 
@@ -104,7 +133,7 @@ class Left(Request[None]):
         self.places = places
 
 
-class Delivery(Struct, frozen=True, gc=False):
+class Delivery(Struct, frozen=True, gc=False, array_like=True):
     """A record that was claimed for one consumer."""
 
     log: int
@@ -122,6 +151,8 @@ class Delivery(Struct, frozen=True, gc=False):
 
 class Receive(Request[list[Delivery]]):
     """Deliver up to `limit` records, waiting for the first until `until` (milliseconds since 1970)."""
+
+    answer_type = list[Delivery]
 
     def __init__(self, at: int, limit: int, visibility: int, until: int) -> None:
         super().__init__(at)

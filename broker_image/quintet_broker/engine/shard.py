@@ -22,10 +22,10 @@ from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.receives import Receives
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Append, Receive, Request
+from quintet_broker.engine.requests import Append, Counts, Receive, Request
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Totals, Work
-from quintet_broker.errors import BrokerError, PoolFull, TooManyInFlight
+from quintet_broker.errors import BrokerError, NotOwner, PoolFull, TooManyInFlight, Unavailable
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome, Tick
 
@@ -40,6 +40,10 @@ class Pod(Waiting, Protocol):
 
     draining: bool
     """Whether the broker is about to stop: no receive waits any more."""
+    owner: str
+    """The broker's name."""
+    generation: int
+    """Of the pool, by which it owns its shards."""
 
     def wake(self, shard: "Shard") -> None:
         """Run a tick of the shard soon."""
@@ -48,10 +52,10 @@ class Pod(Waiting, Protocol):
 class Shard:
     """One shard and what is asked of it. Not thread-safe: it belongs to one event loop."""
 
-    def __init__(self, number: int, policy: Policy, store: Store, pod: Pod) -> None:
+    def __init__(self, number: int, policy: Policy, store: Store, pod: Pod, totals: Totals | None = None) -> None:
         self.number = number
         self.policy = policy
-        self.totals = Totals()
+        self.totals = totals or Totals()
         self.taken = False
         self._store = store
         self._pod = pod
@@ -71,20 +75,12 @@ class Shard:
         return self._state.lanes
 
     @property
-    def visible(self) -> int:
-        return self._state.visible
-
-    @property
-    def in_flight(self) -> int:
-        return self._state.in_flight
+    def counts(self) -> Counts:
+        return self._state.counts
 
     @property
     def leaving(self) -> int:
         return self._state.leaving
-
-    @property
-    def delayed(self) -> int:
-        return self._state.delayed.count
 
     @property
     def live_bytes(self) -> int:
@@ -134,6 +130,17 @@ class Shard:
         self._closed = error
         self._refuse(error)
 
+    def give_up(self) -> None:
+        """Another broker owns the shard from now on: what is asked here is to be asked there.
+
+        What is being written is answered once it is known whether it is stored.
+        """
+        self._closed = NotOwner()
+        self._arrivals.refuse(self._closed)
+        self._receives.refuse(self._closed)
+        if self._work and not self.taken:
+            self._refuse_work(Unavailable())
+
     def _refuse(self, error: BrokerError, before: float = math.inf) -> None:
         self._arrivals.refuse(error, before)
         self._receives.refuse(error, before)
@@ -143,16 +150,29 @@ class Shard:
     # Ownership
 
     async def take(self) -> None:
-        """Become the owner and load what is stored. Raises Unavailable."""
-        taken = await self._store.take(self.number)
+        """Become the owner and load what is stored. Raises Unavailable, NotOwner."""
+        taken = await self._store.take(self.number, self._pod.owner, self._pod.generation)
         self._state = State.load(taken)
         self.taken = True
+        if self._work is None:
+            return
+        writer, epoch = int(taken.meta.get("writer", 0)), self._work.tick.epoch
+        if writer > epoch:
+            # Somebody wrote since: what of ours came before that, nobody can tell.
+            self._refuse_work(Unavailable())
+            return
         work, self._work = self._work, None
-        if work:
-            if (work.tick.epoch, work.tick.number) == (int(taken.meta.get("writer", 0)), self._state.tick_number):
-                self._granted(work)
-            else:
-                self._ask_again(work)
+        if (writer, self._state.tick_number) == (epoch, work.tick.number):
+            self._granted(work)
+        else:
+            self._ask_again(work)
+
+    def _refuse_work(self, error: BrokerError) -> None:
+        """Of what is under way, refuse what may have been stored with `error`; the rest can be asked anywhere."""
+        assert self._work is not None
+        for request, _ in self._work.answers:
+            request.refuse(error if isinstance(request, Append) else NotOwner())
+        self._work = None
 
     def _ask_again(self, work: Work) -> None:
         for request, _ in reversed(work.answers):
@@ -192,6 +212,9 @@ class Shard:
             self._granted(work)
             return
         self.taken = False
+        if isinstance(self._closed, NotOwner):
+            self._refuse_work(Unavailable() if outcome is Outcome.LOST else NotOwner())
+            return
         if outcome is Outcome.FULL:
             self._refuse_appends(self._work)
         logger.info("shard %d: its write was %s, it is taken again", self.number, outcome.name)
@@ -266,7 +289,7 @@ class Shard:
         end = self._receives.next_end()
         if end is None or end > now:
             return
-        if self.in_flight >= self.policy.in_flight:
+        if self._state.in_flight >= self.policy.in_flight:
             for receive in self._receives.take_ended(now):
                 receive.refuse(TooManyInFlight())
         elif not (self._fetching or self._has_unfetched(now)):

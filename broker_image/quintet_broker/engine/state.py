@@ -7,6 +7,7 @@ from quintet_broker.engine.cursor import Cursor, Leaving
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.producers import Producers
+from quintet_broker.engine.requests import Counts
 from quintet_broker.store.tick import Taken
 
 
@@ -62,6 +63,10 @@ class State:
     def cursor(self, log: int) -> Cursor:
         """The cursor over a log, one that holds nothing where there is none."""
         return self.lanes[log].cursor if log in self.lanes else Cursor(log)
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(self.visible, self.in_flight, self.delayed.count)
 
     @property
     def visible(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from quintet_broker.engine.schedule import Schedule
 from quintet_broker.engine.shard import Shard
-from quintet_broker.errors import Unavailable
+from quintet_broker.errors import NotOwner, Unavailable
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome
 
@@ -25,6 +25,8 @@ CHECK_EVERY = 1.0
 """Seconds."""
 TRY_AGAIN_AFTER = 0.02
 """Seconds until a shard whose slot moves is tried again."""
+LEASE_LOOK_EVERY = 0.01
+"""Seconds between two looks at a lease that does not hold."""
 RECONNECT_AFTER = (0.02, 0.5)
 """Seconds before the first and, at most, before later attempts."""
 
@@ -32,12 +34,25 @@ RECONNECT_AFTER = (0.02, 0.5)
 class Ticker:
     """The pod's loop over its shards; it owns the connection's health."""
 
-    def __init__(self, store: Store, leaving: Callable[[Shard], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        leaving: Callable[[Shard], None],
+        owner: str = "",
+        stale: Callable[[NotOwner], None] = lambda _: None,
+        holds: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`stale` is told when a shard was taken by a later table of owners than ours; `holds` tells whether the
+        broker's lease holds: else nothing is done."""
+        self.owner = owner
+        self.generation = 0
         self.waiting_bytes = 0
         self.draining = False
         self.connected = False
         self._store = store
         self._leaving = leaving
+        self._stale = stale
+        self._holds = holds
         self._shards: set[Shard] = set()
         self._awake: dict[Shard, None] = {}
         self._busy: set[Shard] = set()
@@ -64,6 +79,12 @@ class Ticker:
             self._busy.add(shard)
             self._event.set()
 
+    def wake_untaken(self) -> None:
+        """Try again to take what could not be taken."""
+        for shard in self._shards:
+            if not shard.taken:
+                self.wake(shard)
+
     def drain(self) -> None:
         """Let no receive wait any more."""
         self.draining = True
@@ -79,6 +100,8 @@ class Ticker:
                 if self._lost:
                     await self._connect()
                 await self._sleep()
+                while not self._holds():  # noqa: ASYNC110 - a lease ends by time alone
+                    await asyncio.sleep(LEASE_LOOK_EVERY)
                 # Let everything else of this turn arrive before the tick is closed.
                 await asyncio.sleep(0)
                 try:
@@ -184,7 +207,9 @@ class Ticker:
         if untaken:
             await self._take(untaken)
         now = self._store.now()
-        ticks = [(shard, tick) for shard in shards if shard in self._shards and (tick := shard.collect(now))]
+        ticks = [
+            (shard, tick) for shard in shards if shard.taken and shard in self._shards and (tick := shard.collect(now))
+        ]
         if ticks:
             outcomes = await self._store.write([tick for _, tick in ticks])
             for (shard, _), outcome in zip(ticks, outcomes, strict=True):
@@ -197,10 +222,13 @@ class Ticker:
     async def _take(self, shards: list[Shard]) -> None:
         results = await asyncio.gather(*(shard.take() for shard in shards), return_exceptions=True)
         for shard, result in zip(shards, results, strict=True):
-            if result is not None:
+            if isinstance(result, NotOwner):
+                # It comes again, or goes, with the next table.
+                self._stale(result)
+            elif result is not None:
                 self.wake(shard)
         for result in results:
-            if result is not None:
+            if result is not None and not isinstance(result, NotOwner):
                 raise result
 
     def _completed(self, shard: Shard, outcome: Outcome) -> None:

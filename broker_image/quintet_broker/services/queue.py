@@ -1,14 +1,12 @@
 """A queue's verbs, as every protocol face calls them."""
 
-import asyncio
 import base64
 import binascii
-import contextlib
 import hashlib
 import random
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 
@@ -16,10 +14,24 @@ from quintet_api.queue import QueueSpec
 from quintet_broker.engine.headers import FIRST_RECEIVED_AT, MOVED_AT, PRIORITY, SOURCE
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers, Record
-from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receipt, Receive
-from quintet_broker.engine.shard import Shard
+from quintet_broker.engine.requests import (
+    Acknowledge,
+    Append,
+    Count,
+    Counts,
+    Delivery,
+    Extend,
+    GiveBack,
+    Purge,
+    Receipt,
+    Receive,
+    Request,
+)
+from quintet_broker.engine.route import Route
 from quintet_broker.engine.work import Totals
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, ReceiptInvalid
+
+Answer = TypeVar("Answer")
 
 MAX_RECEIVE = 1000
 MAX_SEND = 10_000
@@ -82,14 +94,6 @@ class Message(Struct, frozen=True):
     priority: int | None = None
 
 
-class Counts(Struct, frozen=True):
-    """How many messages a queue holds, by what they wait for."""
-
-    visible: int
-    in_flight: int
-    delayed: int
-
-
 class Queue:
     """One queue: its spec and its verbs.
 
@@ -105,7 +109,7 @@ class Queue:
         origin: Literal["Declared", "Runtime"],
         created_at: int,
         modified_at: int,
-        shard: Shard,
+        route: Route,
         now: Callable[[], int],
     ) -> None:
         self.name = name
@@ -116,18 +120,19 @@ class Queue:
         """Seconds since 1970."""
         self.modified_at = modified_at
         """Seconds since 1970."""
-        self.shard = shard
+        self.route = route
         self._now = now
 
     @property
     def totals(self) -> Totals:
-        """What went through since this broker opened the queue."""
-        return self.shard.totals
+        """What went through at this broker since it opened the queue."""
+        return self.route.totals
 
     @property
-    def held(self) -> Counts:
-        """What it holds, as far as this broker knows: true as long as its shard is ours."""
-        return Counts(self.shard.visible, self.shard.in_flight, self.shard.delayed)
+    def held(self) -> Counts | None:
+        """What it holds, if this broker owns its shard."""
+        shard = self.route.shard
+        return shard.counts if shard and shard.taken else None
 
     async def send(self, messages: Sequence[NewMessage], producer: Producer | None = None) -> list[str]:
         """Store all messages or none; return their ids once the pool's durability holds.
@@ -136,7 +141,7 @@ class Queue:
         """
         self._check(messages, producer)
         now = self._now()
-        ids = _ids(len(messages), self.shard.number, producer)
+        ids = _ids(len(messages), self.route.number, producer)
         records = [_record(message, message_id, now) for message, message_id in zip(messages, ids, strict=True)]
         due = [self._due(message, now) for message in messages]
         if producer is None:
@@ -191,21 +196,7 @@ class Queue:
             raise InvalidArgument(f"A receive waits 0 to {MAX_WAIT} seconds.")
         now = self._now()
         request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000))
-        try:
-            return [self._message(delivery) for delivery in await self._ask(request)]
-        except asyncio.CancelledError:
-            if request.future.done() and not request.future.cancelled():
-                # Answered, and nobody heard it any more.
-                self._give_back(request.future)
-            raise
-
-    def _give_back(self, answered: asyncio.Future[list[Delivery]]) -> None:
-        if answered.exception() is None:
-            back = GiveBack(self._now(), [delivery.receipt for delivery in answered.result()])
-            back.future.add_done_callback(asyncio.Future.exception)
-            # Should it fail, they come again after their visibility timeout.
-            with contextlib.suppress(BrokerError):
-                self.shard.ask(back)
+        return [self._message(delivery) for delivery in await self._ask(request)]
 
     @staticmethod
     def _or_default(value: float | None, default: float) -> float:
@@ -240,7 +231,7 @@ class Queue:
         )
 
     def _receipt(self, delivery: Delivery) -> str:
-        packed = _RECEIPT.pack(_RECEIPT_VERSION, self.shard.number, *delivery.receipt)
+        packed = _RECEIPT.pack(_RECEIPT_VERSION, self.route.number, *delivery.receipt)
         return base64.urlsafe_b64encode(packed).decode()
 
     async def acknowledge(self, receipts: Sequence[str]) -> list[BrokerError | None]:
@@ -278,7 +269,7 @@ class Queue:
             version, shard, log, offset, nonce = _RECEIPT.unpack(packed)
         except (binascii.Error, struct.error, ValueError):
             return ReceiptInvalid()
-        if (version, shard) != (_RECEIPT_VERSION, self.shard.number):
+        if (version, shard) != (_RECEIPT_VERSION, self.route.number):
             return ReceiptInvalid()
         return log, offset, nonce
 
@@ -287,13 +278,11 @@ class Queue:
         await self._ask(Purge(self._now()))
 
     async def counts(self) -> Counts:
-        # Nothing to settle, but answered by the owner: the counts that follow are true.
-        await self._ask(Acknowledge(self._now(), []))
-        return self.held
+        """What it holds, as its owner knows it."""
+        return await self._ask(Count(self._now()))
 
-    async def _ask(self, request: Any) -> Any:
-        self.shard.ask(request)
-        return await request.future
+    async def _ask(self, request: Request[Answer]) -> Answer:
+        return await self.route.serve(request)
 
 
 def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:

@@ -1,10 +1,13 @@
 """Every key in Redis, on one page.
 
-All keys of a shard share one hash tag, and so do all keys of the pool itself, so that a script never touches two
-slots of a Redis Cluster. Names never enter keys: the pool's directory gives each shard its number.
+All keys of a shard share one hash tag, so that a script never touches two slots of a Redis Cluster. The pool itself is
+shard 0. Names never enter keys: the pool's directory gives each shard its number.
 """
 
 from msgspec import Struct
+
+POOL = 0
+"""The pool's own number as a shard: who owns it changes what exists in the pool."""
 
 
 class Keys(Struct, frozen=True):
@@ -13,11 +16,16 @@ class Keys(Struct, frozen=True):
     prefix: str
 
     def of_shard(self, shard: int, what: str) -> str:
-        return f"{{qt/{self.prefix}/{shard}}}:{what}"
+        return f"{{qt/{self.prefix}/{shard}}}:{what}" if shard != POOL else f"{{qt/{self.prefix}}}:{what}"
 
     def meta(self, shard: int) -> str:
-        """Hash: format, epoch, tick, writer (epoch of the last tick), store, tail:<log>,
-        seg:<log>:<base>, gap:<log>:<start>, out:<target> (records that left for that shard)."""
+        """Hash: format, epoch, owner (its name) by (the generation by which it took the shard), tick, writer (epoch
+        of the last tick), store, tail:<log>, seg:<log>:<base>, gap:<log>:<start>, out:<target> (records that left for
+        that shard).
+
+        The pool's own has generation (one more with each change of its live brokers) and version (one more with each
+        change of its entries).
+        """
         return self.of_shard(shard, "meta")
 
     def segment(self, shard: int, log: int, base: int) -> str:
@@ -36,20 +44,22 @@ class Keys(Struct, frozen=True):
         """Hash: producer id → epoch:last sequence:first offset:milliseconds of its last append."""
         return self.of_shard(shard, "seq")
 
-    def of_pool(self, what: str) -> str:
-        return f"{{qt/{self.prefix}}}:{what}"
+    @property
+    def pods(self) -> str:
+        """Hash: name of a live broker → incarnation:milliseconds at which its lease ends:what others know of it."""
+        return self.of_shard(POOL, "pods")
 
     @property
     def directory(self) -> str:
         """Hash: kind/name/uid/index → shard number; field `next` counts them."""
-        return self.of_pool("directory")
+        return self.of_shard(POOL, "directory")
 
     @property
     def topology(self) -> str:
         """String: the last document applied, JSON."""
-        return self.of_pool("topology")
+        return self.of_shard(POOL, "topology")
 
     @property
     def entries(self) -> str:
         """Hash: kind/name → JSON of what exists or left lately, declared or made at run time."""
-        return self.of_pool("entries")
+        return self.of_shard(POOL, "entries")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, cast
 
@@ -12,11 +12,10 @@ from msgspec import structs
 from redis.asyncio.client import Pipeline
 from redis.exceptions import AskError, OutOfMemoryError, RedisError, TryAgainError
 
-from quintet_broker.errors import Unavailable
+from quintet_broker.errors import NotOwner, Unavailable
 from quintet_broker.store.connection import Command, Fill, Node, connection
-from quintet_broker.store.keys import Keys
-from quintet_broker.store.promises import SETTINGS, Durability, Server, broken
-from quintet_broker.store.tick import Outcome, Taken, Tick
+from quintet_broker.store.keys import POOL, Keys
+from quintet_broker.store.tick import Outcome, Pool, Taken, Tick
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +25,8 @@ FULL_AT = 0.8
 """Share of Redis's memory limit from which on nothing is appended; the rest is for what frees memory."""
 TAIL_JUMP = 10**9
 """More offsets than any store can have lost."""
+ERASED = 2**53 - 1
+"""Generation by which nobody takes a shard any more."""
 EPOCH_CLOCK_START = 1_700_000_000
 """Epochs follow a clock of seconds since then, and fit the 32 bits of a batch's partition leader epoch."""
 
@@ -33,16 +34,11 @@ EPOCH_CLOCK_START = 1_700_000_000
 class Store:
     """One pool's data in the Redis of a URL."""
 
-    def __init__(self, url: str, prefix: str, durability: Durability = "Fsync") -> None:
+    def __init__(self, url: str, prefix: str) -> None:
         """Raises BadUrl."""
         self.keys = Keys(prefix)
-        self.durability = durability
         self.full = False
-        """Whether appends must be refused; `check` finds it out, and what follows."""
-        self.version = ""
-        """Of Redis, the oldest of a Cluster's."""
-        self.warnings: list[str] = []
-        """What Redis's settings do not hold of the durability."""
+        """Whether appends must be refused; `check` finds it out."""
         self._connection = connection(url)
         self._clock_ahead = time.time() - _boot_time()
 
@@ -50,29 +46,23 @@ class Store:
         """Load the scripts and learn which Redis this is. Raises Unavailable. Called again after each lost answer."""
         try:
             await self._connection.discover()
-            servers = await self._servers()
-            scripts = _scripts(min(server.version for server in servers.values()))
-            for node, server in servers.items():
-                self._check_use(node, server)
-                self._tick, self._tick_freeing, self._take, self._number = [
+            nodes = self._connection.nodes
+            found = [await node.redis.info() for node in nodes]
+            for node, info in zip(nodes, found, strict=True):
+                self._check_use(node, info)
+            scripts = _scripts(min(version_of(info) for info in found))
+            for node, info in zip(nodes, found, strict=True):
+                self._tick, self._tick_freeing, self._take, self._number, self._entries = [
                     await node.redis.script_load(script) for script in scripts
                 ]
-                node.replicas = server.replicas_needed if self.durability == "Replicated" else 0
-                # What was written before may not be everywhere yet.
-                await node.send([(("PING",), {})], replicated=True)
-                node.identity = server.identity
+                node.identity = _identity(info)
             await self.check()
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis cannot be used: {error}") from error
 
-    async def _servers(self) -> dict[Node, Server]:
-        nodes = self._connection.nodes
-        return dict(zip(nodes, await asyncio.gather(*map(_server, nodes)), strict=True))
-
-    def _check_use(self, node: Node, server: Server) -> None:
+    def _check_use(self, node: Node, info: dict[str, Any]) -> None:
         """Raises Unavailable where a pool cannot be kept there."""
-        info = server.info
-        if server.version < OLDEST:
+        if version_of(info) < OLDEST:
             raise Unavailable(
                 f"The Redis {node.name} is {info['redis_version']}, and 6.2 is the oldest that is served."
             )
@@ -85,31 +75,20 @@ class Store:
         await self._connection.close()
 
     async def check(self) -> None:
-        """Read Redis's clock, how full it is and what it is set to.
-
-        Raises Unavailable, also where it is not the one of `connect`.
-        """
+        """Read Redis's clock and how full it is. Raises Unavailable, also where it is not the one of `connect`."""
         try:
-            servers = await self._servers()
+            full = [await self._check(node) for node in self._connection.nodes]
             await self._read_clock()
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
-        for node, server in servers.items():
-            if server.identity != node.identity:
-                raise Unavailable(f"The Redis {node.name} was started anew, or another one took its place.")
-        self.full = any(_is_full(server) for server in servers.values())
-        self.version = min(servers.values(), key=lambda server: server.version).info["redis_version"]
-        self._warn(servers)
+        self.full = any(full)
 
-    def _warn(self, servers: Mapping[Node, Server]) -> None:
-        found = []
-        for node, server in servers.items():
-            of_node = f"{node.name}: " if len(servers) > 1 else ""
-            found += [of_node + warning for warning in broken(self.durability, server)]
-        for warning in found:
-            if warning not in self.warnings:
-                logger.warning("Redis does not hold what durability %s promises: %s", self.durability, warning)
-        self.warnings = found
+    async def _check(self, node: Node) -> bool:
+        """Whether that Redis is full."""
+        info = await node.redis.info()
+        if _identity(info) != node.identity:
+            raise Unavailable(f"The Redis {node.name} was started anew, or another one took its place.")
+        return bool(0 < info["maxmemory"] * FULL_AT <= info["used_memory"])
 
     async def _read_clock(self) -> None:
         before = _boot_time()
@@ -125,43 +104,46 @@ class Store:
     async def number(self, kind: str, name: str, uid: str, index: int = 0) -> int:
         """The number of a shard, given by the pool's directory at the first call."""
         directory, field = self.keys.directory, f"{kind}/{name}/{uid}/{index}"
-        return int(await self._change(directory, lambda pipe: pipe.evalsha(self._number, 1, directory, field)))
+        return int(await self._ask(directory, lambda pipe: pipe.evalsha(self._number, 1, directory, field)))
 
     async def drop_number(self, kind: str, name: str, uid: str, index: int = 0) -> None:
         """Forget a shard's number, which is never given again. Raises Unavailable."""
         directory, field = self.keys.directory, f"{kind}/{name}/{uid}/{index}"
-        await self._change(directory, lambda pipe: pipe.hdel(directory, field))
+        await self._ask(directory, lambda pipe: pipe.hdel(directory, field))
 
-    async def take(self, shard: int) -> Taken:
-        """Become the shard's owner and read its state. Raises Unavailable."""
+    async def take(self, shard: int, owner: str = "", generation: int = 0) -> Taken:
+        """Become the shard's owner, by the pool's table of that generation, and read its state.
+
+        Raises Unavailable, NotOwner where it was taken by a later table.
+        """
         keys = self.keys
 
         def fill(pipe: Pipeline, node: Node) -> None:
-            self._raise_epoch(shard, pipe, node)
+            self._raise_epoch(shard, pipe, node, owner, generation)
             pipe.hgetall(keys.meta(shard))
             pipe.hgetall(keys.cursor(shard))
             pipe.hgetall(keys.sequences(shard))
             pipe.zcard(keys.delayed(shard))
             pipe.zrange(keys.delayed(shard), 0, 0, withscores=True)
 
-        # What the last owner wrote counts only with this: it may have ended before it could wait for replicas.
-        epoch, meta, cursor, sequences, delayed, first = await self._run(keys.meta(shard), fill, replicated=True)
-        texts = {field.decode(): value.decode() for field, value in meta.items()}
-        _tell_of_jump(shard, texts)
+        epoch, meta, cursor, sequences, delayed, first = await self._run(keys.meta(shard), fill)
+        if isinstance(epoch, bytes):
+            raise NotOwner(generation=int(epoch))
         return Taken(
             epoch=epoch,
-            meta=texts,
+            meta={field.decode(): value.decode() for field, value in meta.items()},
             cursor={field.decode(): value for field, value in cursor.items()},
             sequences={int(producer): state.decode() for producer, state in sequences.items()},
             delayed=delayed,
             delayed_next=int(first[0][1]) if first else None,
         )
 
-    def _raise_epoch(self, shard: int, pipe: Pipeline, node: Node) -> None:
+    def _raise_epoch(self, shard: int, pipe: Pipeline, node: Node, owner: str, generation: int) -> None:
         if not node.identity:
             raise Unavailable(f"The Redis {node.name} is new in its Cluster.")
         clock = int(time.time()) - EPOCH_CLOCK_START
-        pipe.evalsha(self._take, 1, self.keys.meta(shard), clock, node.identity, TAIL_JUMP)
+        meta = self.keys.meta(shard)
+        pipe.evalsha(self._take, 1, meta, clock, node.identity, TAIL_JUMP, generation, owner)
 
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
         """Apply ticks of several shards in one round trip to each node; each by itself is all or nothing."""
@@ -183,9 +165,9 @@ class Store:
 
     async def _write_to(self, node: Node, ticks: Sequence[Tick]) -> list[Outcome]:
         try:
-            answers = await node.send([self._call(tick) for tick in ticks], replicated=True)
+            answers = await node.send([self._call(tick) for tick in ticks])
         except (RedisError, OSError) as error:
-            logger.warning("a write to the Redis %s is not confirmed: %s", node.name, error)
+            logger.warning("the Redis %s did not answer a write: %s", node.name, error)
             return [Outcome.LOST] * len(ticks)
         return [_outcome(answer) for answer in answers]
 
@@ -252,95 +234,96 @@ class Store:
         """Delete everything of a shard that is no longer owned by anybody. Raises Unavailable."""
         keys = self.keys
         # A write that its last owner sent and that is still on its way must not bring some of it back.
-        await self._run(keys.meta(shard), lambda pipe, node: self._raise_epoch(shard, pipe, node))
+        await self._run(keys.meta(shard), lambda pipe, node: self._raise_epoch(shard, pipe, node, "", ERASED))
         meta = await self._ask(keys.meta(shard), lambda pipe: pipe.hkeys(keys.meta(shard)))
         segments = [keys.of_shard(shard, field.decode()) for field in meta if field.startswith(b"seg:")]
         gone = [*segments, keys.cursor(shard), keys.delayed(shard), keys.sequences(shard), keys.meta(shard)]
-        await self._change(keys.meta(shard), lambda pipe: pipe.unlink(*gone))
+        await self._ask(keys.meta(shard), lambda pipe: pipe.unlink(*gone))
 
-    async def document(self) -> bytes | None:
-        """The topology document that was stored last. Raises Unavailable."""
-        found = await self._ask(self.keys.topology, lambda pipe: pipe.get(self.keys.topology))
-        return cast(bytes | None, found)
+    # The pool
 
-    async def store_document(self, document: bytes) -> None:
-        """Raises Unavailable."""
-        await self._change(self.keys.topology, lambda pipe: pipe.set(self.keys.topology, document))
+    async def take_pool(self, owner: str, generation: int) -> int:
+        """Become the one who changes what exists in the pool; the epoch of its changes.
 
-    async def entries(self) -> dict[str, bytes]:
-        """What exists in the pool, by kind/name. Raises Unavailable."""
-        found = await self._ask(self.keys.entries, lambda pipe: pipe.hgetall(self.keys.entries))
-        return {name.decode(): value for name, value in found.items()}
+        Raises Unavailable, NotOwner where it was taken by a later table.
+        """
+        [epoch] = await self._run(
+            self.keys.meta(POOL), lambda pipe, node: self._raise_epoch(POOL, pipe, node, owner, generation)
+        )
+        if isinstance(epoch, bytes):
+            raise NotOwner(generation=int(epoch))
+        return int(epoch)
 
-    async def store_entry(self, name: str, value: bytes | None) -> None:
-        """Set, or with None drop, the entry kind/name. Raises Unavailable."""
-        key = self.keys.entries
-        if value is None:
-            await self._change(key, lambda pipe: pipe.hdel(key, name))
-        else:
-            await self._change(key, lambda pipe: pipe.hset(key, name, value=value))
+    async def pool(self) -> Pool:
+        """What exists in the pool. Raises Unavailable."""
+
+        def fill(pipe: Pipeline, _: Node) -> None:
+            # First: what follows is at least as new.
+            pipe.hget(self.keys.meta(POOL), "version")
+            pipe.hgetall(self.keys.entries)
+            pipe.get(self.keys.topology)
+
+        version, entries, document = await self._run(self.keys.meta(POOL), fill)
+        return Pool(int(version or 0), {name.decode(): value for name, value in entries.items()}, document)
+
+    async def change_pool(self, epoch: int, entries: dict[str, bytes | None], document: bytes | None = None) -> int:
+        """Store a document, and set, or with None drop, entries by kind/name; the new version.
+
+        Raises Unavailable, NotOwner where another took the pool since `epoch`.
+        """
+        keys = [self.keys.meta(POOL), self.keys.entries, self.keys.topology]
+        pairs = [part for name, value in entries.items() for part in (name, value or b"")]
+        version = await self._ask(
+            keys[0], lambda pipe: pipe.evalsha(self._entries, len(keys), *keys, epoch, document or b"", *pairs)
+        )
+        if version is None:
+            raise NotOwner
+        return int(version)
 
     async def _ask(self, key: str, fill: Callable[[Pipeline], object]) -> Any:
         """The answer to the one command that `fill` makes. Raises Unavailable."""
         [answer] = await self._run(key, lambda pipe, _: fill(pipe))
         return answer
 
-    async def _change(self, key: str, fill: Callable[[Pipeline], object]) -> Any:
-        """As `_ask`, of a command that writes."""
-        [answer] = await self._run(key, lambda pipe, _: fill(pipe), replicated=True)
-        return answer
-
-    async def _run(self, key: str, fill: Fill, replicated: bool = False) -> list[Any]:
+    async def _run(self, key: str, fill: Fill) -> list[Any]:
         try:
-            return await self._connection.run(key, fill, replicated)
+            return await self._connection.run(key, fill)
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
 
 
-async def _server(node: Node) -> Server:
-    """Raises RedisError, OSError."""
-    commands: list[Command] = [(("INFO",), {}), *((("CONFIG GET", name), {}) for name in SETTINGS)]
-    info, *answers = await node.send(commands)
-    if isinstance(info, RedisError):
-        raise info
-    settings: dict[str, str] = {}
-    for answer in answers:
-        # Many of those who run a Redis for others forbid it.
-        if not isinstance(answer, RedisError):
-            settings |= answer
-    return Server(info, settings)
-
-
-def _tell_of_jump(shard: int, meta: Mapping[str, str]) -> None:
-    """Where nothing was appended since a tail jumped: what the store may have lost was not noticed otherwise."""
-    for field, end in meta.items():
-        kind, *place = field.split(":")
-        if kind == "gap" and meta.get(f"tail:{place[0]}") == end:
-            logger.warning("shard %d: its Redis is another one, a gap of offsets begins at %s", shard, place[1])
-
-
-def _is_full(server: Server) -> bool:
-    return bool(0 < server.info["maxmemory"] * FULL_AT <= server.info["used_memory"])
+def _identity(info: dict[str, Any]) -> str:
+    """Of one Redis between two starts, and of the history that it continues."""
+    return f"{info['run_id']}:{info['master_replid']}"
 
 
 def _boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def version_of(info: dict[str, Any]) -> tuple[int, ...]:
+    """Of a Redis, by its INFO."""
+    return tuple(int(part) for part in info["redis_version"].split("."))
+
+
 def _scripts(version: tuple[int, ...]) -> list[str]:
-    """The texts of tick, tick for writes that only free memory, take and number.
+    """The texts of tick, tick for writes that only free memory, take, number and entries.
 
     From Redis 7 on a script says by flags whether it may run when memory is full; an older Redis has no such
     flags, and is used without a memory limit.
     """
-    tick, take, number = (
-        resources.files("quintet_broker.store.scripts").joinpath(f"{name}.lua").read_text()
-        for name in ("tick_v1", "take_v1", "number_v1")
-    )
+    return [
+        script("tick_v1", version, freeing=False),
+        *(script(name, version) for name in ("tick_v1", "take_v1", "number_v1", "entries_v1")),
+    ]
+
+
+def script(name: str, version: tuple[int, ...], freeing: bool = True) -> str:
+    """One of our scripts as that version of Redis wants it; one that is `freeing` runs when memory is full, too."""
+    text = resources.files("quintet_broker.store.scripts").joinpath(f"{name}.lua").read_text()
     if version < (7,):
-        return [tick, tick, take, number]
-    freeing = "#!lua flags=allow-oom\n"
-    return ["#!lua\n" + tick, freeing + tick, freeing + take, freeing + number]
+        return text
+    return f"#!lua flags={'allow-oom' if freeing else ''}\n{text}"
 
 
 def _outcome(answer: Any) -> Outcome:

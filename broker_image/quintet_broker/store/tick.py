@@ -12,7 +12,7 @@ class Outcome(Enum):
     FENCED = "nothing is stored: another owner, or a store that lost writes"
     FULL = "nothing is stored: the store's memory limit is reached"
     MOVING = "nothing is stored: a Redis Cluster moves the shard to another of its nodes"
-    LOST = "unknown: the connection broke, or too few replicas have it"
+    LOST = "unknown: the connection broke"
 
 
 class Append(Struct):
@@ -86,3 +86,14 @@ class Taken(Struct):
     delayed: int
     delayed_next: int | None
     """Millisecond at which the first delayed record is due."""
+
+
+class Pool(Struct):
+    """What exists in a pool."""
+
+    version: int
+    """One more with each change."""
+    entries: dict[str, bytes]
+    """By kind/name."""
+    document: bytes | None
+    """The topology document that was stored last."""

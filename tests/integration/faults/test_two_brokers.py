@@ -1,4 +1,4 @@
-"""Two brokers that both believe they own the shards of one prefix: the fence lets only one write at a time."""
+"""An owner that is paused past its lease: another takes over, and the fence lets only one write at a time."""
 
 import asyncio
 from itertools import pairwise
@@ -42,7 +42,6 @@ async def test_a_paused_owner_writes_nothing_under_its_old_epoch(
         with stopped(own_broker):
             await asyncio.to_thread(other.start)
             await prober.progress(50)
-        # From here on each takes the shard from the other whenever it is fenced.
         await prober.progress(200)
         verdict = await prober.finish()
     print(verdict)
@@ -51,7 +50,7 @@ async def test_a_paused_owner_writes_nothing_under_its_old_epoch(
     log = await batches(own_redis.url)
     assert sum(records for _, records, _ in log) >= verdict.confirmed
     epochs = [epoch for _, _, epoch in log]
-    assert len(set(epochs)) > 2
+    assert len(set(epochs)) > 1
     assert epochs == sorted(epochs), "a batch was stored behind one of a newer owner"
     for (base, records, _), (following, _, _) in pairwise(log):
         assert base + records <= following, "an offset was used twice"

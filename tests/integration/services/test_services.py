@@ -13,10 +13,11 @@ from quintet_api.topology import Entry, TopologyDocument
 from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.requests import Request
 from quintet_broker.errors import QueueNotFound, Unavailable
-from quintet_broker.services import topology as topology_module
+from quintet_broker.services import keeper as keeper_module
 from quintet_broker.services.queue import NewMessage
 from quintet_broker.services.topology import Topology
 from quintet_broker.store.connection import CONNECTIONS
+from quintet_broker.store.keys import POOL
 from quintet_broker.store.redis import Store
 from tests.processes import RedisServer
 
@@ -27,13 +28,14 @@ class FailingStore(Store):
     failing = False
     losing = False
 
-    async def store_entry(self, name: str, value: bytes | None) -> None:
+    async def change_pool(self, epoch: int, entries: dict[str, bytes | None], document: bytes | None = None) -> int:
         if self.failing:
             raise Unavailable
-        await super().store_entry(name, value)
+        version = await super().change_pool(epoch, entries, document)
         if self.losing:
             self.losing = False
             raise Unavailable
+        return version
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def store(redis_server: RedisServer, prefix: str) -> FailingStore:
 async def serving(store: Store) -> AsyncIterator[Topology]:
     """As a broker has it, from its start to its end."""
     engine = Engine(store)
-    topology = Topology(engine, "broker-0", "default")
+    topology = Topology(engine, "default")
     engine.start()
     running = asyncio.create_task(topology.run())
     async with asyncio.timeout(10):
@@ -64,15 +66,15 @@ async def serving(store: Store) -> AsyncIterator[Topology]:
 async def test_what_nobody_heard_of_comes_again_at_once(store: FailingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client may go in the moment between the answer and its reading."""
     async with serving(store) as topology:
-        queue = await topology.create_queue("orders", lambda spec: spec)
-        ask = queue.shard.ask
+        queue = await topology.create_queue("orders", {})
+        ask = queue.route.ask
 
         def ask_and_leave(request: Request[Any]) -> None:
             ask(request)
             request.future.add_done_callback(lambda _: polling.cancel())
 
         with monkeypatch.context() as patched:
-            patched.setattr(queue.shard, "ask", ask_and_leave)
+            patched.setattr(queue.route, "ask", ask_and_leave)
             polling = asyncio.create_task(queue.receive(1, wait=20))
             await asyncio.sleep(0)
         await queue.send([NewMessage(b"x")])
@@ -86,7 +88,7 @@ async def test_a_deletion_that_the_store_did_not_keep_can_be_tried_again(
     store: FailingStore, redis_server: RedisServer, prefix: str
 ) -> None:
     async with serving(store) as topology:
-        await topology.create_queue("orders", lambda spec: spec)
+        await topology.create_queue("orders", {})
         store.failing = True
         with pytest.raises(Unavailable):
             await topology.delete_queue("orders")
@@ -110,7 +112,7 @@ async def test_a_departure_that_the_store_did_not_keep_can_be_tried_again(store:
         await topology.apply(gone)
         with pytest.raises(QueueNotFound):
             topology.queue("orders")
-        (known,) = (await store.entries()).values()
+        (known,) = (await store.pool()).entries.values()
         assert b'"departed_at":null' not in known
 
 
@@ -118,15 +120,15 @@ async def test_a_deletion_that_was_not_confirmed_does_not_come_true_later(
     store: FailingStore, redis_server: RedisServer, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The queue goes on to serve; what it confirms since must outlive a restart."""
-    monkeypatch.setattr(topology_module, "TIDY_EVERY", 0.01)
+    monkeypatch.setattr(keeper_module, "TIDY_EVERY", 0.01)
     async with serving(store) as topology:
-        queue = await topology.create_queue("orders", lambda spec: spec)
+        queue = await topology.create_queue("orders", {})
         store.losing = True
         with pytest.raises(Unavailable):
             await topology.delete_queue("orders")
         await queue.send([NewMessage(b"x")])
         async with asyncio.timeout(10):
-            while b'"departed_at":null' not in (await store.entries())["Queue/orders"]:  # noqa: ASYNC110
+            while b'"departed_at":null' not in (await store.pool()).entries["Queue/orders"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     async with serving(Store(redis_server.url, prefix)) as topology:
         (message,) = await topology.queue("orders").receive(1, wait=10)
@@ -135,11 +137,14 @@ async def test_a_deletion_that_was_not_confirmed_does_not_come_true_later(
 
 async def test_a_deleted_queue_leaves_nothing_in_the_store(store: FailingStore, prefix: str) -> None:
     async with serving(store) as topology:
-        queue = await topology.create_queue("orders", lambda spec: spec)
+        queue = await topology.create_queue("orders", {})
         await queue.send([NewMessage(b"x")])
         await topology.delete_queue("orders")
         [node] = store._connection.nodes
-        assert await node.redis.keys(f"*{prefix}*") == [store.keys.directory.encode()]
+        assert sorted(await node.redis.keys(f"*{prefix}*")) == [
+            store.keys.directory.encode(),
+            store.keys.meta(POOL).encode(),
+        ]
         assert await node.redis.hkeys(store.keys.directory) == [b"next"]
 
 
@@ -150,7 +155,7 @@ async def test_queues_can_be_made_soon_after_redis_was_started_anew(tmp_path: Pa
     store = Store(redis.url, "test")
     async with serving(store) as topology:
         for number in range(2):
-            await asyncio.gather(*(store.entries() for _ in range(CONNECTIONS)))
+            await asyncio.gather(*(store.next_due(1) for _ in range(CONNECTIONS)))
             redis.kill()
             redis.start()
             async with asyncio.timeout(10):
@@ -161,7 +166,7 @@ async def test_queues_can_be_made_soon_after_redis_was_started_anew(tmp_path: Pa
 
 async def made(topology: Topology, name: str) -> bool:
     try:
-        await topology.create_queue(name, lambda spec: spec)
+        await topology.create_queue(name, {})
     except Unavailable:
         return False
     return True

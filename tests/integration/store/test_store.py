@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from quintet_broker.errors import NotOwner
 from quintet_broker.store.connection import CONNECTIONS, Fill
 from quintet_broker.store.redis import Store
-from quintet_broker.store.tick import Append, Outcome, Tick
+from quintet_broker.store.tick import Append, Outcome, Pool, Tick
 
 SHARDS = 20
 """Enough that each node of a Cluster has some."""
@@ -53,10 +54,28 @@ async def test_what_the_pool_keeps_is_found_again(store: Store) -> None:
     assert await store.number("Queue", "orders", "uid") == 1
     assert await store.number("Queue", "others", "uid") == 2
     assert await store.number("Queue", "orders", "uid") == 1
-    await store.store_document(b"document")
-    await store.store_entry("Queue/orders", b"entry")
-    assert await store.document() == b"document"
-    assert await store.entries() == {"Queue/orders": b"entry"}
+    epoch = await store.take_pool("broker-0", 1)
+    assert await store.change_pool(epoch, {"Queue/orders": b"entry", "Queue/others": b"other"}, b"document") == 1
+    assert await store.change_pool(epoch, {"Queue/others": None}) == 2
+    assert await store.pool() == Pool(2, {"Queue/orders": b"entry"}, b"document")
+
+
+async def test_the_pool_is_changed_by_its_owner_alone(store: Store) -> None:
+    epoch = await store.take_pool("broker-0", 1)
+    assert await store.take_pool("broker-1", 2) > epoch
+    with pytest.raises(NotOwner):
+        await store.change_pool(epoch, {"Queue/orders": b"entry"})
+    assert (await store.pool()).entries == {}
+
+
+async def test_who_goes_by_an_older_table_takes_nothing(store: Store) -> None:
+    """It would take a shard back and forth with who owns it by now."""
+    await store.take(1, "broker-1", 5)
+    with pytest.raises(NotOwner) as refused:
+        await store.take(1, "broker-0", 4)
+    assert refused.value.generation == 5
+    taken = await store.take(1, "broker-0", 5)
+    assert (taken.meta["owner"], taken.meta["by"]) == ("broker-0", "5")
 
 
 async def test_a_write_without_its_script_is_not_answered_as_stored(store: Store) -> None:
@@ -76,8 +95,8 @@ async def test_a_write_on_its_way_brings_nothing_of_an_erased_shard_back(
     outcomes: list[Outcome] = []
     run = store._connection.run
 
-    async def run_and_then_the_write(key: str, fill: Fill, replicated: bool = False) -> list[object]:
-        found = await run(key, fill, replicated)
+    async def run_and_then_the_write(key: str, fill: Fill) -> list[object]:
+        found = await run(key, fill)
         if not outcomes:
             outcomes.extend(await store.write([append(1, taken.epoch, 1, 0)]))
         return found

@@ -42,7 +42,9 @@ class QueueCollector(Collector):
             "quintet_messages", "Messages held, by what they wait for.", labels=[*LABELS, "state"]
         )
         for queue in queues:
-            for state, count in structs.asdict(queue.held).items():
+            # Each broker tells of what it owns: together they tell of all.
+            held = queue.held
+            for state, count in structs.asdict(held).items() if held else ():
                 gauge.add_metric([*self._labels(queue), state], count)
         return gauge
 

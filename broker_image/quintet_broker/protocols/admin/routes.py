@@ -49,7 +49,7 @@ async def get_topology(request: web.Request) -> web.Response:
     if refusal := _unauthorized(request):
         return refusal
     try:
-        return _json(request.app[TOPOLOGY].status().model_dump_json(by_alias=True))
+        return _json((await request.app[TOPOLOGY].status()).model_dump_json(by_alias=True))
     except BrokerError as error:
         return _problem(503, type(error).__name__, error.message)
 
@@ -67,11 +67,12 @@ async def put_topology(request: web.Request) -> web.Response:
     topology = request.app[TOPOLOGY]
     try:
         await topology.apply(document)
+        status = await topology.status()
     except RevisionConflict as error:
         return _problem(409, "RevisionConflict", error.message)
     except BrokerError as error:
         return _problem(503, type(error).__name__, error.message)
-    return _json(topology.status().model_dump_json(by_alias=True))
+    return _json(status.model_dump_json(by_alias=True))
 
 
 def _unauthorized(request: web.Request) -> web.Response | None:

@@ -138,6 +138,13 @@ class Counts(Struct, rename="camel"):
     delayed: int
 
 
+class Shard(Struct, rename="camel"):
+    """A part of a queue, in the hands of one broker."""
+
+    owner: Annotated[str | None, Meta(description="Name of the broker; null while none owns it.")]
+    address: Annotated[str | None, Meta(description="URL where clients reach that broker: any other forwards to it.")]
+
+
 class QueueInfo(Struct, rename="camel"):
     """A queue as it is."""
 
@@ -147,6 +154,7 @@ class QueueInfo(Struct, rename="camel"):
     ]
     spec: Annotated[dict[str, Any], Meta(description="The fields of a Queue manifest's spec, defaults filled in.")]
     counts: Counts
+    shards: list[Shard]
     created_at: Milliseconds
     modified_at: Milliseconds
 

@@ -1,24 +1,23 @@
 """/v1/: a queue's verbs as JSON over HTTP. `ROUTES` lists every operation; openapi.py describes them from it."""
 
+import asyncio
 import base64
 import binascii
 import hmac
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct
-from pydantic import ValidationError
 
-from quintet_api.queue import QueueSpec
-from quintet_broker.errors import BrokerError, InvalidArgument, UnknownKey
+from quintet_broker.errors import BrokerError, UnknownKey
 from quintet_broker.protocols.admission import ADMISSION, BODY
 from quintet_broker.protocols.http import codec, errors, mapping
 from quintet_broker.protocols.keys import ACCESS, TOPOLOGY
 from quintet_broker.services import queue
 from quintet_broker.services.access import Access, Verb
+from quintet_broker.services.spec import parse, patched, whole
 
 Answer = Struct | None
 Handler = Callable[[web.Request], Awaitable[Answer]]
@@ -42,8 +41,9 @@ class Route(Struct, frozen=True):
 
 async def list_queues(request: web.Request) -> codec.Queues:
     """List the queues whose name begins with a prefix."""
-    found = request.app[TOPOLOGY].queues(request.query.get("prefix", ""))
-    return codec.Queues([await mapping.info(one) for one in found])
+    topology = request.app[TOPOLOGY]
+    found = topology.queues(request.query.get("prefix", ""))
+    return codec.Queues(list(await asyncio.gather(*map(mapping.info, found))))
 
 
 async def get_queue(request: web.Request) -> codec.QueueInfo:
@@ -54,15 +54,15 @@ async def get_queue(request: web.Request) -> codec.QueueInfo:
 async def put_queue(request: web.Request) -> codec.QueueInfo:
     """Create a queue from the fields of a manifest's spec; an existing one must have the same."""
     topology = request.app[TOPOLOGY]
-    spec = _changed(topology.defaults, codec.decode(request[BODY], dict[str, Any]))
-    return await mapping.info(await topology.create_queue(request.match_info["name"], lambda _: spec))
+    # An existing one must have what is not said by its default.
+    asked = patched(topology.defaults, codec.decode(request[BODY], dict[str, Any]))
+    return await mapping.info(await topology.create_queue(request.match_info["name"], whole(parse(asked))))
 
 
 async def patch_queue(request: web.Request) -> codec.QueueInfo:
     """Change fields of a run-time queue's spec, as a JSON Merge Patch (RFC 7396): null sets one back to its default."""
-    changes = codec.decode(request[BODY], dict[str, Any])
-    change = partial(_changed, changes=changes)
-    return await mapping.info(await request.app[TOPOLOGY].update_queue(request.match_info["name"], change))
+    patch = codec.decode(request[BODY], dict[str, Any])
+    return await mapping.info(await request.app[TOPOLOGY].update_queue(request.match_info["name"], patch))
 
 
 async def delete_queue(request: web.Request) -> None:
@@ -176,29 +176,6 @@ def _key_id(request: web.Request, access: Access) -> str:
 
 def _queue(request: web.Request) -> queue.Queue:
     return request.app[TOPOLOGY].queue(request.match_info["name"])
-
-
-def _changed(spec: QueueSpec, changes: dict[str, Any]) -> QueueSpec:
-    """Raises InvalidArgument, naming the field."""
-    fields = _merged(spec.model_dump(mode="json", by_alias=True, exclude_none=True), changes)
-    try:
-        return QueueSpec.model_validate(fields)
-    except ValidationError as error:
-        found = error.errors()[0]
-        raise InvalidArgument(f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}") from error
-
-
-def _merged(fields: Any, changes: Any) -> Any:
-    """A JSON Merge Patch (RFC 7396, section 2)."""
-    if not isinstance(changes, dict):
-        return changes
-    merged = dict(fields) if isinstance(fields, dict) else {}
-    for name, value in changes.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = _merged(merged.get(name), value)
-    return merged
 
 
 def _results(results: list[BrokerError | None]) -> codec.Results:

@@ -16,6 +16,7 @@ from quintet_api.queue import QueueSpec
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, AwsError
 from quintet_broker.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_ATTRIBUTE_VALUE, UNSUPPORTED
 from quintet_broker.services.queue import Queue
+from quintet_broker.services.spec import Patch, patched
 
 REGION = "us-east-1"
 """Shown in ARNs; any region is accepted."""
@@ -60,9 +61,9 @@ def arn(account: str, name: str) -> str:
     return f"arn:aws:sqs:{REGION}:{account}:{name}"
 
 
-def changed(spec: QueueSpec, attributes: Mapping[str, str], account: str) -> QueueSpec:
-    """The spec with these attributes. Raises AwsError."""
-    fields = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+def patch(spec: QueueSpec, attributes: Mapping[str, str], account: str) -> Patch:
+    """What these attributes change in a spec. Raises AwsError."""
+    fields: Patch = {}
     for name, value in attributes.items():
         if name in DURATIONS:
             fields[DURATIONS[name]] = f"{_number(name, value)}s"
@@ -77,7 +78,8 @@ def changed(spec: QueueSpec, attributes: Mapping[str, str], account: str) -> Que
                 raise AwsError(UNSUPPORTED, f"The attribute {name} is not supported yet.")
         else:
             raise AwsError(INVALID_ATTRIBUTE_NAME, f"Unknown Attribute {name}.")
-    return _validated(fields)
+    _validate(patched(spec, fields))
+    return fields
 
 
 def _number(name: str, value: str) -> int:
@@ -103,9 +105,9 @@ def _dead_letter(policy: str, account: str) -> dict[str, Any] | None:
     return {"queue": target[1], "maxReceives": redrive.max_receive_count}
 
 
-def _validated(fields: Mapping[str, Any]) -> QueueSpec:
+def _validate(fields: Mapping[str, Any]) -> None:
     try:
-        return QueueSpec.model_validate(fields)
+        QueueSpec.model_validate(fields)
     except ValidationError as error:
         found = error.errors()[0]
         reason = found["msg"].removeprefix("Value error, ")

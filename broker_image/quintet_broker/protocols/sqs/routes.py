@@ -73,7 +73,8 @@ async def create_queue(call: Call, asked: codec.CreateQueue) -> codec.QueueUrl:
         raise AwsError(errors.UNSUPPORTED, "Tags are not supported yet.")
     if name.endswith(".fifo"):
         raise AwsError(errors.UNSUPPORTED, "FIFO queues are not supported yet.")
-    await call.topology.create_queue(name, lambda spec: attributes.changed(spec, asked.attributes, call.account))
+    patch = attributes.patch(call.topology.defaults, asked.attributes, call.account)
+    await call.topology.create_queue(name, patch)
     return codec.QueueUrl(call.url(name))
 
 
@@ -114,8 +115,9 @@ async def get_queue_attributes(call: Call, asked: codec.GetQueueAttributes) -> c
 
 async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> None:
     """Change a run-time queue."""
-    name = call.queue(asked.queue_url, "manage").name
-    await call.topology.update_queue(name, lambda spec: attributes.changed(spec, asked.attributes, call.account))
+    queue = call.queue(asked.queue_url, "manage")
+    patch = attributes.patch(queue.spec, asked.attributes, call.account)
+    await call.topology.update_queue(queue.name, patch)
 
 
 # Sending

@@ -1,6 +1,6 @@
 """The engine against the model, over the store in memory; and what is left of a shard that is closed."""
 
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from hypothesis import Phase, settings
@@ -10,8 +10,7 @@ from quintet_broker.engine import mover
 from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Acknowledge, Append, Receive, Request
-from quintet_broker.engine.shard import Shard
+from quintet_broker.engine.requests import Acknowledge, Append, Count, Receive
 from quintet_broker.errors import QueueNotFound
 from quintet_broker.store.redis import Store
 from tests.unit.engine_machine import EngineMachine
@@ -59,11 +58,6 @@ class ConnectedStore(FaultyStore):
     async def close(self) -> None: ...
 
 
-async def ask(shard: Shard, request: Request[Any]) -> Any:
-    shard.ask(request)
-    return await request.future
-
-
 async def test_of_a_closed_shard_nothing_moves_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mover, "RETRY_AFTER", 0)
     store = ConnectedStore(FakeStore())
@@ -72,15 +66,17 @@ async def test_of_a_closed_shard_nothing_moves_any_more(monkeypatch: pytest.Monk
     policy = Policy("orders", retention=3_600_000, in_flight=100)
     target = engine.open(2, policy)
     source = engine.open(1, Policy("source", policy.retention, 100, max_receives=1, dead_letter=2))
-    await ask(source, Append(store.now(), [Record(b"", store.now())], [None]))
-    assert len(await ask(source, Receive(store.now(), 1, 10, store.now() + 1000))) == 1
+    await source.serve(Append(store.now(), [Record(b"", store.now())], [None]))
+    received = await source.serve(Receive(store.now(), 1, 10, store.now() + 1000))
+    assert len(received) == 1
     store.full = True
     store.time += 10
-    await ask(source, Acknowledge(store.now(), []))
-    assert source.leaving == 1
+    await source.serve(Acknowledge(store.now(), []))
+    assert source.shard
+    assert source.shard.leaving == 1
     engine.close(source, QueueNotFound())
     store.full = False
     for _ in range(20):
-        await ask(target, Acknowledge(store.now(), []))
-    assert target.visible == 0
+        await target.serve(Acknowledge(store.now(), []))
+    assert (await target.serve(Count(store.now()))).visible == 0
     await engine.stop()

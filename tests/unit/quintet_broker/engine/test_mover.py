@@ -47,8 +47,8 @@ async def test_a_crash_while_a_record_moves_neither_loses_nor_doubles_it(crash_a
     bench = Bench()
     source, target = await dead_lettered(bench)
     if crash_after == "append":
-        moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
-        while target.visible == 0:
+        moving = asyncio.ensure_future(move(source, bench.target, bench.store.now))
+        while target.counts.visible == 0:
             await bench.turn_one(target)
             await asyncio.sleep(0)
         moving.cancel()
@@ -58,7 +58,7 @@ async def test_a_crash_while_a_record_moves_neither_loses_nor_doubles_it(crash_a
     assert source.leaving == 1
     await bench.move(source)
     assert values(await bench.receive(target)) == [b"poison"]
-    assert source.visible + source.in_flight + source.leaving == 0
+    assert source.counts.visible + source.counts.in_flight + source.leaving == 0
 
 
 async def test_a_store_that_lost_writes_gives_no_sequence_twice() -> None:
@@ -88,7 +88,7 @@ async def test_what_leaves_is_moved_only_once_that_is_stored(monkeypatch: pytest
     await bench.send(source, b"early")
     await bench.receive(source, visibility=1000)
     bench.store.full = True
-    moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
+    moving = asyncio.ensure_future(move(source, bench.target, bench.store.now))
     while not target.has_arrivals:  # noqa: ASYNC110 - it is the mover's next steps that are waited for
         await asyncio.sleep(0)
     await bench.turn()
@@ -98,7 +98,7 @@ async def test_what_leaves_is_moved_only_once_that_is_stored(monkeypatch: pytest
     assert source.leaving == 2
     while not source.has_arrivals:
         await bench.turn_one(target)
-        assert target.visible == 0
+        assert target.counts.visible == 0
         await asyncio.sleep(0)
     source.complete(Outcome.LOST)
     while not moving.done():
@@ -119,7 +119,7 @@ async def test_when_its_dead_letter_queue_goes_meanwhile_a_record_stays(monkeypa
     monkeypatch.setattr("quintet_broker.engine.mover.RETRY_AFTER", 0)
     bench = Bench()
     source, target = await dead_lettered(bench)
-    moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
+    moving = asyncio.ensure_future(move(source, bench.target, bench.store.now))
     while not target.has_arrivals:  # noqa: ASYNC110 - it is the mover's next steps that are waited for
         await asyncio.sleep(0)
     del bench.shards[2]
@@ -136,14 +136,14 @@ async def test_a_full_target_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
     bench = Bench()
     source, target = await dead_lettered(bench)
     bench.store.full = True
-    moving = asyncio.ensure_future(move(source, bench.shards.get, bench.store.now))
+    moving = asyncio.ensure_future(move(source, bench.target, bench.store.now))
     for _ in range(5):
         await bench.turn()
     assert source.leaving == 1
     bench.store.full = False
     while not moving.done():
         await bench.turn()
-    assert target.visible == 1
+    assert target.counts.visible == 1
 
 
 async def test_a_dead_letter_queue_takes_what_is_moved_to_it_beyond_its_limit() -> None:
@@ -152,7 +152,7 @@ async def test_a_dead_letter_queue_takes_what_is_moved_to_it_beyond_its_limit() 
     target.set_policy(structs.replace(POLICY, messages=1))
     await bench.send(target, b"there")
     await bench.move(source)
-    assert target.visible == 2
+    assert target.counts.visible == 2
 
 
 async def test_large_records_move_though_they_do_not_fit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

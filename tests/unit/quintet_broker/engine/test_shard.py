@@ -43,7 +43,7 @@ async def test_a_store_that_turns_full_in_a_write_refuses_its_sends_alone() -> N
     await bench.turn()
     assert isinstance(sent.future.exception(), PoolFull)
     assert settled.future.result() == [None]
-    assert shard.visible == 0
+    assert shard.counts.visible == 0
 
 
 async def test_too_much_at_once_is_refused() -> None:
@@ -172,7 +172,7 @@ async def test_old_records_expire_one_by_one_and_by_segment() -> None:
     assert values(await bench.receive(shard, visibility=0)) == [b"new"]
     bench.store.time += HOUR
     await bench.turn()
-    assert shard.visible == 0
+    assert shard.counts.visible == 0
     assert shard.totals.expired == 2
 
 
@@ -294,7 +294,7 @@ async def test_a_priority_whose_first_records_a_store_lost_uses_no_offset_twice(
     assert received.log == lost.log == 5
     assert received.offset > lost.offset
     await bench.acknowledge(shard, received)
-    assert (shard.visible, shard.in_flight, shard.lanes[5].cursor.gaps) == (0, 0, [])
+    assert (shard.counts.visible, shard.counts.in_flight, shard.lanes[5].cursor.gaps) == (0, 0, [])
 
 
 async def test_a_message_that_is_delayed_keeps_its_priority() -> None:
@@ -353,7 +353,7 @@ async def test_large_records_that_are_due_are_not_read_all_at_once() -> None:
     shard = bench.open(1)
     large = bytes(READ_AHEAD_BYTES // 2)
     await bench.send(shard, *[large] * 8)
-    while shard.in_flight < 8:
+    while shard.counts.in_flight < 8:
         await bench.receive(shard, visibility=10)
     bench.store.time += 10
     reads = bench.store.reads
@@ -376,7 +376,7 @@ async def test_a_burst_of_delayed_records_enters_the_log_in_parts() -> None:
     shard.complete(outcome)
     assert len(await bench.receive(shard, limit=100)) == len(tick.undelay)
     await bench.turn()
-    assert (shard.delayed, shard.visible + shard.in_flight) == (0, 100)
+    assert (shard.counts.delayed, shard.counts.visible + shard.counts.in_flight) == (0, 100)
 
 
 async def test_what_is_remembered_of_deliveries_in_vain_is_bounded() -> None:
@@ -386,7 +386,7 @@ async def test_what_is_remembered_of_deliveries_in_vain_is_bounded() -> None:
     for _ in range(5):
         assert len(await bench.receive(shard, visibility=10)) == 2
         bench.store.time += 10
-        assert shard.lanes[0].cursor.due + shard.in_flight <= 2
+        assert shard.lanes[0].cursor.due + shard.counts.in_flight <= 2
 
 
 async def test_a_due_record_that_is_gone_from_the_store_is_not_counted_for_ever() -> None:
@@ -397,7 +397,7 @@ async def test_a_due_record_that_is_gone_from_the_store_is_not_counted_for_ever(
     bench.inner.shards[1].segments.clear()
     bench.store.time += 10
     assert await bench.receive(shard) == []
-    assert shard.visible == 0
+    assert shard.counts.visible == 0
 
 
 async def test_a_closed_shard_refuses_what_is_asked() -> None:

@@ -39,9 +39,9 @@ class SilentStore(FaultyStore):
     async def check(self) -> None:
         self.full = self.fills
 
-    async def take(self, shard: int) -> Taken:
+    async def take(self, shard: int, owner: str = "", generation: int = 0) -> Taken:
         self.takes.append(shard)
-        return await super().take(shard)
+        return await super().take(shard, owner, generation)
 
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
         self.asked.set()
@@ -119,7 +119,7 @@ async def test_delayed_records_enter_the_log_once_the_store_has_room_again(monke
         look = Acknowledge(store.now(), [])
         shard.ask(look)
         await look.future
-        assert shard.delayed == 1
+        assert shard.counts.delayed == 1
         store.fills = False
         receive = Receive(store.now(), limit=1, visibility=1_000, until=store.now() + 1_000)
         shard.ask(receive)

@@ -1,0 +1,151 @@
+"""Link: this broker's way to another one of the pool."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Raw
+
+from quintet_broker.engine.owners import Member
+from quintet_broker.engine.peers import wire
+from quintet_broker.engine.peers.connection import BROKEN, Connection
+from quintet_broker.engine.peers.wire import Answer, Call, Cancel, Refusal
+from quintet_broker.engine.requests import Append, Delivery, Receive, Request
+from quintet_broker.errors import BrokerError, NotOwner, Overloaded, Unavailable
+
+logger = logging.getLogger(__name__)
+
+RECONNECT_AFTER = (0.02, 0.5)
+"""Seconds before the first and, at most, before later attempts."""
+
+
+class Link:
+    """Connected, as long as that is possible, until `close`."""
+
+    def __init__(
+        self,
+        member: Member,
+        secret: bytes,
+        generation: Callable[[], int],
+        heard: Callable[[int], None],
+        undone: Callable[[int, list[Delivery]], None],
+    ) -> None:
+        """`heard` is told each generation that the other end knows; `undone` a receive that was answered when nobody
+        waited any more: its shard and its deliveries."""
+        self.member = member
+        self._secret = secret
+        self._generation = generation
+        self._heard = heard
+        self._undone = undone
+        self._connection: Connection | None = None
+        self._requests: dict[int, tuple[int, Request[Any]]] = {}
+        """Asked and not answered, with their shards."""
+        self._calls: dict[int, asyncio.Future[Raw]] = {}
+        self._last = 0
+        self._running = asyncio.create_task(self._run())
+
+    def ask(self, shard: int, request: Request[Any]) -> None:
+        """Have the other broker serve a request. Raises NotOwner where it cannot be asked, Overloaded."""
+        connection = self._connected()
+        self._last += 1
+        number = self._last
+        connection.send(wire.ask(number, shard, request))
+        self._requests[number] = shard, request
+        request.future.add_done_callback(lambda future: self._cancel(number) if future.cancelled() else None)
+
+    async def call(self, verb: str, argument: bytes) -> Raw:
+        """The other broker's answer to a verb. Raises BrokerError, NotOwner where it cannot be asked."""
+        connection = self._connected()
+        self._last += 1
+        number = self._last
+        future: asyncio.Future[Raw] = asyncio.get_running_loop().create_future()
+        self._calls[number] = future
+        try:
+            connection.send(Call(number, verb, argument))
+            return await future
+        finally:
+            del self._calls[number]
+
+    def poke(self) -> None:
+        """Tell the generation."""
+        if self._connection:
+            self._connection.flush()
+
+    def close(self) -> None:
+        self._running.cancel()
+        self._disconnect()
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            raise NotOwner(f"{self.member.name} cannot be reached.")
+        return self._connection
+
+    def _cancel(self, number: int) -> None:
+        if number in self._requests and self._connection:
+            try:
+                self._connection.send(Cancel(number))
+            except Overloaded:
+                logger.info("%s does not read", self.member.name)
+
+    # The connection
+
+    async def _run(self) -> None:
+        pause, longest = RECONNECT_AFTER
+        while True:
+            try:
+                self._connection = await Connection.open(self.member.peer, self._secret, self._generation)
+                pause, _ = RECONNECT_AFTER
+                logger.info("linked to %s", self.member.name)
+                while True:
+                    self._take(await self._connection.receive())
+            except BROKEN as error:
+                logger.info("no link to %s: %s", self.member.name, error or type(error).__name__)
+            self._disconnect()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+
+    def _disconnect(self) -> None:
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+        lost, self._requests = self._requests, {}
+        for _, request in lost.values():
+            request.refuse(_unanswered(request))
+        for future in self._calls.values():
+            if not future.done():
+                future.set_exception(Unavailable(f"{self.member.name} did not answer."))
+
+    def _take(self, frame: wire.Frame) -> None:
+        self._heard(frame.generation)
+        for message in frame.messages:
+            if isinstance(message, Answer | Refusal):
+                if message.id in self._requests:
+                    self._answer(*self._requests.pop(message.id), message)
+                elif future := self._calls.get(message.id):
+                    _settle(future, message)
+
+    def _answer(self, shard: int, request: Request[Any], message: Answer | Refusal) -> None:
+        if isinstance(message, Refusal):
+            request.refuse(wire.error(message))
+            return
+        value = wire.value(message, request.answer_type)
+        if request.future.done() and isinstance(request, Receive):
+            self._undone(shard, value)
+        request.answer(value)
+
+
+def _settle(future: asyncio.Future[Raw], message: Answer | Refusal) -> None:
+    if future.done():
+        return
+    if isinstance(message, Answer):
+        future.set_result(message.value)
+    else:
+        future.set_exception(wire.error(message))
+
+
+def _unanswered(request: Request[Any]) -> BrokerError:
+    """What becomes of a request when the link breaks: it is asked again, but for one that might be stored twice."""
+    if isinstance(request, Append) and request.producer is None:
+        return Unavailable()
+    return NotOwner()

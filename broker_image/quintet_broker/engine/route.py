@@ -1,0 +1,112 @@
+"""Route: one shard of the pool as this broker serves it: owned here, or reached through its owner."""
+
+import asyncio
+import contextlib
+from typing import Any, Protocol, TypeVar
+
+from quintet_broker.engine.owners import Member
+from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.requests import Delivery, GiveBack, Receive, Request
+from quintet_broker.engine.shard import Shard
+from quintet_broker.engine.work import Totals
+from quintet_broker.errors import BrokerError, NotOwner, Unavailable
+
+Answer = TypeVar("Answer")
+
+PATIENCE = 10_000
+"""Milliseconds for which a request is asked again where nobody owns its shard."""
+ASK_AGAIN_AFTER = 0.05
+"""Seconds, unless it is known before who owns the shard."""
+
+
+class Pool(Protocol):
+    """What a route needs of the broker that it belongs to."""
+
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+
+    def owner_of(self, shard: int) -> Member | None:
+        """The broker that owns a shard now."""
+
+    def ask_owner(self, shard: int, request: Request[Any]) -> None:
+        """Raises NotOwner where the shard's owner cannot be asked, Overloaded."""
+
+    async def owners_changed(self, within: float) -> None:
+        """Until another table of owners is known, or so many seconds have passed."""
+
+    def start_beside(self, work: Any) -> Any:
+        """Run something beside the ticks."""
+
+
+class Route:
+    """Not thread-safe: it belongs to one event loop."""
+
+    def __init__(self, number: int, policy: Policy, pool: Pool) -> None:
+        self.number = number
+        self.policy = policy
+        self.shard: Shard | None = None
+        """While it is owned here."""
+        self.totals = Totals()
+        """What went through here; other brokers count what went through them."""
+        self._pool = pool
+        self._closed: BrokerError | None = None
+
+    @property
+    def owner(self) -> Member | None:
+        """Who owns the shard now; None where no broker does."""
+        return self._pool.owner_of(self.number)
+
+    def set_policy(self, policy: Policy) -> None:
+        self.policy = policy
+        if self.shard:
+            self.shard.set_policy(policy)
+
+    def close(self, error: BrokerError) -> None:
+        """Refuse what is and will be asked."""
+        self._closed = error
+        if self.shard:
+            self.shard.close(error)
+
+    async def serve(self, request: Request[Answer]) -> Answer:
+        """The owner's answer, asked again for as long as owners change.
+
+        Cancelling takes back what was asked; records that were delivered meanwhile are given back.
+        Raises BrokerError.
+        """
+        while True:
+            try:
+                return await self._attempt(request)
+            except NotOwner as error:
+                if request.owed_at + PATIENCE < self._pool.now():
+                    raise Unavailable from error
+            await self._pool.owners_changed(ASK_AGAIN_AFTER)
+            request = request.again()
+
+    async def _attempt(self, request: Request[Answer]) -> Answer:
+        self.ask(request)
+        try:
+            return await request.future
+        except asyncio.CancelledError:
+            if isinstance(request, Receive) and not request.future.cancelled() and not request.future.exception():
+                # Answered, and nobody heard it any more.
+                self.give_back(request.future.result())
+            raise
+
+    def ask(self, request: Request[Any]) -> None:
+        """Raises NotOwner, Overloaded, or why it was closed."""
+        if self._closed:
+            raise self._closed
+        if self.shard:
+            self.shard.ask(request)
+        else:
+            self._pool.ask_owner(self.number, request)
+
+    def give_back(self, deliveries: list[Delivery]) -> None:
+        """Undo deliveries that no consumer saw. Should it fail, they come again after their visibility timeout."""
+        if deliveries:
+            back = GiveBack(self._pool.now(), [delivery.receipt for delivery in deliveries])
+            self._pool.start_beside(self._quietly(back))
+
+    async def _quietly(self, request: Request[Any]) -> None:
+        with contextlib.suppress(BrokerError):
+            await self.serve(request)

@@ -1,0 +1,49 @@
+"""A queue's spec as what is stored and sent: from and to JSON, and changed by a JSON Merge Patch."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from quintet_api.queue import QueueSpec
+from quintet_broker.errors import InvalidArgument
+
+Patch = dict[str, Any]
+"""A JSON Merge Patch (RFC 7396) of a spec, with manifest names: null sets a field back to its default."""
+
+
+def parse(fields: dict[str, Any]) -> QueueSpec:
+    """Raises InvalidArgument, naming the field."""
+    try:
+        return QueueSpec.model_validate(fields)
+    except ValidationError as error:
+        found = error.errors()[0]
+        field = ".".join(str(part) for part in found["loc"])
+        raise InvalidArgument(f"spec.{field}: {found['msg']}") from error
+
+
+def dump(spec: QueueSpec) -> dict[str, Any]:
+    return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def whole(spec: QueueSpec) -> Patch:
+    """The patch that makes any spec this one."""
+    return spec.model_dump(mode="json", by_alias=True)
+
+
+def patched(spec: QueueSpec, patch: Patch) -> dict[str, Any]:
+    """The fields of a spec with a patch applied, not checked yet."""
+    fields: dict[str, Any] = _merged(dump(spec), patch)
+    return fields
+
+
+def _merged(fields: Any, patch: Any) -> Any:
+    """RFC 7396, section 2."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(fields) if isinstance(fields, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merged(merged.get(name), value)
+    return merged
