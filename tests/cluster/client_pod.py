@@ -3,8 +3,10 @@
 import subprocess
 import threading
 from types import TracebackType
+from typing import Any
 
 from tests.cluster.kubectl import Kubectl, Manifest, until
+from tests.cluster.resources import pool, queue
 
 FINISHES_WITHIN = 120.0
 """Seconds, for a prober to receive what is left."""
@@ -34,17 +36,24 @@ def restricted(image: str, command: list[str], binding: str) -> Manifest:
     }
 
 
-def start(kubectl: Kubectl, image: str, binding: str, name: str = "client") -> None:
+def furnish(kubectl: Kubectl, image: str, ordering: str = "Standard", **spec: Any) -> None:
+    """A pool of that spec, a queue `orders`, and a pod `client` that has its binding, on the node of Redis."""
+    kubectl.apply(pool("default", **spec), queue("orders", ordering=ordering))
+    kubectl.ready("queue", "orders")
+    start(kubectl, image, "orders-queue", node=kubectl.there("pod", "default-broker-pool-redis-0")["spec"]["nodeName"])
+
+
+def start(kubectl: Kubectl, image: str, binding: str, *, node: str | None = None) -> None:
     """A pod that waits for `kubectl exec`; with the Secret's keys as its environment it is Running once that exists."""
     kubectl.apply(
         {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": name},
-            "spec": restricted(image, IDLE, binding),
+            "metadata": {"name": "client"},
+            "spec": restricted(image, IDLE, binding) | {"nodeName": node},
         }
     )
-    kubectl("wait", "pod", name, "--for=condition=Ready", "--timeout=60s")
+    kubectl("wait", "pod", "client", "--for=condition=Ready", "--timeout=60s")
 
 
 BOTO3 = """

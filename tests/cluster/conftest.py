@@ -1,6 +1,5 @@
-"""One cluster a run, the system installed in it by its chart, a namespace a test; what breaks things comes last."""
+"""One cluster a run, the system installed in it by its chart; what breaks things comes last."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,8 +10,9 @@ from tests.cluster import client_pod
 from tests.cluster.guard import NotATestCluster
 from tests.cluster.installed import NAMESPACE, Cluster, Unavailable, connected
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.nodes import Nodes
 from tests.cluster.processes import Processes
-from tests.cluster.resources import pool, queue
+from tests.cluster.resources import queue
 
 HERE = Path(__file__).parent
 LIMIT = 300
@@ -47,25 +47,38 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
 @pytest.fixture
 def kubectl(cluster: Cluster) -> Iterator[Kubectl]:
     """In a namespace of the test's own."""
-    namespace = f"test-{secrets.token_hex(3)}"
-    cluster.kubectl("create", "namespace", namespace)
-    yield cluster.kubectl.within(namespace)
-    cluster.kubectl.delete("namespace", namespace, "--ignore-not-found")
+    with cluster.namespace() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def shared(cluster: Cluster) -> Iterator[Kubectl]:
+    """A namespace for all tests that leave its pool as it is, with a pod `client` for a queue `orders`."""
+    with cluster.namespace() as made:
+        client_pod.furnish(made, cluster.client_image)
+        yield made
 
 
 @pytest.fixture
-def orders(cluster: Cluster, kubectl: Kubectl) -> Kubectl:
-    """The namespace with a pool, a queue `orders`, and a pod `client` that has its binding."""
-    kubectl.apply(pool("default"), queue("orders"))
-    kubectl.ready("queue", "orders")
-    client_pod.start(kubectl, cluster.client_image, "orders-queue")
-    return kubectl
+def orders(shared: Kubectl) -> Kubectl:
+    """The shared namespace, with a queue `orders` that is new and empty, and no other."""
+    shared.apply(queue("orders", deletionPolicy="Delete"))
+    shared.ready("queue", "orders")
+    shared("delete", "queues", "--all")
+    shared.apply(queue("orders"))
+    shared.ready("queue", "orders")
+    return shared
 
 
 @pytest.fixture(scope="session")
 def system(cluster: Cluster) -> Kubectl:
     """In the operator's namespace."""
     return cluster.kubectl.within(NAMESPACE)
+
+
+@pytest.fixture(scope="session")
+def nodes(cluster: Cluster) -> Nodes:
+    return Nodes(cluster.kubectl)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The cluster that the tests use, and the system installed in it by its chart."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -53,6 +54,16 @@ class Cluster:
 
     def uninstall(self) -> None:
         self._helm("uninstall", RELEASE, "--wait", f"--timeout={INSTALL_WITHIN:.0f}s")
+
+    @contextmanager
+    def namespace(self) -> Iterator[Kubectl]:
+        """A new one, which goes with all that is in it."""
+        name = f"test-{secrets.token_hex(3)}"
+        self.kubectl("create", "namespace", name)
+        try:
+            yield self.kubectl.within(name)
+        finally:
+            self.kubectl.delete("namespace", name, "--ignore-not-found")
 
     def _helm(self, *arguments: str) -> str:
         return run("helm", "--namespace", NAMESPACE, *arguments, within=INSTALL_WITHIN + 30)

@@ -1,8 +1,11 @@
 """What the operator made comes back as it was, whoever deleted or changed it."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.cluster import client_pod
+from tests.cluster.installed import Cluster
 from tests.cluster.kubectl import Kubectl, Manifest, until
 from tests.cluster.resources import pool
 
@@ -22,11 +25,13 @@ OF_QUEUE = ["secret/orders-queue"]
 KINDS = "services,serviceaccounts,networkpolicies,poddisruptionbudgets,secrets,statefulsets"
 
 
-@pytest.fixture
-def orders(orders: Kubectl) -> Kubectl:
-    """The queue holds a message."""
-    client_pod.send(orders, "kept")
-    return orders
+@pytest.fixture(scope="module")
+def orders(cluster: Cluster) -> Iterator[Kubectl]:
+    """A namespace of these tests' own, whose queue holds a message; the last of them takes all of it away."""
+    with cluster.namespace() as made:
+        client_pod.furnish(made, cluster.client_image)
+        client_pod.send(made, "kept")
+        yield made
 
 
 def content(child: Manifest) -> Manifest:
@@ -97,6 +102,13 @@ def test_what_retain_keeps_is_found_again(orders: Kubectl) -> None:
     assert client_pod.receive(orders) == "kept"
 
 
+def test_a_volume_grows(orders: Kubectl) -> None:
+    """As far as the StorageClass can; the request is there in any case."""
+    orders.patch("brokerpool", "default", {"spec": {"storage": {"persistence": {"size": "9Gi"}}}})
+    orders.ready("brokerpool", "default")
+    assert client_pod.receive(orders) == "kept"
+
+
 def test_delete_leaves_nothing(orders: Kubectl) -> None:
     orders.patch("brokerpool", "default", {"spec": {"deletionPolicy": "Delete"}})
 
@@ -112,10 +124,3 @@ def test_delete_leaves_nothing(orders: Kubectl) -> None:
 def ours(kubectl: Kubectl) -> list[str]:
     found = kubectl.list(f"{KINDS},pvc,pods", "--selector", "app.kubernetes.io/managed-by=quintet")
     return [f"{one['kind']}/{one['metadata']['name']}" for one in found]
-
-
-def test_a_volume_grows(orders: Kubectl) -> None:
-    """As far as the StorageClass can; the request is there in any case."""
-    orders.patch("brokerpool", "default", {"spec": {"storage": {"persistence": {"size": "9Gi"}}}})
-    orders.ready("brokerpool", "default")
-    assert client_pod.receive(orders) == "kept"

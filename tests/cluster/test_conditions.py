@@ -19,20 +19,19 @@ def test_a_pool_that_is_not_there(kubectl: Kubectl) -> None:
     assert kubectl.get("brokerpool", "default") is None
 
 
-def test_a_name_already_taken_by_somebodys_own_secret(kubectl: Kubectl) -> None:
-    kubectl.apply(pool("default"), secret("orders-queue", mine="hands off"))
-    before = kubectl.there("secret", "orders-queue")
-    kubectl.apply(queue("orders"))
-    told = kubectl.condition("queue", "orders", "False", "NameTaken")
-    assert "orders-queue" in told["message"]
-    kubectl.delete("queue", "orders")
-    kubectl.gone("queue", "orders")
-    assert kubectl.there("secret", "orders-queue") == before
-    kubectl.apply(queue("orders"))
-    kubectl.condition("queue", "orders", "False", "NameTaken")
-    kubectl.delete("secret", "orders-queue")
-    kubectl.ready("queue", "orders")
-    assert "mine" not in kubectl.there("secret", "orders-queue")["data"]
+def test_a_name_already_taken_by_somebodys_own_secret(shared: Kubectl) -> None:
+    shared.apply(secret("taken-queue", mine="hands off"))
+    before = shared.there("secret", "taken-queue")
+    shared.apply(queue("taken"))
+    told = shared.condition("queue", "taken", "False", "NameTaken")
+    assert "taken-queue" in told["message"]
+    shared("delete", "queue", "taken")
+    assert shared.there("secret", "taken-queue") == before
+    shared.apply(queue("taken"))
+    shared.condition("queue", "taken", "False", "NameTaken")
+    shared.delete("secret", "taken-queue")
+    shared.ready("queue", "taken")
+    assert "mine" not in shared.there("secret", "taken-queue")["data"]
 
 
 def test_a_name_already_taken_by_somebodys_own_service(kubectl: Kubectl) -> None:
@@ -53,35 +52,29 @@ def test_a_name_already_taken_by_somebodys_own_service(kubectl: Kubectl) -> None
     kubectl.ready("queue", "orders")
 
 
-def test_what_the_broker_refuses_spoils_only_itself(kubectl: Kubectl) -> None:
-    kubectl.apply(
-        pool("default"),
-        queue("good"),
-        queue("strict", ordering="Fifo"),
-        queue("orders", deadLetter={"queue": "later"}),
-    )
-    kubectl.ready("queue", "good")
-    kubectl.condition("queue", "strict", "False", "Unsupported")
-    told = kubectl.condition("queue", "orders", "False", "DeadLetterQueueNotFound")
+def test_what_the_broker_refuses_spoils_only_itself(orders: Kubectl) -> None:
+    orders.apply(queue("good"), queue("orders", deadLetter={"queue": "later"}))
+    orders.ready("queue", "good")
+    told = orders.condition("queue", "orders", "False", "DeadLetterQueueNotFound")
     assert "later" in told["message"]
-    kubectl.apply(queue("later"))
-    kubectl.ready("queue", "orders")
+    orders.apply(queue("later"))
+    orders.ready("queue", "orders")
 
 
-def test_an_object_can_be_taken_out_of_the_operators_hands(kubectl: Kubectl) -> None:
-    kubectl.apply(pool("default"), queue("orders"), queue("other"))
-    kubectl.ready("queue", "orders")
-    kubectl("annotate", "queue", "orders", "quintet.dev/reconcile=disabled")
-    kubectl.condition("queue", "orders", "Unknown", "ReconcileDisabled")
-    kubectl.delete("secret", "orders-queue")
-    kubectl.delete("secret", "other-queue")
+def test_an_object_can_be_taken_out_of_the_operators_hands(orders: Kubectl) -> None:
+    orders.apply(queue("other"))
+    orders.ready("queue", "other")
+    orders("annotate", "queue", "orders", "quintet.dev/reconcile=disabled")
+    orders.condition("queue", "orders", "Unknown", "ReconcileDisabled")
+    orders.delete("secret", "orders-queue")
+    orders.delete("secret", "other-queue")
     # The other one's is repaired, so this one's would have been by now.
-    kubectl.ready("queue", "other")
-    kubectl("wait", "secret/other-queue", "--for=create", "--timeout=30s")
-    assert kubectl.get("secret", "orders-queue") is None
-    kubectl("annotate", "queue", "orders", "quintet.dev/reconcile-")
-    kubectl.ready("queue", "orders")
-    assert kubectl.get("secret", "orders-queue")
+    orders("wait", "secret/other-queue", "--for=create", "--timeout=30s")
+    orders.ready("queue", "other")
+    assert orders.get("secret", "orders-queue") is None
+    orders("annotate", "queue", "orders", "quintet.dev/reconcile-")
+    orders.ready("queue", "orders")
+    assert orders.get("secret", "orders-queue")
 
 
 def test_a_default_pool_that_was_deleted_stays_deleted(kubectl: Kubectl) -> None:
@@ -103,13 +96,11 @@ def test_a_default_pool_that_was_deleted_stays_deleted(kubectl: Kubectl) -> None
     assert kubectl.there("brokerpool", "default")["metadata"]["uid"] != uid
 
 
-def test_a_binding_has_what_its_readers_ask_for(kubectl: Kubectl) -> None:
+def test_a_binding_has_what_its_readers_ask_for(orders: Kubectl) -> None:
     """Service Binding for Kubernetes, and the environment of AWS's SDKs."""
-    kubectl.apply(pool("default"), queue("orders"))
-    kubectl.ready("queue", "orders")
-    found = kubectl.there("secret", "orders-queue")
+    found = orders.there("secret", "orders-queue")
     held = {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
-    host = f"default-broker-pool.{kubectl.namespace}.svc"
+    host = f"default-broker-pool.{orders.namespace}.svc"
     assert found["type"] == "servicebinding.io/quintet"
     assert (
         held
@@ -120,7 +111,7 @@ def test_a_binding_has_what_its_readers_ask_for(kubectl: Kubectl) -> None:
             "port": "9400",
             "uri": f"http://{host}:9400",
             "queue-url": f"http://{host}:9400/000000000000/orders",
-            "access-key-id": f"Q.{kubectl.namespace}.orders.1",
+            "access-key-id": f"Q.{orders.namespace}.orders.1",
             "AWS_ACCESS_KEY_ID": held["access-key-id"],
             "AWS_SECRET_ACCESS_KEY": held["secret-access-key"],
             "AWS_REGION": "us-east-1",

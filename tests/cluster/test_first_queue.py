@@ -11,7 +11,7 @@ from tests.cluster.resources import queue
 from tests.processes import ROOT
 
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/check.py"))
-BINDINGS = {"orders": "orders-queue"}
+BINDINGS = {"orders": "orders-queue", "many-brokers": "parcels-queue"}
 """By example: the Secret that its pod takes."""
 
 
@@ -26,7 +26,7 @@ def test_an_example_does_what_it_says_in_a_pod_with_boto3(example: Path, cluster
     kubectl("exec", "client", "--", "python", f"examples/{example.name}/check.py")
 
 
-def test_kubectl_tells_how_things_are(cluster: Cluster, kubectl: Kubectl) -> None:
+def test_kubectl_tells_how_things_are(kubectl: Kubectl) -> None:
     kubectl.apply(queue("orders"))
     kubectl("wait", "queue/orders", "--for=condition=Ready", "--timeout=60s")
     [head, line] = kubectl("get", "qtq").splitlines()
@@ -48,14 +48,11 @@ def test_kubectl_tells_how_things_are(cluster: Cluster, kubectl: Kubectl) -> Non
     assert "finalizers" not in kubectl.there("queue", "orders")["metadata"]
 
 
-def test_counts_are_told(cluster: Cluster, kubectl: Kubectl) -> None:
-    kubectl.apply(queue("orders"))
-    kubectl.ready("queue", "orders")
-    client_pod.start(kubectl, cluster.client_image, "orders-queue")
-    client_pod.send(kubectl, "one")
-    client_pod.send(kubectl, "two")
+def test_counts_are_told(orders: Kubectl) -> None:
+    client_pod.send(orders, "one")
+    client_pod.send(orders, "two")
 
     def counts() -> object:
-        return kubectl.there("queue", "orders")["status"].get("messages")
+        return orders.there("queue", "orders")["status"].get("messages")
 
     until(lambda: counts() == {"visible": 2, "inFlight": 0, "delayed": 0}, counts)

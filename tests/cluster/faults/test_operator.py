@@ -92,6 +92,7 @@ def blind(orders: Kubectl, system: Kubectl) -> Iterator[Kubectl]:
     system("patch", "clusterrole", OPERATOR, "--type=json", "--patch", blinded)
     system("scale", "deployment", OPERATOR, "--replicas=2")
     yield orders
+    orders.delete("brokerpool", "other", "--ignore-not-found")
     system("patch", "clusterrole", OPERATOR, "--type=json", "--patch", seeing)
     system("rollout", "status", f"deployment/{OPERATOR}", "--timeout=120s")
 
@@ -115,16 +116,18 @@ def test_an_index_that_is_incomplete_after_a_restart_closes_no_queue(
     assert orders.there("queue", "orders")
 
 
-def test_it_goes_on_once_it_sees_all(orders: Kubectl) -> None:
-    orders.apply(queue("more"))
-    orders.ready("queue", "more", within=180)
+def test_it_goes_on_once_it_sees_all(shared: Kubectl) -> None:
+    shared.apply(queue("more"))
+    shared.ready("queue", "more", within=180)
 
 
-def test_a_namespace_goes_away_while_there_is_no_operator(orders: Kubectl, system: Kubectl) -> None:
+def test_a_namespace_goes_away_while_there_is_no_operator(kubectl: Kubectl, system: Kubectl) -> None:
+    kubectl.apply(pool("default"), queue("orders"))
+    kubectl.ready("queue", "orders")
     system("scale", "deployment", OPERATOR, "--replicas=0")
     until(lambda: not operators(system), lambda: operators(system))
     try:
-        orders("delete", "namespace", orders.namespace, "--wait=true", "--timeout=55s")
+        kubectl("delete", "namespace", kubectl.namespace, "--wait=true", "--timeout=55s")
     finally:
         system("scale", "deployment", OPERATOR, "--replicas=2")
         system("rollout", "status", f"deployment/{OPERATOR}", "--timeout=120s")
