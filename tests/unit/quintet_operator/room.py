@@ -37,6 +37,8 @@ class FakeBroker(BrokerClient):
         self.error = ""
         self.puts: list[TopologyDocument] = []
         self.visible = 0
+        self.live = 1
+        """Brokers that know of each other."""
 
     async def get(self, pool: BrokerPool, token: str) -> TopologyStatus:
         if self.error:
@@ -53,7 +55,8 @@ class FakeBroker(BrokerClient):
         return self._status()
 
     def _status(self) -> TopologyStatus:
-        pods = [PodStatus(name="default-broker-pool-0", revision=self.revision)]
+        names = (f"default-broker-pool-{number}" for number in range(self.live))
+        pods = [PodStatus(name=name, revision=self.revision) for name in names]
         return TopologyStatus(revision=self.revision, pods=pods, entries=[self._entry(one) for one in self.entries])
 
     def _entry(self, entry: Entry) -> EntryStatus:
@@ -117,13 +120,13 @@ class Room:
         """Somebody deleted it, and it was seen."""
         self.dispatch.told(self.api.remove(kind, name), deleted=True)
 
-    def serve(self, *names: str) -> None:
-        """All pods of StatefulSets are as they should be."""
+    def serve(self, *names: str, pods: int = 1) -> None:
+        """So many pods of StatefulSets are as they should be."""
         for name in names or ("default-broker-pool-redis", "default-broker-pool"):
             held = self.api.get("StatefulSet", name)
             assert held, name
             seen = held["metadata"]["generation"]
-            status = {"readyReplicas": 1, "updatedReplicas": 1, "replicas": 1, "observedGeneration": seen}
+            status = {"readyReplicas": pods, "updatedReplicas": pods, "replicas": pods, "observedGeneration": seen}
             self.sees(self.api.put(held | {"status": status}))
 
     async def settle(self, seconds: float = 0.2) -> None:

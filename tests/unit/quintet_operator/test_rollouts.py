@@ -3,7 +3,26 @@
 from typing import Any
 
 from quintet_operator.rollouts import STUCK
+from quintet_operator.topology import POLL
 from tests.unit.quintet_operator.room import Room
+
+
+async def test_brokers_are_counted_as_they_come_and_go(room: Room) -> None:
+    room.user("Queue", "orders")
+    await room.settle()
+    told = len(room.broker.puts)
+    for wanted, there, status in (3, 1, "False"), (3, 2, "False"), (3, 3, "True"), (1, 3, "True"), (1, 1, "True"):
+        room.user("BrokerPool", "default", replicas=wanted)
+        await room.settle()
+        room.serve("default-broker-pool", pods=there)
+        room.broker.live = there
+        await room.settle(POLL)
+        assert room.condition("BrokerPool", "default")[0] == status, (wanted, there)
+        assert room.condition("Queue", "orders") == ("True", "Available")
+        held = room.api.get("BrokerPool", "default")
+        assert held
+        assert (held["status"]["replicas"], held["status"]["readyReplicas"]) == (there, there)
+    assert len(room.broker.puts) == told
 
 
 async def test_redis_first_then_the_brokers(room: Room) -> None:
