@@ -34,7 +34,7 @@ class Kind(Protocol[R, F]):
 
     @property
     def parts(self) -> Mapping[str, Callable[[F], Verdict]]:
-        """What Ready sums up, by the condition's type: causes before effects."""
+        """What is told beside Ready, which sums up most of it, by the condition's type: causes before effects."""
         ...
 
     async def observe(self, resource: R, /) -> F | None:

@@ -12,6 +12,8 @@ from quintet_operator.status.name_taken import name_taken
 
 F = TypeVar("F", PoolFacts, QueueFacts)
 
+BESIDE = (names.STORAGE_DURABLE,)
+"""What Ready does not sum up: messages go through all the same."""
 DISABLED = Verdict(
     "Unknown",
     names.RECONCILE_DISABLED,
@@ -42,5 +44,6 @@ def summed(
         known[names.READY] = condition(names.READY, DISABLED, known.get(names.READY), generation, now)
         return list(known.values())
     judged = {name: part(facts) for name, part in parts.items()}
-    verdicts = {names.READY: ready(facts, judged.values()), **judged}
+    asked = [verdict for name, verdict in judged.items() if name not in BESIDE]
+    verdicts = {names.READY: ready(facts, asked), **judged}
     return [condition(name, verdict, known.get(name), generation, now) for name, verdict in verdicts.items()]

