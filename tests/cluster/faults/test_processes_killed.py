@@ -8,7 +8,7 @@ from tests.cluster import client_pod
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes
 
-KILLS = 3
+KILLS = 2
 BETWEEN = 200
 """Messages that make the whole way between two kills."""
 VICTIMS = {"quintet_broker": "default-broker-pool-0", "redis-server": "default-broker-pool-redis-0"}
