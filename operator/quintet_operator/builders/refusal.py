@@ -24,18 +24,10 @@ class Refusal:
 
 def refusal(pool: BrokerPool) -> Refusal | None:
     """The first thing in the pool's spec that cannot be."""
-    return next(_refusals(pool), None)
+    return next((found for listener in outer(pool) for found in _refusals(pool, listener.name)), None)
 
 
-def _refusals(pool: BrokerPool) -> Iterator[Refusal]:
-    if pool.spec.durability == "Replicated":
-        message = "spec.durability Replicated is not supported yet: use Fsync or Memory."
-        yield Refusal(names.UNSUPPORTED, message)
-    for listener in outer(pool):
-        yield from _listener_refusals(pool, listener.name)
-
-
-def _listener_refusals(pool: BrokerPool, listener: str) -> Iterator[Refusal]:
+def _refusals(pool: BrokerPool, listener: str) -> Iterator[Refusal]:
     name = child_name(pool.kind, pool.metadata.name, listener)
     if len(name) > names.NAME_MAX:
         message = f"The listener {listener} needs a Service {name}, which is longer than {names.NAME_MAX} characters:"

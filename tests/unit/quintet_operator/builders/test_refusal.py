@@ -11,7 +11,14 @@ def outside(name: str, type: str = "NodePort") -> dict[str, Any]:  # noqa: A002
 
 
 @pytest.mark.parametrize(
-    "spec", [{}, {"replicas": 32}, {"storage": EXTERNAL}, outside("o" * 38), outside("redis", "Internal")]
+    "spec",
+    [
+        {},
+        {"replicas": 32},
+        {"storage": EXTERNAL, "durability": "Replicated"},
+        outside("o" * 38),
+        outside("redis", "Internal"),
+    ],
 )
 def test_what_can_be_built_is_not_refused(spec: dict[str, Any]) -> None:
     assert refusal(pool(**spec)) is None
@@ -20,11 +27,6 @@ def test_what_can_be_built_is_not_refused(spec: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spec", "reason", "words"),
     [
-        (
-            {"durability": "Replicated", "storage": EXTERNAL},
-            "Unsupported",
-            "spec.durability Replicated is not supported yet: use Fsync or Memory.",
-        ),
         (
             outside("o" * 44),
             "InvalidSpec",
