@@ -54,12 +54,22 @@ class EntryStatus(Model):
     """How many messages it holds; none are told of an object whose shard nobody has yet."""
 
 
+class StorageStatus(Model):
+    """What the pool's Redis says of itself."""
+
+    version: str = ""
+    """Of Redis, the oldest one of a Redis Cluster."""
+    warnings: list[str] = Field(default_factory=list)
+    """What its settings do not hold of the pool's durability, a sentence each."""
+
+
 class TopologyStatus(Model):
-    """The revision that the pool holds, the live pods, and every entry of it."""
+    """The revision that the pool holds, the live pods, every entry of it, and what holds it."""
 
     revision: Revision
     pods: list[PodStatus]
     entries: list[EntryStatus]
+    storage: StorageStatus = Field(default_factory=StorageStatus)
 
 
 def entry(manifest: dict[str, Any], uid: str) -> Entry:
