@@ -67,7 +67,7 @@ class Claim:
     def _deliver(self, lane: Lane, offset: int, records: list[Record]) -> None:
         found = lane.cursor.deliver(offset, len(records), self._now, self._deadline, self._nonce)
         self.deliveries.extend(
-            Delivery(lane.number, o, self._nonce, record, found.deliveries, found.first_received)
+            Delivery(lane.number, o, self._nonce, record, found.deliveries, found.first_received, self._deadline)
             for o, record in enumerate(records, offset)
         )
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from msgspec import Struct
 
-from quintet_broker.engine.deduplication import Sent
 from quintet_broker.engine.record import Record
 from quintet_broker.errors import BrokerError
 
@@ -52,15 +51,12 @@ class Request(Generic[Answer]):
             self.future.set_exception(error)
 
 
-class Append(Request[list[Sent] | None]):
-    """Store records, those with a time in `due` from then on. Answered where the shard keeps an order.
+class Append(Request[None]):
+    """Store records, those with a time in `due` from then on.
 
     `sequences` has one for each record, never falling; with a producer, a record is stored only if that had none as
-    high before. A producer below 0 is a shard: minus its number. `deduplication` has a hash, or None, for each record:
-    one whose hash came lately is not stored, and answered with what came first.
+    high before. A producer below 0 is a shard: minus its number.
     """
-
-    answer_type = list[Sent] | None
 
     def __init__(
         self,
@@ -69,14 +65,12 @@ class Append(Request[list[Sent] | None]):
         due: list[int | None],
         producer: int | None = None,
         sequences: list[int] | None = None,
-        deduplication: list[bytes | None] | None = None,
     ) -> None:
         super().__init__(at)
         self.records = records
         self.due = due
         self.producer = producer
         self.sequences = sequences or [0] * len(records)
-        self.deduplication = deduplication or [None] * len(records)
         self.size = sum(record.size for record in records)
 
     @property
@@ -149,6 +143,8 @@ class Delivery(Struct, frozen=True, gc=False, array_like=True):
     deliveries: int
     first_received: int
     """Milliseconds since 1970."""
+    deadline: int
+    """Milliseconds since 1970: from then on others get it."""
 
     @property
     def receipt(self) -> Receipt:

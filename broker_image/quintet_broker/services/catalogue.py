@@ -105,6 +105,11 @@ class Catalogue:
         """As `learn`, by names and what is stored under them."""
         self.learn({name: _decode(value) if value else None for name, value in changes.items()}, version)
 
+    async def look(self) -> None:
+        """Know what is stored by now, whoever changed it. Raises Unavailable."""
+        if await self._engine.store.pool_version() > self.version:
+            await self.load()
+
     async def until(self, version: int) -> None:
         """Until that version is known. Raises Unavailable."""
         while self.version < version:

@@ -52,8 +52,12 @@ class Topology:
         """Of a queue that is made at run time."""
         return self._keeper.defaults
 
-    def queue(self, name: str) -> Queue:
+    async def queue(self, name: str) -> Queue:
         """Raises QueueNotFound, Unavailable."""
+        self._catalogue.check_restored()
+        if self._catalogue.get(name) is None:
+            # Made through another broker, of which nobody told this one yet.
+            await self._catalogue.look()
         return self._catalogue.queue(name)
 
     def queues(self, prefix: str = "") -> list[Queue]:
@@ -71,7 +75,7 @@ class Topology:
         Raises QueueExists, Unsupported, InvalidArgument, DeadLetterQueueNotFound, Unavailable.
         """
         await self._change("create_queue", name, patch)
-        return self.queue(name)
+        return self._catalogue.queue(name)
 
     async def update_queue(self, name: str, patch: Patch) -> Queue:
         """Change a run-time queue's spec.
@@ -79,7 +83,7 @@ class Topology:
         Raises QueueNotFound, QueueDeclared, Unsupported, InvalidArgument, DeadLetterQueueNotFound, Unavailable.
         """
         await self._change("update_queue", name, patch)
-        return self.queue(name)
+        return self._catalogue.queue(name)
 
     async def delete_queue(self, name: str) -> None:
         """Delete a run-time queue and its messages. Raises QueueNotFound, QueueDeclared, Unavailable."""

@@ -93,11 +93,11 @@ async def test_a_deletion_that_the_store_did_not_keep_can_be_tried_again(
         with pytest.raises(Unavailable):
             await topology.delete_queue("orders")
         store.failing = False
-        assert topology.queue("orders").name == "orders"
+        assert (await topology.queue("orders")).name == "orders"
         await topology.delete_queue("orders")
     async with serving(Store(redis_server.url, prefix)) as topology:
         with pytest.raises(QueueNotFound):
-            topology.queue("orders")
+            await topology.queue("orders")
 
 
 async def test_a_departure_that_the_store_did_not_keep_can_be_tried_again(store: FailingStore) -> None:
@@ -111,7 +111,7 @@ async def test_a_departure_that_the_store_did_not_keep_can_be_tried_again(store:
         store.failing = False
         await topology.apply(gone)
         with pytest.raises(QueueNotFound):
-            topology.queue("orders")
+            await topology.queue("orders")
         (known,) = (await store.pool()).entries.values()
         assert b'"departed_at":null' not in known
 
@@ -131,7 +131,7 @@ async def test_a_deletion_that_was_not_confirmed_does_not_come_true_later(
             while b'"departed_at":null' not in (await store.pool()).entries["Queue/orders"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     async with serving(Store(redis_server.url, prefix)) as topology:
-        (message,) = await topology.queue("orders").receive(1, wait=10)
+        (message,) = await (await topology.queue("orders")).receive(1, wait=10)
         assert message.value == b"x"
 
 

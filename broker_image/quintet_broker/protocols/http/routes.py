@@ -48,7 +48,7 @@ async def list_queues(request: web.Request) -> codec.Queues:
 
 async def get_queue(request: web.Request) -> codec.QueueInfo:
     """Tell what a queue is and how much it holds."""
-    return await mapping.info(_queue(request))
+    return await mapping.info(await _queue(request))
 
 
 async def put_queue(request: web.Request) -> codec.QueueInfo:
@@ -72,7 +72,8 @@ async def delete_queue(request: web.Request) -> None:
 
 async def purge_queue(request: web.Request) -> None:
     """Drop every message of a queue."""
-    await _queue(request).purge()
+    found = await _queue(request)
+    await found.purge()
 
 
 async def send(request: web.Request) -> codec.Sent:
@@ -80,13 +81,15 @@ async def send(request: web.Request) -> codec.Sent:
     body = codec.decode(request[BODY], codec.Send)
     messages = [mapping.new_message(message, place) for place, message in enumerate(body.messages)]
     producer = None if body.producer is UNSET else queue.Producer(body.producer.id, body.producer.sequence)
-    return codec.Sent(await _queue(request).send(messages, producer))
+    found = await _queue(request)
+    return codec.Sent(await found.send(messages, producer))
 
 
 async def receive(request: web.Request) -> codec.Received:
     """Deliver messages, waiting for the first."""
     body = codec.decode(request[BODY], codec.Receive)
-    messages = await _queue(request).receive(
+    found = await _queue(request)
+    messages = await found.receive(
         body.limit,
         visibility_timeout=codec.seconds(body.visibility_timeout, "visibilityTimeout"),
         wait=codec.seconds(body.wait, "wait"),
@@ -97,13 +100,15 @@ async def receive(request: web.Request) -> codec.Received:
 async def acknowledge(request: web.Request) -> codec.Results:
     """Settle messages for good."""
     body = codec.decode(request[BODY], codec.Receipts)
-    return _results(await _queue(request).acknowledge(body.receipts))
+    found = await _queue(request)
+    return _results(await found.acknowledge(body.receipts))
 
 
 async def release(request: web.Request) -> codec.Results:
     """Make messages visible again now."""
     body = codec.decode(request[BODY], codec.Releases)
-    return _results(await _queue(request).release(body.receipts, delivered=body.delivered))
+    found = await _queue(request)
+    return _results(await found.release(body.receipts, delivered=body.delivered))
 
 
 async def extend(request: web.Request) -> codec.Results:
@@ -113,7 +118,8 @@ async def extend(request: web.Request) -> codec.Results:
         (extension.receipt, codec.seconds(extension.visibility_timeout, f"extensions[{place}]") or 0.0)
         for place, extension in enumerate(body.extensions)
     ]
-    return _results(await _queue(request).extend(wanted))
+    found = await _queue(request)
+    return _results(await found.extend(wanted))
 
 
 QUEUE = "/v1/queues/{name}"
@@ -174,8 +180,8 @@ def _key_id(request: web.Request, access: Access) -> str:
     return key_id
 
 
-def _queue(request: web.Request) -> queue.Queue:
-    return request.app[TOPOLOGY].queue(request.match_info["name"])
+async def _queue(request: web.Request) -> queue.Queue:
+    return await request.app[TOPOLOGY].queue(request.match_info["name"])
 
 
 def _results(results: list[BrokerError | None]) -> codec.Results:

@@ -46,13 +46,13 @@ class Call(Struct, frozen=True):
     base_url: str
     """Scheme and host that were called."""
 
-    def queue(self, url: str, verb: Verb) -> Queue:
+    async def queue(self, url: str, verb: Verb) -> Queue:
         """The queue of a QueueUrl, whatever host that names. Raises QueueNotFound, AccessDenied."""
         _, _, way = url.rpartition(f"/{self.account}/")
         self.allow(verb, way or None)
         if not way:
             raise QueueNotFound(f"The QueueUrl {url[:300]} does not end in /{self.account}/<queue>.")
-        return self.topology.queue(way)
+        return await self.topology.queue(way)
 
     def allow(self, verb: Verb, name: str | None) -> None:
         """Raises AccessDenied unless the caller may do that, with a queue or (None) with the pool."""
@@ -83,7 +83,8 @@ async def get_queue_url(call: Call, asked: codec.GetQueueUrl) -> codec.QueueUrl:
     call.allow("receive", asked.queue_name)
     if asked.queue_owner_account not in (None, call.account):
         raise QueueNotFound(f"This endpoint has the queues of account {call.account} only.")
-    return codec.QueueUrl(call.url(call.topology.queue(asked.queue_name).name))
+    found = await call.topology.queue(asked.queue_name)
+    return codec.QueueUrl(call.url(found.name))
 
 
 async def list_queues(call: Call, asked: codec.ListQueues) -> codec.QueueUrls:
@@ -99,23 +100,25 @@ async def list_queues(call: Call, asked: codec.ListQueues) -> codec.QueueUrls:
 
 async def delete_queue(call: Call, asked: codec.DeleteQueue) -> None:
     """Delete a run-time queue and its messages."""
-    await call.topology.delete_queue(call.queue(asked.queue_url, "manage").name)
+    found = await call.queue(asked.queue_url, "manage")
+    await call.topology.delete_queue(found.name)
 
 
 async def purge_queue(call: Call, asked: codec.PurgeQueue) -> None:
     """Drop every message of a queue."""
-    await call.queue(asked.queue_url, "manage").purge()
+    found = await call.queue(asked.queue_url, "manage")
+    await found.purge()
 
 
 async def get_queue_attributes(call: Call, asked: codec.GetQueueAttributes) -> codec.QueueAttributes:
     """Tell what a queue is and how much it holds."""
-    found = call.queue(asked.queue_url, "receive")
+    found = await call.queue(asked.queue_url, "receive")
     return codec.QueueAttributes(await attributes.shown(found, asked.attribute_names, call.account))
 
 
 async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> None:
     """Change a run-time queue."""
-    queue = call.queue(asked.queue_url, "manage")
+    queue = await call.queue(asked.queue_url, "manage")
     patch = attributes.patch(queue.spec, asked.attributes, call.account)
     await call.topology.update_queue(queue.name, patch)
 
@@ -125,14 +128,14 @@ async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> N
 
 async def send_message(call: Call, asked: codec.SendMessage) -> codec.Sent:
     """Store a message; the answer confirms it."""
-    found = call.queue(asked.queue_url, "send")
+    found = await call.queue(asked.queue_url, "send")
     (message_id,) = await found.send([mapping.new_message(asked, found.spec.max_message_size)])
     return mapping.answer(asked, message_id)
 
 
 async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec.SentBatch:
     """Store up to ten messages; each may be refused for itself."""
-    found = call.queue(asked.queue_url, "send")
+    found = await call.queue(asked.queue_url, "send")
     batch.check(asked.entries, "SendMessageBatchRequestEntry")
     if (total := sum(mapping.size(entry) for entry in asked.entries)) > MAX_BATCH_BYTES:
         raise AwsError(
@@ -156,7 +159,7 @@ async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec
 
 async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Messages:
     """Deliver messages, waiting for the first."""
-    found = call.queue(asked.queue_url, "receive")
+    found = await call.queue(asked.queue_url, "receive")
     system_names = asked.attribute_names + asked.message_system_attribute_names
     mapping.check_names(system_names)
     messages = await found.receive(
@@ -172,14 +175,15 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
 
 async def delete_message(call: Call, asked: codec.DeleteMessage) -> None:
     """Settle a message for good."""
-    (error,) = await _deleted(call.queue(asked.queue_url, "receive"), [asked.receipt_handle])
+    found = await call.queue(asked.queue_url, "receive")
+    (error,) = await _deleted(found, [asked.receipt_handle])
     if error:
         raise error
 
 
 async def delete_message_batch(call: Call, asked: codec.DeleteMessageBatch) -> codec.BatchResult:
     """Settle up to ten messages."""
-    found = call.queue(asked.queue_url, "receive")
+    found = await call.queue(asked.queue_url, "receive")
     batch.check(asked.entries, "DeleteMessageBatchRequestEntry")
     return batch.settled(asked.entries, await _deleted(found, [entry.receipt_handle for entry in asked.entries]))
 
@@ -191,7 +195,7 @@ async def _deleted(found: Queue, receipts: list[str]) -> list[BrokerError | None
 
 async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibility) -> None:
     """Hide a message for so long from now; 0 releases it."""
-    found = call.queue(asked.queue_url, "receive")
+    found = await call.queue(asked.queue_url, "receive")
     hidden = _within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY) or 0
     (error,) = await found.extend([(asked.receipt_handle, hidden)])
     if error:
@@ -200,7 +204,7 @@ async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibi
 
 async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessageVisibilityBatch) -> codec.BatchResult:
     """Hide or release up to ten messages."""
-    found = call.queue(asked.queue_url, "receive")
+    found = await call.queue(asked.queue_url, "receive")
     batch.check(asked.entries, "ChangeMessageVisibilityBatchRequestEntry")
     good, wanted, failed = [], [], []
     for entry in asked.entries:

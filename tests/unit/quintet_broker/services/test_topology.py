@@ -7,7 +7,7 @@ import pytest
 
 from quintet_api.topology import TopologyDocument
 from quintet_broker.engine.engine import Engine
-from quintet_broker.errors import Unavailable
+from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.services.catalogue import Catalogue, Known
 from quintet_broker.services.topology import Topology
 from quintet_broker.store.redis import Store
@@ -17,10 +17,10 @@ from quintet_broker.store.tick import Pool
 async def test_before_it_is_restored_no_queue_is_missing_and_none_is_changed() -> None:
     """A queue that exists would else be reported as gone, or made anew over its data."""
     topology = Topology(Engine(Store("redis://127.0.0.1:1", "test")), "default")
-    for ask in (lambda: topology.queue("orders"), topology.queues):
-        with pytest.raises(Unavailable, match="has not read yet"):
-            ask()
+    with pytest.raises(Unavailable, match="has not read yet"):
+        topology.queues()
     for change in (
+        topology.queue("orders"),
         topology.create_queue("orders", {}),
         topology.update_queue("orders", {}),
         topology.delete_queue("orders"),
@@ -70,3 +70,29 @@ async def test_a_restored_queue_never_runs_without_its_dead_letter_queue() -> No
         )
     await loading
     assert catalogue.queue("orders").route.policy.dead_letter == 2
+
+
+class GrowingStore(HoldingStore):
+    """To its two queues more come, of which nobody tells."""
+
+    version = 1
+
+    async def pool_version(self) -> int:
+        return self.version
+
+    async def pool(self) -> Pool:
+        pool = await super().pool()
+        more = {f"Queue/{v}": msgspec.json.encode(Known(str(v), "3", "Runtime", {}, v, 0, 0)) for v in (2, 3)}
+        return Pool(self.version, pool.entries | (more if self.version > 1 else {}), None)
+
+
+async def test_a_queue_that_another_broker_made_just_now_is_known() -> None:
+    store = GrowingStore("redis://127.0.0.1:1", "test")
+    topology = Topology(Engine(store), "default")
+    await topology._catalogue.load()
+    assert (await topology.queue("orders")).name == "orders"
+    with pytest.raises(QueueNotFound):
+        await topology.queue("3")
+    assert store.asked == 1, "nothing is new: the queues are not read again"
+    store.version = 3
+    assert (await topology.queue("3")).name == "3"

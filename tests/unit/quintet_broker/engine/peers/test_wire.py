@@ -56,7 +56,7 @@ def test_every_request_keeps_its_parameters_as_attributes() -> None:
 
 
 async def test_an_answer_arrives_as_it_was_given() -> None:
-    delivery = Delivery(0, 5, 9, RECORD, 2, 17)
+    delivery = Delivery(0, 5, 9, RECORD, 2, 17, 30)
     for request, answer in (
         (Receive(1, 10, 1000, 2000), [delivery]),
         (Count(1), Counts(1, 2, 3)),
