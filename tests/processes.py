@@ -25,7 +25,7 @@ from quintet.embedded import redis_server
 from quintet_api.environment import variable
 
 ROOT = Path(__file__).parent.parent
-STARTS_WITHIN = 20.0
+STARTS_WITHIN = 60.0
 """Seconds."""
 LISTENED = range(10_000, 32_768)
 """Ports below those that Linux gives to outgoing connections."""

@@ -17,9 +17,9 @@ from tests.prober.ports import Port, QuintetPort
 from tests.processes import Broker, Pool, Process, RedisServer
 
 QUEUES = [f"orders-{number}" for number in range(6)]
-"""So many that each of three brokers owns some."""
+"""What the prober uses."""
 WATCHED = [f"watched-{number}" for number in range(12)]
-"""Queues beside them, of which each is asked how soon it is served."""
+"""Each of them is asked how soon it is served. With QUEUES so many that each of three brokers owns some."""
 LEASE = 3.0
 """Seconds: the default of a broker's settings."""
 KILLED_AGAIN_WITHIN = 0.6
@@ -54,10 +54,14 @@ async def served(clients: Sequence[Client]) -> float:
 
 
 async def owners(asked: Broker) -> dict[str, str]:
-    """The name of the broker that owns each queue's shard, as one of them tells it."""
-    async with aiohttp.request("GET", f"{asked.http_url}/v1/queues", raise_for_status=True) as response:
-        queues = (await response.json())["queues"]
-    return {queue["name"]: queue["shards"][0]["owner"] for queue in queues}
+    """The name of the broker that owns each queue, as one of them tells it."""
+
+    async def owner(queue: str) -> str:
+        async with aiohttp.request("GET", f"{asked.http_url}/v1/queues/{queue}", raise_for_status=True) as response:
+            return str((await response.json())["shards"][0]["owner"])
+
+    queues = QUEUES + WATCHED
+    return dict(zip(queues, await asyncio.gather(*map(owner, queues)), strict=True))
 
 
 def named(pool: Pool, name: str) -> Broker:

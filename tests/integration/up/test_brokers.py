@@ -21,7 +21,7 @@ def broker(up: Up, name: str) -> psutil.Process:
     return found
 
 
-def test_so_many_brokers_run(up: Up, manifest: Path) -> None:
+def test_each_broker_serves_every_queue(up: Up, manifest: Path) -> None:
     up.start("-f", manifest, "--brokers", "3")
     print(f"\nready {up.seconds:.2f} s after the process began")
     endpoints = up.ready["endpoints"]
@@ -29,6 +29,13 @@ def test_so_many_brokers_run(up: Up, manifest: Path) -> None:
     assert [one["name"] for one in brokers] == ["broker-0", "broker-1", "broker-2"]
     assert brokers[0] == {"name": "broker-0", "http": endpoints["http"], "admin": endpoints["admin"]}
     assert all(http(f"{one['admin']}/readyz")[0] == 200 for one in brokers)
+    for place, one in enumerate(brokers):
+        messages = f"{one['http']}/v1/queues/orders/messages"
+        assert http(messages, "POST", {"messages": [{"value": f"by {place}"}]})[0] == 200
+        status, answer = http(f"{brokers[place - 1]['http']}/v1/queues/orders/messages:receive", "POST", {"wait": "5s"})
+        assert status == 200
+        assert f"by {place}".encode() in answer
+    assert up.get()["BrokerPool/default"]["status"]["readyReplicas"] == 3
     assert {file.name for file in (up.state / "logs").glob("*.log")} >= {f"broker-{number}.log" for number in range(3)}
 
     children = up.children()

@@ -1,0 +1,96 @@
+"""Brokers that come and go in order: a rolling restart, and a pool that grows and shrinks again."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import quintet
+from quintet.client import Client
+from tests.integration.faults.system import LEASE, QUEUES, owners, served, spread
+from tests.prober.ports import Port, QuintetPort, RoamingPort
+from tests.prober.prober import Load, Prober
+from tests.processes import Pool
+
+LOAD = Load(producers=18, consumers=18, rate=10, visibility=4.0)
+"""One of each for each port that QUEUES have at three brokers."""
+STEP = 100
+"""Messages that must go the whole way before the next thing is done."""
+GROWS_WITHIN = 10.0
+"""Seconds until each broker has its part of the shards."""
+
+
+async def test_a_rolling_restart_is_not_noticed(pool: Pool, clients: list[Client]) -> None:
+    # What a consumer got just before its broker ended is acknowledged through the same one, when it is back.
+    async with Prober(await spread(clients), replace(LOAD, visibility=10.0)) as prober:
+        await prober.progress(STEP)
+        for broker in pool.brokers:
+            assert await asyncio.to_thread(broker.stop) == 0
+            await prober.progress(STEP)
+            await asyncio.to_thread(broker.start)
+            await prober.progress(STEP)
+        verdict = await prober.finish()
+    print(verdict)
+    assert verdict.faults() == {}
+    assert not prober.unanswered
+    assert not verdict.redelivered
+
+
+async def test_what_a_broker_owned_is_handed_over_when_it_ends(pool: Pool, clients: list[Client]) -> None:
+    await spread(clients)
+    took = 0.0
+    for broker in pool.brokers:
+        others = [client for client, one in zip(clients, pool.brokers, strict=True) if one is not broker]
+        ending = asyncio.create_task(asyncio.to_thread(broker.stop))
+        while not ending.done():
+            took = max(took, await served(others))
+        await asyncio.to_thread(broker.start)
+    print(f"at most {took:.2f} s until it was served")
+    assert took < LEASE, "a lease had to end first"
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> Pool:
+    """Only its first broker runs."""
+    pool = Pool(tmp_path)
+    pool.redis.start()
+    pool.brokers[0].start()
+    return pool
+
+
+@pytest.fixture
+async def hasty(growing: Pool) -> AsyncIterator[list[Client]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(quintet.connect(one.http_url, timeout=2)) for one in growing.brokers]
+
+
+async def test_a_pool_grows_and_shrinks(growing: Pool, hasty: list[Client]) -> None:
+    await spread(hasty[:1])
+    ports: list[Port] = [
+        RoamingPort([QuintetPort(client.queue(queue)) for client in (*hasty[turn:], *hasty[:turn])])
+        for queue in QUEUES
+        for turn in range(3)
+    ]
+    first, *others = growing.brokers
+    async with Prober(ports, LOAD) as prober:
+        await prober.progress(STEP)
+        for broker in others:
+            await asyncio.to_thread(broker.start)
+            await prober.progress(STEP)
+        deadline = time.monotonic() + GROWS_WITHIN
+        while len(set((await owners(first)).values())) < 3:
+            assert time.monotonic() < deadline, await owners(first)
+            await asyncio.sleep(0.05)
+        await prober.progress(STEP)
+        for broker in reversed(others):
+            assert await asyncio.to_thread(broker.stop) == 0
+            await prober.progress(STEP)
+        assert set((await owners(first)).values()) == {"broker-0"}
+        verdict = await prober.finish()
+    print(verdict)
+    assert verdict.faults() == {}
+    growing.kill()
