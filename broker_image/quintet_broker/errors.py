@@ -53,7 +53,7 @@ class TooManyInFlight(BrokerError):
 
 
 class QueueFull(BrokerError):
-    """The queue has reached limits.messages or limits.bytes."""
+    """The queue has reached limits.messages or limits.bytes, or got as many deduplication ids as it can remember."""
 
 
 class PoolFull(BrokerError):

@@ -64,7 +64,7 @@ class Unsupported(QuintetError):
 
 
 class QueueFull(QuintetError):
-    """The queue has reached limits.messages or limits.bytes."""
+    """The queue has reached limits.messages or limits.bytes, or got as many deduplication ids as it can remember."""
 
 
 class PoolFull(QuintetError):

@@ -27,6 +27,7 @@ class Stored:
         self.cursor: dict[str, bytes] = {}
         self.sequences: dict[int, str] = {}
         self.delayed: dict[bytes, int] = {}
+        self.buckets: dict[int, bytes] = {}
         self.segments: dict[tuple[int, int], list[tuple[int, bytes]]] = {}
 
 
@@ -59,6 +60,8 @@ class FakeStore:
             sequences=dict(kept.sequences),
             delayed=len(kept.delayed),
             delayed_next=min(kept.delayed.values(), default=None),
+            delayed_last=max(kept.delayed.values(), default=0),
+            buckets=dict(kept.buckets),
         )
 
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
@@ -71,6 +74,10 @@ class FakeStore:
         for append in tick.appends:
             segment = kept.segments.setdefault((append.log, append.segment), [])
             segment.append((append.next_offset, append.data))
+        for bucket in tick.forget:
+            kept.buckets.pop(bucket, None)
+        if tick.remember:
+            kept.buckets[tick.remember.bucket] = kept.buckets.get(tick.remember.bucket, b"") + tick.remember.entries
         for source in tick.sources:
             kept.sequences[source.producer] = source.state
         for name, value in tick.meta.items():
@@ -105,7 +112,7 @@ class FakeStore:
         return [entry for entry in entries if entry[0] > offset][:count]
 
     async def due(self, shard: int, until: int, count: int) -> list[bytes]:
-        waiting = sorted(self._of(shard).delayed.items(), key=lambda pair: pair[1])
+        waiting = sorted(self._of(shard).delayed.items(), key=lambda pair: (pair[1], pair[0]))
         return [batch for batch, due in waiting if due <= until][:count]
 
     async def next_due(self, shard: int) -> int | None:

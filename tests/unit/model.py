@@ -39,10 +39,12 @@ class Model:
         held.maybe = 0
         held.visible_at = now + visibility
 
-    def check_priorities(self, delivered: set[int], now: int) -> None:
-        """Those of a higher priority come first."""
+    def check_order(self, delivered: list[int], now: int, is_limited: bool) -> None:
+        """Those of a higher priority come first; where few may be in flight, it is not looked at."""
+        if not delivered or is_limited:
+            return
         lowest = min((self.held[number].priority for number in delivered), default=0)
-        left = self.visible(now) - delivered
+        left = self.visible(now) - set(delivered)
         assert all(self.held[number].priority <= lowest for number in left), "a higher priority was passed over"
 
     def acknowledged(self, number: int) -> None:

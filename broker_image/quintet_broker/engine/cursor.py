@@ -98,6 +98,13 @@ class Cursor:
         holes = sum(min(end, tail) - max(start, self.read_to) for start, end in self.gaps if end > self.read_to)
         return tail - self.read_to - holes
 
+    def is_unread(self, offset: int) -> bool:
+        return offset >= self.read_to
+
+    def first_unread(self, offset: int) -> int:
+        """The first unread record from `offset` on."""
+        return self.over_gaps(max(offset, self.read_to))
+
     def over_gaps(self, offset: int) -> int:
         """The first offset from `offset` on that a record may have."""
         for start, end in self.gaps:
@@ -139,25 +146,22 @@ class Cursor:
         else:
             self._insert(Range(offset, count, 0, 0, NOBODYS, 0, count, due=True))
 
-    def is_passed_over(self, offset: int) -> bool:
-        """Whether a record was read and not delivered since, or only in vain."""
-        found = self._find(offset)
-        return found is not None and found.deliveries == 0 and not self.is_acknowledged(offset)
-
-    def next_passed_over(self, offset: int) -> int:
-        """The first record from `offset` on that was passed over; `read_to` behind the last of them."""
+    def next_due(self, offset: int) -> int:
+        """The first record from `offset` on that is due; `read_to` behind the last of them."""
         if offset >= self.read_to:
             return offset
-        for base in self._bases[max(bisect_right(self._bases, offset) - 1, 0) :]:
-            found = self._ranges[base]
-            if found.deliveries == 0 and found.end > offset:
-                return max(offset, base)
+        for place in range(max(bisect_right(self._bases, offset) - 1, 0), len(self._bases)):
+            found = self._ranges[self._bases[place]]
+            if found.due and found.end > offset:
+                first = next((o for o in self.live(found) if o >= offset), None)
+                if first is not None:
+                    return first
         return self.read_to
 
     def held(self) -> Iterator[int]:
-        """The offsets of the records that were delivered and not settled since, and of those that are leaving."""
-        delivered = (found for found in self._ranges.values() if found.deliveries)
-        return chain(self.leaving, (offset for found in delivered for offset in self.live(found)))
+        """The offsets of the records that are in flight or leaving."""
+        in_flight = (found for found in self._ranges.values() if not found.due)
+        return chain(self.leaving, (offset for found in in_flight for offset in self.live(found)))
 
     def expire(self, now: int) -> list[Range]:
         """The ranges whose deadline passed since the last call; their records are due."""

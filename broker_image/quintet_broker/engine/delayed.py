@@ -10,11 +10,13 @@ AT_ONCE = 32
 class Delayed:
     """How many wait, when to look for those that are due, and those that were found."""
 
-    def __init__(self, count: int = 0, next_due: int | None = None) -> None:
+    def __init__(self, count: int = 0, next_due: int | None = None, last_due: int = 0) -> None:
         self.count = count
         """Without those that were taken to enter the log."""
         self.next_due = next_due
         """Millisecond at which the first may be due; None while there is none to look for."""
+        self.last_due = last_due
+        """Millisecond at which the last one is due."""
         self.found: list[bytes] = []
         """As the store holds them, until `take`."""
         self._records: list[Record] = []
@@ -24,6 +26,7 @@ class Delayed:
     def add(self, due: int) -> None:
         """One more waits, until that millisecond."""
         self.count += 1
+        self.last_due = max(self.last_due, due)
         self._look_at(due)
 
     def _look_at(self, due: int) -> None:

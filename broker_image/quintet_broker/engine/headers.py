@@ -1,9 +1,15 @@
 """Headers that the engine gives to records, and reads off them. Faces show none of them as they are."""
 
+from msgspec import structs
+
 from quintet_broker.engine.record import Record
 
 PRIORITY = "quintet-priority"
 """1 to 10, in digits."""
+ID = "quintet-id"
+"""16 bytes that name a message, wherever it goes."""
+NUMBER = "quintet-number"
+"""In digits: grows with each record that was sent to a queue that keeps an order."""
 MOVED_AT = "quintet-moved-at"
 """Of a record that came from another shard: milliseconds since 1970. Its retention begins then."""
 FIRST_RECEIVED_AT = "quintet-first-received-at"
@@ -15,3 +21,14 @@ SOURCE = "quintet-dead-letter-source"
 def priority(record: Record) -> int:
     """0 where none was given."""
     return int(record.header(PRIORITY) or 0)
+
+
+def number(record: Record) -> int:
+    """0 where none was given."""
+    return int(record.header(NUMBER) or 0)
+
+
+def numbered(record: Record, number: int) -> Record:
+    """The record with that number, and no other."""
+    kept = tuple(pair for pair in record.headers if pair[0] != NUMBER)
+    return structs.replace(record, headers=(*kept, (NUMBER, str(number).encode())))

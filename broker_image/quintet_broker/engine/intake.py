@@ -1,12 +1,13 @@
 """Intake: what arrived at a shard goes into one tick. Pure; `now` is an argument."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from quintet_broker.engine.arrivals import Arrivals
+from quintet_broker.engine.deduplication import KEPT, MAX_IDS, Deduplication, Sent, bucket_of
 from quintet_broker.engine.delayed import Delayed
-from quintet_broker.engine.headers import priority
+from quintet_broker.engine.headers import ID, number, numbered, priority
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record, encode, gather
@@ -18,6 +19,7 @@ from quintet_broker.engine.requests import (
     Extend,
     GiveBack,
     Left,
+    Place,
     Purge,
     Request,
     Stay,
@@ -48,7 +50,7 @@ class Intake:
         """Take delayed records that are due, then what arrived, as much as one tick should write."""
         self._work.tick.undelay, due = self._state.delayed.take()
         for record in due:
-            self._fresh[priority(record)].append(record)
+            self._fresh[self._log(record)].append(record)
         size = 0
         while size < TICK_BYTES and (request := arrivals.take()):
             if not isinstance(request, Append):
@@ -56,32 +58,77 @@ class Intake:
             elif refusal := self._accept(request):
                 request.refuse(refusal)
             else:
-                self._work.answers.append((request, None))
+                self._work.answers.append((request, self._confirmation(request)))
                 size += request.size
         self._append_fresh()
 
+    def _log(self, record: Record) -> int:
+        """The log that it goes to: where an order is kept there is one."""
+        return 0 if self._policy.ordered else priority(record)
+
     def _accept(self, request: Append) -> BrokerError | None:
         """Take an append's records into the tick, those for now into `_fresh`; or why it is refused."""
-        before = -1 if request.producer is None else self._state.producers.last(request.producer)
-        records = [
-            (record, due)
-            for record, due, sequence in zip(request.records, request.due, request.sequences, strict=True)
-            if sequence > before
-        ]
-        if not records:
+        new = self._new(request)
+        if not new:
             return None
-        if refusal := self._refusal(request, len(records)):
+        if refusal := self._refusal(request, len(new)):
             return refusal
         if request.producer is not None:
             self._advance(request, request.producer)
-        for record, due in records:
-            if due is None:
-                self._fresh[priority(record)].append(record)
-                continue
-            self._work.tick.delay.append((due, encode([record])))
-            self._state.delayed.add(due)
-        self._work.totals.sent += len(records)
+        for place in new:
+            if self._policy.ordered:
+                self._put_in_order(request, place)
+            self._store(request.records[place], request.due[place])
+        self._work.totals.sent += len(new)
         return None
+
+    def _new(self, request: Append) -> list[int]:
+        """The places of an append's records that are not stored yet."""
+        before = -1 if request.producer is None else self._state.producers.last(request.producer)
+        new = []
+        hashes: set[bytes] = set()
+        for place, (sequence, hashed) in enumerate(zip(request.sequences, request.deduplication, strict=True)):
+            is_known = hashed and (hashed in hashes or self._state.deduplication.find(hashed, self._now))
+            if sequence > before and not is_known:
+                new.append(place)
+            if hashed:
+                hashes.add(hashed)
+        return new
+
+    def _store(self, record: Record, due: int | None) -> None:
+        if due is None:
+            self._fresh[self._log(record)].append(record)
+            return
+        # Those due at the same time come in the order of their numbers, by which their batches begin.
+        self._work.tick.delay.append((due, encode([record], number(record))))
+        self._state.delayed.add(due)
+
+    # Where an order is kept
+
+    def _put_in_order(self, request: Append, place: int) -> None:
+        """Give a record its number, behind those that wait to be due; its deduplication id is known from now on."""
+        state, tick = self._state, self._work.tick
+        record = request.records[place] = numbered(request.records[place], state.next_number)
+        state.next_number += 1
+        tick.meta["number"] = state.next_number
+        if state.delayed.count:
+            request.due[place] = max(request.due[place] or 0, state.delayed.last_due)
+        if hashed := request.deduplication[place]:
+            entry = state.deduplication.add(hashed, _sent(record), self._now)
+            before = tick.remember.entries if tick.remember else b""
+            tick.remember = stored.Remember(bucket_of(self._now), before + entry, KEPT)
+            tick.meta["dedup"] = state.deduplication.first_and_last
+
+    def _confirmation(self, request: Append) -> list[Sent] | None:
+        if not self._policy.ordered:
+            return None
+        known = self._state.deduplication
+        return [
+            (known.find(hashed, self._now) if hashed else None) or _sent(record)
+            for record, hashed in zip(request.records, request.deduplication, strict=True)
+        ]
+
+    # Appends
 
     def _refusal(self, request: Append, more: int) -> BrokerError | None:
         """Why there is no room for so many records more. What comes from another shard has been let in before."""
@@ -89,6 +136,10 @@ class Intake:
             return PoolFull()
         if request.is_moved:
             return None
+        if any(request.deduplication) and self._state.deduplication.is_full(self._now):
+            return QueueFull(
+                f"The queue got {MAX_IDS} deduplication ids in the last 5 minutes, and can remember no more."
+            )
         policy, state = self._policy, self._state
         if policy.messages is not None:
             held = state.visible + state.in_flight + state.delayed.count + sum(map(len, self._fresh.values()))
@@ -105,7 +156,7 @@ class Intake:
         producers, sources = self._state.producers, self._work.tick.sources
         before = producers.last(producer)
         first = next(sequence for sequence in request.sequences if sequence > before)
-        log = priority(request.records[0])
+        log = self._log(request.records[0])
         offset = self._state.tail(log) + len(self._fresh.get(log, ()))
         state = producers.advance(producer, request.sequences[-1], offset, self._now).encode()
         known = next((source for source in sources if source.producer == producer), None)
@@ -138,8 +189,12 @@ class Intake:
         tick.delay.clear()
         tick.undelay = []
         self._state.delayed = Delayed()
+        tick.forget = list(self._state.deduplication.buckets)
+        tick.remember = None
+        tick.meta["dedup"] = None
+        self._state.deduplication = Deduplication()
         for lane in self._state.lanes.values():
-            lane.cursor.seek(lane.log.tail)
+            lane.seek(lane.log.tail)
 
     def _settle(self, request: Request[Any]) -> Counts | list[BrokerError | None] | None:
         """Do what a request asks of the cursors; its answer."""
@@ -152,12 +207,15 @@ class Intake:
                 _refusal(state.cursor(log).acknowledge, offset, nonce) for log, offset, nonce in request.receipts
             ]
             self._work.totals.acknowledged += before - state.in_flight - state.due
+            self._touch((log, offset) for log, offset, _ in request.receipts)
             return results
         if isinstance(request, Extend):
-            return [
+            results = [
                 _refusal(state.cursor(log).extend, offset, nonce, now + hidden)
                 for (log, offset, nonce), hidden in request.receipts
             ]
+            self._touch((log, offset) for (log, offset, _), _ in request.receipts)
+            return results
         if isinstance(request, GiveBack):
             for log, offset, nonce in request.receipts:
                 state.cursor(log).give_back(offset, nonce, now)
@@ -167,10 +225,20 @@ class Intake:
             self._work.totals.dead_lettered += len(request.places)
             for log, offset in request.places:
                 state.cursor(log).left(offset)
+            self._touch(request.places)
         elif isinstance(request, Stay):
             for log, offset in request.places:
                 state.cursor(log).stay(offset, now)
         return None
+
+    def _touch(self, places: Iterable[Place]) -> None:
+        """Where an order is kept, what was settled may let others go on."""
+        if self._policy.ordered:
+            self._state.lanes[0].touch(offset for _, offset in places)
+
+
+def _sent(record: Record) -> Sent:
+    return Sent(record.header(ID) or b"", number(record))
 
 
 def _refusal(verb: Callable[..., None], *arguments: int) -> BrokerError | None:

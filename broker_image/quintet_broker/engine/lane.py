@@ -1,6 +1,10 @@
 """Lane: the records of one priority in a shard."""
 
+from collections.abc import Iterable
+
 from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.group_ahead import GroupAhead
+from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.log import Log
 from quintet_broker.engine.read_ahead import ReadAhead
 from quintet_broker.store.tick import Taken, Tick
@@ -9,24 +13,26 @@ from quintet_broker.store.tick import Taken, Tick
 class Lane:
     """A log, the cursor over it, and what is read ahead of it. The log's number is the priority."""
 
-    def __init__(self, log: Log, cursor: Cursor) -> None:
+    def __init__(self, log: Log, cursor: Cursor, ordered: bool = False) -> None:
+        """`ordered`: it keeps the order of message groups."""
         self.log = log
         self.cursor = cursor
-        self.ahead = ReadAhead(log, cursor)
+        self.groups = Groups(cursor) if ordered else None
+        self.ahead = GroupAhead(log, cursor, self.groups) if self.groups else ReadAhead(log, cursor, cursor)
         self.confirmed = log.tail
         """Every record below is stored."""
 
     @classmethod
-    def begin(cls, number: int, offset: int) -> "Lane":
+    def begin(cls, number: int, offset: int, ordered: bool = False) -> "Lane":
         """A lane that nothing was sent to, whose first record gets `offset`."""
-        return cls(Log(number, offset), Cursor.load(number, {}, [(0, offset)] if offset else []))
+        return cls(Log(number, offset), Cursor.load(number, {}, [(0, offset)] if offset else []), ordered)
 
     @classmethod
-    def load(cls, number: int, taken: Taken) -> "Lane":
+    def load(cls, number: int, taken: Taken, ordered: bool = False) -> "Lane":
         """A lane as the shard's new owner found it."""
         prefix = f"gap:{number}:"
         gaps = [(int(field[len(prefix) :]), int(end)) for field, end in taken.meta.items() if field.startswith(prefix)]
-        return cls(Log.load(number, taken.meta), Cursor.load(number, taken.cursor, gaps))
+        return cls(Log.load(number, taken.meta), Cursor.load(number, taken.cursor, gaps), ordered)
 
     @property
     def number(self) -> int:
@@ -65,8 +71,20 @@ class Lane:
         if cut <= self.cursor.acknowledged_to:
             return 0
         before = self.visible + self.cursor.in_flight
-        self.cursor.seek(cut)
+        self.seek(cut)
         return before - self.visible - self.cursor.in_flight
+
+    def seek(self, offset: int) -> None:
+        """Drop every record below `offset`."""
+        self.cursor.seek(offset)
+        if self.groups:
+            self.groups.touch_all()
+
+    def touch(self, offsets: Iterable[int]) -> None:
+        """The cursor may have changed what these records are."""
+        if self.groups:
+            for offset in offsets:
+                self.groups.touch(offset)
 
     def trim(self, tick: Tick) -> None:
         """Let the tick free the segments that are acknowledged as a whole."""

@@ -27,7 +27,7 @@ RETRY_AFTER = 0.5
 class Target(Protocol):
     """Where records go."""
 
-    async def serve(self, request: Append) -> None:
+    async def serve(self, request: Append) -> object:
         """Raises BrokerError."""
 
 

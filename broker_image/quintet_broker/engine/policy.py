@@ -17,6 +17,8 @@ class Policy(Struct, frozen=True):
     messages: int | None = None
     """A client's append beyond so many records, delayed ones included, is refused; so too `bytes`."""
     bytes: int | None = None
+    ordered: bool = False
+    """Whether it keeps the order of each message group: records of one key. It cannot change."""
     paused: bool = False
     max_receives: int = 0
     dead_letter: int | None = None

@@ -5,6 +5,7 @@ Which they should be is read off the cursor: those that are due again, and the n
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.log import Log, Reader
@@ -18,17 +19,26 @@ DUE_AT_ONCE = 500
 """Records that are due and read at once."""
 
 
+class Unread(Protocol):
+    """Knows which records were not looked at yet: a cursor, or what keeps an order over one."""
+
+    def is_unread(self, offset: int) -> bool: ...
+    def first_unread(self, offset: int) -> int:
+        """The first one from `offset` on."""
+
+
 class ReadAhead:
     """What is held of one log for one cursor. It may hold records that are settled since: they are passed over."""
 
-    def __init__(self, log: Log, cursor: Cursor) -> None:
+    def __init__(self, log: Log, cursor: Cursor, place: Unread) -> None:
         self._log = log
         self._cursor = cursor
+        self._place = place
         self._due: deque[tuple[int, Record]] = deque()
         self._unread: deque[tuple[int, Record, int]] = deque()
         """(offset, record, its bytes)."""
         self._unread_bytes = 0
-        self._held_to = cursor.read_to
+        self._held_to = 0
         """Every unread record below is in `_unread`."""
 
     # For a claim
@@ -50,7 +60,7 @@ class ReadAhead:
         while self._unread:
             offset, record, size = self._unread.popleft()
             self._unread_bytes -= size
-            if offset >= self._cursor.read_to:
+            if self._place.is_unread(offset):
                 return offset, record
         return None
 
@@ -66,7 +76,7 @@ class ReadAhead:
         self._due.clear()
         self._unread.clear()
         self._unread_bytes = 0
-        self._held_to = self._cursor.read_to
+        self._held_to = 0
 
     def _hold(self, records: Iterable[tuple[int, Record]]) -> None:
         for offset, record in records:
@@ -77,7 +87,7 @@ class ReadAhead:
 
     @property
     def _unread_from(self) -> int:
-        return self._cursor.over_gaps(max(self._held_to, self._cursor.read_to))
+        return self._place.first_unread(self._held_to)
 
     # Reading
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from msgspec import Struct
 
+from quintet_broker.engine.deduplication import Sent
 from quintet_broker.engine.record import Record
 from quintet_broker.errors import BrokerError
 
@@ -51,12 +52,15 @@ class Request(Generic[Answer]):
             self.future.set_exception(error)
 
 
-class Append(Request[None]):
-    """Store records, those with a time in `due` from then on.
+class Append(Request[list[Sent] | None]):
+    """Store records, those with a time in `due` from then on. Answered where the shard keeps an order.
 
     `sequences` has one for each record, never falling; with a producer, a record is stored only if that had none as
-    high before. A producer below 0 is a shard: minus its number.
+    high before. A producer below 0 is a shard: minus its number. `deduplication` has a hash, or None, for each record:
+    one whose hash came lately is not stored, and answered with what came first.
     """
+
+    answer_type = list[Sent] | None
 
     def __init__(
         self,
@@ -65,12 +69,14 @@ class Append(Request[None]):
         due: list[int | None],
         producer: int | None = None,
         sequences: list[int] | None = None,
+        deduplication: list[bytes | None] | None = None,
     ) -> None:
         super().__init__(at)
         self.records = records
         self.due = due
         self.producer = producer
         self.sequences = sequences or [0] * len(records)
+        self.deduplication = deduplication or [None] * len(records)
         self.size = sum(record.size for record in records)
 
     @property

@@ -17,6 +17,7 @@ from quintet_broker.engine.cursor import Leaving
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.intake import Intake
 from quintet_broker.engine.lane import Lane
+from quintet_broker.engine.ordered_claim import OrderedClaim
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
@@ -67,7 +68,8 @@ class Shard:
         """Whether a receive was answered lately."""
         self._closed: BrokerError | None = None
         self._forget_at = 0
-        self._state = State([Lane.begin(0, 0)], Producers(), Delayed())
+        self._has_new_policy = False
+        self._state = State([Lane.begin(0, 0, policy.ordered)], Producers(), Delayed())
 
     @property
     def lanes(self) -> dict[int, Lane]:
@@ -111,9 +113,7 @@ class Shard:
 
     def set_policy(self, policy: Policy) -> None:
         self.policy = policy
-        # What is due may have been delivered often enough by now.
-        for lane in self.lanes.values():
-            lane.cursor.expire_again()
+        self._has_new_policy = True
         self._pod.wake(self)
 
     def end_waits(self, now: int) -> None:
@@ -152,7 +152,7 @@ class Shard:
     async def take(self) -> None:
         """Become the owner and load what is stored. Raises Unavailable, NotOwner."""
         taken = await self._store.take(self.number, self._pod.owner, self._pod.generation)
-        self._state = State.load(taken)
+        self._state = State.load(taken, self.policy.ordered)
         self.taken = True
         if self._work is None:
             return
@@ -242,18 +242,23 @@ class Shard:
     def _expire(self, work: Work, now: int) -> None:
         for lane in self.lanes.values():
             self._expire_lane(lane, work, now)
+        self._has_new_policy = False
         if now >= self._forget_at:
             work.tick.drop_sources = self._state.producers.forget(now)
+            self._state.deduplication.forget(now)
             self._forget_at = now + FORGET_EVERY
 
     def _expire_lane(self, lane: Lane, work: Work, now: int) -> None:
         policy, state = self.policy, self._state
+        if self._has_new_policy:
+            # What is due may have been delivered often enough by now.
+            lane.cursor.expire_again()
         for found in lane.cursor.expire(now):
-            if policy.dead_letter is None or found.deliveries < policy.max_receives:
-                continue
-            for offset in list(lane.cursor.live(found)):
-                state.leave(lane, offset, policy.dead_letter)
-            work.tick.meta[f"out:{policy.dead_letter}"] = state.out[policy.dead_letter]
+            if policy.dead_letter is not None and found.deliveries >= policy.max_receives:
+                for offset in list(lane.cursor.live(found)):
+                    state.leave(lane, offset, policy.dead_letter)
+                work.tick.meta[f"out:{policy.dead_letter}"] = state.out[policy.dead_letter]
+            lane.touch(range(found.offset, found.end))
         work.totals.expired += lane.pass_over(now - policy.retention)
 
     def next_wake(self) -> int | None:
@@ -274,7 +279,8 @@ class Shard:
     def _deliver(self, work: Work, now: int) -> None:
         state, policy = self._state, self.policy
         while state.holds_some and not policy.paused and (receive := self._receives.first()):
-            claim = Claim(receive, state, policy, now, nonce=random.randrange(1, 2**32))
+            kind = OrderedClaim if policy.ordered else Claim
+            claim = kind(receive, state, policy, now, nonce=random.randrange(1, 2**32))
             claim.take()
             work.totals.expired += claim.expired
             if not claim.deliveries:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice, takewhile
 
 from quintet_broker.engine.cursor import Cursor, Leaving
+from quintet_broker.engine.deduplication import Deduplication
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.producers import Producers
@@ -14,11 +15,14 @@ from quintet_broker.store.tick import Taken
 class State:
     """One shard's lanes, producers and delayed records."""
 
-    def __init__(self, lanes: Iterable[Lane], producers: Producers, delayed: Delayed) -> None:
+    def __init__(
+        self, lanes: Iterable[Lane], producers: Producers, delayed: Delayed, deduplication: Deduplication | None = None
+    ) -> None:
         self.lanes: dict[int, Lane] = {}
         """By priority, highest first; those that nothing was ever sent to are not there."""
         self.producers = producers
         self.delayed = delayed
+        self.deduplication = deduplication or Deduplication()
         self.epoch = 0
         """The owner's."""
         self.tick_number = 0
@@ -29,18 +33,22 @@ class State:
             self._add(lane)
         self.first_sequence = max((lane.log.tail for lane in self.lanes.values()), default=0)
         """As taken: it is far ahead of all sequences and offsets that a store which lost writes may have given away."""
+        self.next_number = self.first_sequence
+        """Of the next record that is sent, where an order is kept."""
 
     @classmethod
-    def load(cls, taken: Taken) -> "State":
+    def load(cls, taken: Taken, ordered: bool = False) -> "State":
         """A shard as its new owner found it."""
         meta = taken.meta
         state = cls(
-            [Lane.load(int(field[5:]), taken) for field in meta if field.startswith("tail:")],
+            [Lane.load(int(field[5:]), taken, ordered) for field in meta if field.startswith("tail:")],
             Producers.load(taken.sequences),
-            Delayed(taken.delayed, taken.delayed_next),
+            Delayed(taken.delayed, taken.delayed_next, taken.delayed_last),
+            Deduplication.load(taken.buckets),
         )
         state.epoch = taken.epoch
         state.tick_number = int(meta["tick"])
+        state.next_number = max(state.next_number, int(meta.get("number", 0)))
         state.out = {int(field[4:]): int(value) for field, value in meta.items() if field.startswith("out:")}
         return state
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from msgspec import Struct
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.headers import FIRST_RECEIVED_AT, MOVED_AT, PRIORITY, SOURCE
+from quintet_broker.engine.headers import FIRST_RECEIVED_AT, ID, MOVED_AT, NUMBER, PRIORITY, SOURCE
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import (
@@ -42,7 +42,6 @@ MAX_PRIORITY = 10
 MAX_PRODUCER = 2**53 - 1
 
 _OWN = "quintet-"
-_ID = "quintet-id"
 _ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
 _RECEIPT = struct.Struct(">BIBQI")  # version, shard, log, offset, nonce
 _RECEIPT_VERSION = 1
@@ -92,6 +91,8 @@ class Message(Struct, frozen=True):
     dead_letter_source: str | None
     """Name of the queue that dead-lettered it."""
     priority: int | None = None
+    sequence: int | None = None
+    """In a Fifo queue: later messages have larger ones."""
 
 
 class Queue:
@@ -214,9 +215,10 @@ class Queue:
                 own[pair[0]] = pair[1]
             else:
                 headers.append(pair)
-        message_id = own.pop(_ID)
+        message_id = own.pop(ID)
         source = own.pop(SOURCE, None)
         own.pop(MOVED_AT, None)
+        sequence = own.pop(NUMBER, None)
         priority = own.pop(PRIORITY, None)
         first_received = own.pop(FIRST_RECEIVED_AT, None)
         return Message(
@@ -231,6 +233,7 @@ class Queue:
             deliveries=delivery.deliveries,
             dead_letter_source=source.decode() if source else None,
             priority=int(priority) if priority else None,
+            sequence=int(sequence) if sequence else None,
         )
 
     def _receipt(self, delivery: Delivery) -> str:
@@ -296,6 +299,7 @@ def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:
         in_flight=spec.limits.in_flight,
         messages=spec.limits.messages,
         bytes=spec.limits.bytes,
+        ordered=spec.ordering == "Fifo",
         paused=spec.paused,
         max_receives=spec.dead_letter.max_receives if spec.dead_letter else 0,
         dead_letter=dead_letter,
@@ -325,7 +329,7 @@ def _id_text(message_id: bytes) -> str:
 
 
 def _record(message: NewMessage, message_id: bytes, now: int) -> Record:
-    headers = [(_ID, message_id), *message.headers]
+    headers = [(ID, message_id), *message.headers]
     headers += [(_OWN + name, value) for name, value in message.system]
     if message.priority is not None:
         headers.append((PRIORITY, str(message.priority).encode()))

@@ -21,7 +21,7 @@ class Keys(Struct, frozen=True):
     def meta(self, shard: int) -> str:
         """Hash: format, epoch, owner (its name) by (the generation by which it took the shard), tick, writer (epoch
         of the last tick), store, tail:<log>, seg:<log>:<base>, gap:<log>:<start>, out:<target> (records that left for
-        that shard).
+        that shard), number (of the next record, where an order is kept), dedup (<first>:<last> bucket).
 
         The pool's own has generation (one more with each change of its live brokers) and version (one more with each
         change of its entries).
@@ -43,6 +43,10 @@ class Keys(Struct, frozen=True):
     def sequences(self, shard: int) -> str:
         """Hash: producer id → epoch:last sequence:first offset:milliseconds of its last append."""
         return self.of_shard(shard, "seq")
+
+    def bucket(self, shard: int, bucket: int) -> str:
+        """String: the deduplication ids of ten seconds; engine/deduplication.py has their layout."""
+        return self.of_shard(shard, f"dedup:{bucket}")
 
     @property
     def pods(self) -> str:

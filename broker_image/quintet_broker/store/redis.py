@@ -125,18 +125,30 @@ class Store:
             pipe.hgetall(keys.sequences(shard))
             pipe.zcard(keys.delayed(shard))
             pipe.zrange(keys.delayed(shard), 0, 0, withscores=True)
+            pipe.zrange(keys.delayed(shard), -1, -1, withscores=True)
 
-        epoch, meta, cursor, sequences, delayed, first = await self._run(keys.meta(shard), fill)
+        epoch, fields, cursor, sequences, delayed, first, last = await self._run(keys.meta(shard), fill)
         if isinstance(epoch, bytes):
             raise NotOwner(generation=int(epoch))
+        meta = {field.decode(): value.decode() for field, value in fields.items()}
         return Taken(
             epoch=epoch,
-            meta={field.decode(): value.decode() for field, value in meta.items()},
+            meta=meta,
             cursor={field.decode(): value for field, value in cursor.items()},
             sequences={int(producer): state.decode() for producer, state in sequences.items()},
             delayed=delayed,
             delayed_next=int(first[0][1]) if first else None,
+            delayed_last=int(last[0][1]) if last else 0,
+            buckets=await self._buckets(shard, meta),
         )
+
+    async def _buckets(self, shard: int, meta: dict[str, str]) -> dict[int, bytes]:
+        numbers = _bucket_numbers(meta.get("dedup"))
+        if not numbers:
+            return {}
+        keys = [self.keys.bucket(shard, number) for number in numbers]
+        found = await self._ask(self.keys.meta(shard), lambda pipe: pipe.mget(keys))
+        return {number: entries for number, entries in zip(numbers, found, strict=True) if entries}
 
     def _raise_epoch(self, shard: int, pipe: Pipeline, node: Node, owner: str, generation: int) -> None:
         if not node.identity:
@@ -189,7 +201,7 @@ class Store:
             if segment not in places:
                 keys.append(self.keys.segment(tick.shard, *segment))
                 places[segment] = len(keys)
-        plan = {
+        plan: dict[str, Any] = {
             "epoch": tick.epoch,
             "tick": tick.number,
             "tails": {str(log): tail for log, tail in tick.tails.items()},
@@ -207,7 +219,14 @@ class Store:
             "clear_delayed": tick.clear_delayed,
             "drop_sources": tick.drop_sources,
             "unlink": [places[segment] for segment in tick.unlink],
+            "forget": [],
         }
+        for bucket in tick.forget:
+            keys.append(self.keys.bucket(tick.shard, bucket))
+            plan["forget"].append(len(keys))
+        if tick.remember:
+            keys.append(self.keys.bucket(tick.shard, tick.remember.bucket))
+            plan["remember"] = {"key": len(keys), "entries": tick.remember.entries, "keep": tick.remember.keep}
         # Redis's cmsgpack knows strings only, no bytes.
         return keys, [msgpack.packb(plan, use_bin_type=False), *(append.data for append in tick.appends)]
 
@@ -235,9 +254,10 @@ class Store:
         keys = self.keys
         # A write that its last owner sent and that is still on its way must not bring some of it back.
         await self._run(keys.meta(shard), lambda pipe, node: self._raise_epoch(shard, pipe, node, "", ERASED))
-        meta = await self._ask(keys.meta(shard), lambda pipe: pipe.hkeys(keys.meta(shard)))
+        meta = await self._ask(keys.meta(shard), lambda pipe: pipe.hgetall(keys.meta(shard)))
         segments = [keys.of_shard(shard, field.decode()) for field in meta if field.startswith(b"seg:")]
-        gone = [*segments, keys.cursor(shard), keys.delayed(shard), keys.sequences(shard), keys.meta(shard)]
+        buckets = [keys.bucket(shard, number) for number in _bucket_numbers(meta.get(b"dedup", b"").decode())]
+        gone = [*segments, *buckets, keys.cursor(shard), keys.delayed(shard), keys.sequences(shard), keys.meta(shard)]
         await self._ask(keys.meta(shard), lambda pipe: pipe.unlink(*gone))
 
     # The pool
@@ -349,3 +369,10 @@ def _pairs(fields: dict[str, Any]) -> list[Any]:
 
 def _dropped(fields: dict[str, Any]) -> list[str]:
     return [field for field, value in fields.items() if value is None]
+
+
+def _bucket_numbers(first_and_last: str | None) -> range:
+    if not first_and_last:
+        return range(0)
+    first, last = map(int, first_and_last.split(":"))
+    return range(first, last + 1)

@@ -37,6 +37,14 @@ class Source(Struct):
     """What `seq` keeps of the producer from now on."""
 
 
+class Remember(Struct):
+    """Entries behind those of a bucket, which is dropped when nobody added to it for so many milliseconds."""
+
+    bucket: int
+    entries: bytes
+    keep: int
+
+
 class Tick(Struct):
     """All that one shard writes at once. The store applies all of it, or nothing."""
 
@@ -59,6 +67,9 @@ class Tick(Struct):
     drop_sources: list[int] = field(default_factory=list)
     unlink: list[tuple[int, int]] = field(default_factory=list)
     """(log, base) of segments."""
+    forget: list[int] = field(default_factory=list)
+    """Buckets of deduplication ids to drop, before any is added."""
+    remember: Remember | None = None
 
     @property
     def empty(self) -> bool:
@@ -72,6 +83,8 @@ class Tick(Struct):
             or self.sources
             or self.drop_sources
             or self.unlink
+            or self.forget
+            or self.remember
         )
 
 
@@ -86,6 +99,10 @@ class Taken(Struct):
     delayed: int
     delayed_next: int | None
     """Millisecond at which the first delayed record is due."""
+    delayed_last: int = 0
+    """Millisecond at which the last one is."""
+    buckets: dict[int, bytes] = field(default_factory=dict)
+    """Deduplication ids."""
 
 
 class Pool(Struct):

@@ -11,13 +11,16 @@ from quintet_broker.store.redis import Store
 from tests.processes import RedisServer
 from tests.unit.engine_machine import EngineMachine
 from tests.unit.fake_store import Inner
+from tests.unit.fifo_machine import FifoMachine
 
 SETTINGS = settings(
     max_examples=30, stateful_step_count=30, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
-class RedisMachine(EngineMachine):
+class OnRedis:
+    """A machine's store."""
+
     url: ClassVar[str]
 
     async def make_store(self) -> Inner:
@@ -33,9 +36,18 @@ class RedisMachine(EngineMachine):
         await self.redis.close()
 
 
-def test_agrees_with_the_model(redis_server: RedisServer) -> None:
-    RedisMachine.url = redis_server.url
-    run_state_machine_as_test(RedisMachine, settings=SETTINGS)
+class RedisMachine(OnRedis, EngineMachine):
+    """A queue without an order."""
+
+
+class FifoRedisMachine(OnRedis, FifoMachine):
+    """A queue that keeps an order."""
+
+
+@pytest.mark.parametrize("machine", [RedisMachine, FifoRedisMachine])
+def test_agrees_with_the_model(redis_server: RedisServer, machine: type[EngineMachine]) -> None:
+    OnRedis.url = redis_server.url
+    run_state_machine_as_test(machine, settings=SETTINGS)
 
 
 def test_without_the_fence_it_does_not(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +56,7 @@ def test_without_the_fence_it_does_not(redis_server: RedisServer, monkeypatch: p
 
     scripts = redis._scripts
     monkeypatch.setattr(redis, "_scripts", lambda version: [s.replace("return 'FENCED'", "") for s in scripts(version)])
-    RedisMachine.url = redis_server.url
+    OnRedis.url = redis_server.url
     with pytest.raises(BaseException):  # noqa: B017, PT011 - an ExceptionGroup or an AssertionError, as it is found
         run_state_machine_as_test(
             RedisMachine, settings=settings(SETTINGS, max_examples=200, phases=[Phase.generate], print_blob=False)

@@ -1,6 +1,6 @@
 -- The fenced write of one tick of one shard: all of it is applied, or nothing.
 --
--- KEYS: meta, cursor, delayed, seq, then the segments that the plan names by their place in KEYS.
+-- KEYS: meta, cursor, delayed, seq, then the segments and buckets that the plan names by their place in KEYS.
 -- ARGV: the plan (MessagePack), then the bytes of each append.
 -- Answers OK; FENCED when the epoch, the tick or a tail is not what the writer expects;
 -- DUPLICATE:<first offset> when a producer's sequence was stored before.
@@ -34,6 +34,13 @@ for _, source in ipairs(plan.sources) do
   end
 end
 
+for _, place in ipairs(plan.forget) do
+  redis.call('UNLINK', KEYS[place])
+end
+if plan.remember then
+  redis.call('APPEND', KEYS[plan.remember.key], plan.remember.entries)
+  redis.call('PEXPIRE', KEYS[plan.remember.key], plan.remember.keep)
+end
 for place, append in ipairs(plan.appends) do
   redis.call('XADD', KEYS[append.segment], append.entry, 'b', ARGV[place + 1])
 end

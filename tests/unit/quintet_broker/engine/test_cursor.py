@@ -273,17 +273,17 @@ def test_what_was_passed_over_is_one_range_and_delivered_out_of_it() -> None:
     assert (loaded.due, loaded.in_flight) == (998, 3)
 
 
-def test_it_tells_what_was_passed_over_from_what_is_held() -> None:
+def test_it_tells_what_is_due_from_what_is_held() -> None:
     cursor = Cursor()
     cursor.deliver(0, 2, now=0, deadline=10, nonce=1)
     cursor.pass_over(2, 2)
-    cursor.deliver(4, 3, now=0, deadline=10, nonce=2)
-    cursor.pass_over(7, 1)
-    cursor.acknowledge(5, 2)
-    cursor.leave(6, target=9, sequence=0)
-    assert sorted(cursor.held()) == [0, 1, 4, 6]
-    assert [offset for offset in range(9) if cursor.is_passed_over(offset)] == [2, 3, 7]
-    assert [cursor.next_passed_over(offset) for offset in (0, 3, 4, 8, 20)] == [2, 3, 7, 8, 20]
+    cursor.deliver(4, 3, now=0, deadline=5, nonce=2)
+    cursor.deliver(7, 2, now=0, deadline=10, nonce=3)
+    cursor.expire(5)
+    cursor.acknowledge(4, 2)
+    cursor.leave(8, target=9, sequence=0)
+    assert sorted(cursor.held()) == [0, 1, 7, 8]
+    assert [cursor.next_due(offset) for offset in (0, 3, 4, 6, 7, 20)] == [2, 3, 5, 6, 9, 20]
 
 
 def test_a_delivery_out_of_many_that_were_passed_over_is_as_quick_as_any(looks: list[int]) -> None:

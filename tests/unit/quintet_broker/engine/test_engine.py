@@ -15,6 +15,7 @@ from quintet_broker.errors import QueueNotFound
 from quintet_broker.store.redis import Store
 from tests.unit.engine_machine import EngineMachine
 from tests.unit.fake_store import FakeStore, FaultyStore, Inner
+from tests.unit.fifo_machine import FifoMachine
 
 
 class FencedMachine(EngineMachine):
@@ -33,8 +34,17 @@ class UnfencedMachine(EngineMachine):
         cast(FakeStore, self.store.inner).id += "'"
 
 
-def test_agrees_with_the_model() -> None:
-    run_state_machine_as_test(FencedMachine, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))
+class FencedFifoMachine(FifoMachine):
+    async def make_store(self) -> Inner:
+        return FakeStore()
+
+    def change_id(self) -> None:
+        cast(FakeStore, self.store.inner).id += "'"
+
+
+@pytest.mark.parametrize("machine", [FencedMachine, FencedFifoMachine])
+def test_agrees_with_the_model(machine: type[EngineMachine]) -> None:
+    run_state_machine_as_test(machine, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))
 
 
 def test_without_the_fence_it_does_not() -> None:

@@ -1,0 +1,125 @@
+"""GroupAhead: what is held decoded of a lane that keeps the order of message groups."""
+
+from collections.abc import Sequence
+
+from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.groups import Groups
+from quintet_broker.engine.log import Log, Reader
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
+from quintet_broker.engine.record import Record
+
+READY_AT_ONCE = 50
+"""Groups whose waiting records are read together."""
+WAITING_AT_ONCE = 500
+"""Records that wait and are read together; others of the same batches are kept too."""
+WAITING_BYTES = 2 * READ_AHEAD_BYTES
+"""About how much is held of records that wait."""
+LEARNED_AT_ONCE = 5000
+"""Held records whose groups are read together."""
+
+
+class GroupAhead(ReadAhead):
+    """Holds unread records, and of those that wait the ones whose groups are ready. Passed over, a record is let go."""
+
+    def __init__(self, log: Log, cursor: Cursor, groups: Groups) -> None:
+        super().__init__(log, cursor, groups)
+        self.groups = groups
+        self._waiting: dict[int, Record] = {}
+        """By offset."""
+        self._waiting_bytes = 0
+
+    def __bool__(self) -> bool:
+        return self.groups.is_complete and bool(self._unread or self.groups.ready(1))
+
+    def take_waiting(self, offset: int) -> Record | None:
+        """A record that waits, if it is held."""
+        record = self._waiting.pop(offset, None)
+        if record:
+            self._waiting_bytes -= record.size
+        return record
+
+    def hold(self, base: int, batch: Sequence[Record]) -> None:
+        if self.groups.is_complete:
+            super().hold(base, batch)
+
+    def let_go(self) -> None:
+        super().let_go()
+        self._let_waiting_go()
+
+    def _let_waiting_go(self) -> None:
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    # Reading
+
+    def _wants_due(self) -> bool:
+        return not self.groups.is_complete or bool(self._lacking())
+
+    def _lacking(self) -> list[int]:
+        """The groups that are ready and whose next record is to be read: none while there is no room, and others'
+        next ones are held."""
+        following = [(group, self.groups.next_waiting(group)) for group in self.groups.ready(READY_AT_ONCE)]
+        if self._is_crowded and any(offset in self._waiting for _, offset in following):
+            return []
+        return [group for group, offset in following if offset is not None and offset not in self._waiting]
+
+    @property
+    def _is_crowded(self) -> bool:
+        return self._waiting_bytes >= WAITING_BYTES
+
+    def _wants_unread(self, confirmed: int) -> bool:
+        return self.groups.is_complete and self.groups.looks_further and super()._wants_unread(confirmed)
+
+    async def _fetch_due(self, store: Reader, shard: int) -> list[range]:
+        if not self.groups.is_complete:
+            return await self._learn(store, shard)
+        return await self._fetch_waiting(store, shard)
+
+    async def _learn(self, store: Reader, shard: int) -> list[range]:
+        some = self.groups.unknown[:LEARNED_AT_ONCE]
+        records = await self._log.pick(store, shard, some, READ_AHEAD_BYTES)
+        gone = []
+        for offset, record in zip(some, records, strict=False):
+            if record:
+                self.groups.learn(offset, record)
+            elif self._drop_gone(offset):
+                gone.append(range(offset, offset + 1))
+        self.groups.learned(len(records))
+        return gone
+
+    async def _fetch_waiting(self, store: Reader, shard: int) -> list[range]:
+        gone = []
+        wanted = self._wanted()
+        if self._is_crowded:
+            self._let_waiting_go()
+        most = self._waiting_bytes + READ_AHEAD_BYTES
+        for offset in wanted:
+            if offset in self._waiting:
+                continue
+            if self._waiting_bytes >= most:
+                break
+            batch = dict(await self._log.read(store, shard, offset, 1))
+            self._hold_waiting(batch)
+            if offset not in batch and self._drop_gone(offset):
+                gone.append(range(offset, offset + 1))
+        return gone
+
+    def _wanted(self) -> list[int]:
+        """The next records of the groups that lack them, and some behind these; the first is some group's next one."""
+        lacking = self._lacking()
+        each = max(WAITING_AT_ONCE // max(len(lacking), 1), 1)
+        return sorted(offset for group in lacking for offset in self.groups.some_waiting(group, each))
+
+    def _hold_waiting(self, batch: dict[int, Record]) -> None:
+        for offset, record in batch.items():
+            if offset not in self._waiting and self.groups.waits(offset):
+                self._waiting[offset] = record
+                self._waiting_bytes += record.size
+
+    def _drop_gone(self, offset: int) -> bool:
+        """Settle a record that is gone from the store, unless it is settled already or leaving."""
+        if self._cursor.is_acknowledged(offset) or offset in self._cursor.leaving:
+            return False
+        self._cursor.drop(offset)
+        self.groups.touch(offset)
+        return True

@@ -1,0 +1,178 @@
+"""Groups: the order within each message group of a lane. Pure."""
+
+from bisect import insort
+from collections import Counter, deque
+from itertools import islice
+
+from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.record import Record
+
+LOOK_AHEAD = 120_000
+"""Records, held or waiting: with so many, none is looked for behind them."""
+
+Group = int
+"""Of a record: its key's hash. Two keys that share one take turns needlessly, and keep their order."""
+
+
+def group_of(record: Record) -> Group:
+    """The same within one process; records without a key are a group of their own."""
+    return hash(record.key)
+
+
+class Groups:
+    """What is known of the records that a cursor has read.
+
+    A record is *held* while it is in flight or leaving. Its group is *busy* meanwhile: what is met of that waits, as
+    does what is due again. A group that is not busy and has records that wait is *ready*.
+    """
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._looked_to = cursor.acknowledged_to
+        """Every record below is known here, or settled; from there on some are, after a change of owner."""
+        is_new = next(cursor.held(), None) is None and not cursor.due
+        self._unknown: list[int] | None = [] if is_new else None
+        self._held: dict[int, Group] = {}
+        """By offset; so too `_waits`."""
+        self._waits: dict[int, Group] = {}
+        self._busy: Counter[Group] = Counter()
+        """How many records of each are held."""
+        self._lines: dict[Group, deque[int]] = {}
+        """The offsets that wait, in order, and some that do so no more."""
+        self._ready: dict[Group, None] = {}
+
+    # After a change of owner
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all groups are known of which records are held. Until then nothing is delivered."""
+        return self._unknown == []
+
+    @property
+    def unknown(self) -> list[int]:
+        """The offsets of held records whose groups are still to be learned."""
+        if self._unknown is None:
+            self._unknown = sorted(self._cursor.held())
+        return self._unknown
+
+    def learn(self, offset: int, record: Record) -> None:
+        """A record that was held, unless it was settled meanwhile, or is due and will be looked at anew."""
+        if not self._cursor.is_acknowledged(offset) and not self._cursor.is_due(offset):
+            self._hold(offset, group_of(record))
+
+    def learned(self, count: int) -> None:
+        """So many of the first unknown ones are known."""
+        del self.unknown[:count]
+        if self.is_complete:
+            self._look_from(self._looked_to)
+
+    # What is looked at
+
+    @property
+    def looks_further(self) -> bool:
+        return len(self._held) + len(self._waits) < LOOK_AHEAD or self._looked_to < self._cursor.read_to
+
+    def is_unread(self, offset: int) -> bool:
+        """Whether it is still to be looked at."""
+        cursor = self._cursor
+        if offset < self._looked_to or offset in self._waits:
+            return False
+        return offset >= cursor.read_to or cursor.is_due(offset)
+
+    def first_unread(self, offset: int) -> int:
+        """The first record from `offset` on that is still to be looked at."""
+        cursor = self._cursor
+        return cursor.over_gaps(cursor.next_due(max(offset, self._looked_to, cursor.acknowledged_to)))
+
+    def looked_at(self, offset: int) -> None:
+        self._look_from(offset + 1)
+
+    def _look_from(self, offset: int) -> None:
+        while (offset := self._cursor.next_due(offset)) in self._waits:
+            offset += 1
+        self._looked_to = offset
+
+    def is_free(self, group: Group) -> bool:
+        """Whether the next record that is looked at may be delivered, if it is of this group."""
+        return group not in self._busy and group not in self._lines
+
+    def has_line(self, group: Group) -> bool:
+        """Whether records wait that come before the next one that is looked at."""
+        return group in self._lines
+
+    # Changes
+
+    def deliver(self, offset: int, group: Group) -> None:
+        """A record is in flight, the first that waited or the next that was looked at."""
+        if self._waits.pop(offset, None) is not None:
+            self._lines[group].popleft()
+            if not self._lines[group]:
+                del self._lines[group]
+        self._hold(offset, group)
+
+    def wait(self, offset: int, group: Group) -> None:
+        """A record is due that may not be delivered yet."""
+        self._waits[offset] = group
+        line = self._lines.setdefault(group, deque())
+        if line and offset < line[-1]:
+            insort(line, offset)
+        else:
+            line.append(offset)
+        if group not in self._busy:
+            self._ready[group] = None
+
+    def touch(self, offset: int) -> None:
+        """The cursor may have changed what a record is."""
+        if self._cursor.is_acknowledged(offset):
+            self._waits.pop(offset, None)
+            self._let_go(offset)
+        elif self._cursor.is_due(offset):
+            if (group := self._let_go(offset)) is not None:
+                self.wait(offset, group)
+        elif (group := self._waits.pop(offset, None)) is not None:
+            self._hold(offset, group)
+
+    def touch_all(self) -> None:
+        """The cursor was moved."""
+        for offset in [*self._held, *self._waits]:
+            self.touch(offset)
+
+    def _hold(self, offset: int, group: Group) -> None:
+        if offset not in self._held:
+            self._held[offset] = group
+            self._busy[group] += 1
+            self._ready.pop(group, None)
+
+    def _let_go(self, offset: int) -> Group | None:
+        group = self._held.pop(offset, None)
+        if group is not None:
+            self._busy[group] -= 1
+            if not self._busy[group]:
+                del self._busy[group]
+                if group in self._lines:
+                    self._ready[group] = None
+        return group
+
+    # What waits
+
+    def waits(self, offset: int) -> bool:
+        return offset in self._waits
+
+    def ready(self, most: int) -> list[Group]:
+        """Up to so many groups, the longest ready first."""
+        return list(islice(self._ready, most))
+
+    def next_waiting(self, group: Group) -> int | None:
+        """The first record of a group that waits, if all before it are known."""
+        line = self._lines.get(group)
+        while line:
+            if line[0] in self._waits and self._cursor.is_due(line[0]):
+                return line[0] if line[0] < self._looked_to else None
+            self._waits.pop(line.popleft(), None)
+        self._lines.pop(group, None)
+        self._ready.pop(group, None)
+        return None
+
+    def some_waiting(self, group: Group, most: int) -> list[int]:
+        """Up to so many offsets of a group that wait, in order."""
+        return [offset for offset in islice(self._lines.get(group, ()), most) if offset in self._waits]

@@ -1,0 +1,85 @@
+"""OrderedClaim: gives one receive its records, in the order of each message group."""
+
+from quintet_broker.engine.claim import Claim
+from quintet_broker.engine.group_ahead import GroupAhead
+from quintet_broker.engine.groups import Group, group_of
+from quintet_broker.engine.lane import Lane
+from quintet_broker.engine.record import Record
+
+READY_AT_ONCE = 50
+"""Groups whose records that wait are looked for at a time."""
+
+
+class OrderedClaim(Claim):
+    """As a claim of what has no order, but it passes over the records of groups that are busy with other receives.
+
+    One receive may get several records of a group, one after the other.
+    """
+
+    def take(self) -> None:
+        """Claim as much as the receive may have: of what waits, where its group is free by now, then of what was not
+        looked at before."""
+        lane = self._state.lanes[0]
+        assert isinstance(lane.ahead, GroupAhead)
+        self._mine: set[Group] = set()
+        self._run: list[Record] = []
+        """Taken and not delivered yet: neighbours from offset `_start` on, all unread."""
+        self._start = 0
+        self._take_waiting(lane, lane.ahead)
+        self._look_at_unread(lane, lane.ahead)
+        self._deliver_run(lane)
+        # There may be more of what waits, now that all before it are known.
+        self._take_waiting(lane, lane.ahead)
+        self._deliver_run(lane)
+
+    @property
+    def _is_served(self) -> bool:
+        return len(self.deliveries) + len(self._run) >= self._limit
+
+    def _take_waiting(self, lane: Lane, ahead: GroupAhead) -> None:
+        for group in ahead.groups.ready(READY_AT_ONCE):
+            while not self._is_served and (offset := ahead.groups.next_waiting(group)) is not None:
+                record = ahead.take_waiting(offset)
+                if record is None:
+                    # It is to be read, and those behind it come after it.
+                    break
+                self._take_one(lane, ahead, offset, record)
+
+    def _look_at_unread(self, lane: Lane, ahead: GroupAhead) -> None:
+        groups = ahead.groups
+        while not self._is_served and groups.looks_further and (pair := ahead.next_unread()):
+            offset, record = pair
+            group = group_of(record)
+            groups.looked_at(offset)
+            if groups.is_free(group) or (group in self._mine and not groups.has_line(group)):
+                self._take_one(lane, ahead, offset, record)
+            else:
+                self._pass_over(lane, offset)
+                groups.wait(offset, group)
+
+    def _take_one(self, lane: Lane, ahead: GroupAhead, offset: int, record: Record) -> None:
+        if self._policy.is_expired(record, self._now):
+            self._deliver_run(lane)
+            self._drop(lane, offset)
+            lane.touch([offset])
+            return
+        is_next = self._run and offset == self._start + len(self._run) and lane.cursor.is_unread(offset)
+        if not is_next:
+            self._deliver_run(lane)
+            self._start = offset
+        self._run.append(record)
+        if not lane.cursor.is_unread(offset):
+            self._deliver_run(lane)
+        group = group_of(record)
+        self._mine.add(group)
+        ahead.groups.deliver(offset, group)
+
+    def _pass_over(self, lane: Lane, offset: int) -> None:
+        if lane.cursor.is_unread(offset):
+            self._deliver_run(lane)
+            lane.cursor.pass_over(offset, 1)
+
+    def _deliver_run(self, lane: Lane) -> None:
+        if self._run:
+            self._deliver(lane, self._start, self._run)
+            self._run = []

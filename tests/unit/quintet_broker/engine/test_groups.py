@@ -1,0 +1,122 @@
+"""The order of message groups beyond what the state machine covers: many records, and what they cost."""
+
+import pytest
+from msgspec import structs
+
+from quintet_broker.engine import groups
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Append, Delivery, Receive
+from quintet_broker.engine.shard import Shard
+from tests.unit.shard_bench import HOUR, POLICY, Bench, values
+
+FIFO = structs.replace(POLICY, ordered=True, in_flight=1000)
+
+
+async def send(bench: Bench, shard: Shard, *keys: int, value: bytes = b"") -> None:
+    now = bench.store.now()
+    records = [Record(value or b"%d" % place, now, b"%d" % key) for place, key in enumerate(keys)]
+    await bench.ask(shard, Append(now, records, [None] * len(records)))
+
+
+async def test_a_group_that_is_busy_does_not_hold_up_others() -> None:
+    bench = Bench()
+    shard = bench.open(1, FIFO)
+    await send(bench, shard, 1, 1, 2, 1, 3)
+    [first] = await bench.receive(shard, 1)
+    assert values(await bench.receive(shard, 10)) == [b"2", b"4"]
+    await bench.acknowledge(shard, first)
+    assert values(await bench.receive(shard, 10)) == [b"1", b"3"]
+
+
+async def test_one_receive_may_get_several_of_a_group_in_order() -> None:
+    bench = Bench()
+    shard = bench.open(1, FIFO)
+    await send(bench, shard, 1, 2, 1, 1)
+    assert values(await bench.receive(shard, 3)) == [b"0", b"1", b"2"]
+    assert await bench.receive(shard, 3) == []
+
+
+async def test_a_dead_lettered_record_frees_its_group_once_it_left() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(FIFO, dead_letter=2, max_receives=1))
+    target = bench.open(2, FIFO)
+    await send(bench, shard, 1, 1)
+    assert values(await bench.receive(shard, 1, visibility=1)) == [b"0"]
+    bench.store.time += 1
+    assert await bench.receive(shard, 1) == []
+    await bench.move(shard)
+    assert values(await bench.receive(shard, 1)) == [b"1"]
+    assert values(await bench.receive(target, 1)) == [b"0"]
+
+
+async def test_it_looks_ahead_so_far_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "LOOK_AHEAD", 50)
+    bench = Bench()
+    shard = bench.open(1, FIFO)
+    await send(bench, shard, *[1] * 60, 2)
+    [first] = await bench.receive(shard, 1)
+    assert await bench.receive(shard, 10) == []
+    assert shard.lanes[0].cursor.read_to == 50
+    await bench.acknowledge(shard, first)
+    assert len(await bench.receive(shard, 30)) == 30
+
+
+async def test_what_is_passed_over_is_not_held_and_found_again_by_another_owner() -> None:
+    bench = Bench()
+    shard = bench.open(1, FIFO)
+    await send(bench, shard, *[1] * 3000, 2, value=bytes(1000))
+    held = await bench.receive(shard, 1)
+    assert len(await bench.receive(shard, 10)) == 1
+    assert await bench.receive(shard, 10) == []
+    cursor = shard.lanes[0].cursor
+    assert (shard.lanes[0].ahead._unread_bytes, cursor.due, len(cursor._ranges)) == (0, 2999, 3)
+    after = bench.open(1, FIFO)
+    assert await bench.receive(after, 10) == []
+    await bench.acknowledge(after, *held)
+    assert [delivery.offset for delivery in await bench.receive(after, 10)] == list(range(1, 11))
+
+
+@pytest.mark.parametrize("consumers", [1, 50])
+async def test_the_cost_of_a_backlog_does_not_grow_with_its_square(
+    consumers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred groups, one of them slow: twice the backlog takes about twice the reading and looking."""
+    looks = [0]
+    wait = groups.Groups.wait
+
+    def counted(self: groups.Groups, offset: int, group: groups.Group) -> None:
+        looks[0] += 1
+        wait(self, offset, group)
+
+    monkeypatch.setattr(groups.Groups, "wait", counted)
+    costs = []
+    for count in 2_000, 4_000:
+        looks[0] = 0
+        bench = Bench()
+        shard = bench.open(1, FIFO)
+        for start in range(0, count, 1000):
+            await send(bench, shard, *(place % 100 for place in range(start, start + 1000)), value=bytes(100))
+        await drain(bench, shard, count, consumers)
+        costs.append(looks[0] + 100 * bench.store.reads)
+    assert costs[1] < 3 * costs[0]
+
+
+async def drain(bench: Bench, shard: Shard, count: int, consumers: int) -> None:
+    """Receive and acknowledge all but the group of the first record, whose consumer never comes back."""
+    await bench.receive(shard, 1, visibility=HOUR // 2)
+    open_receives: list[Receive] = []
+    done = 0
+    now = bench.store.now()
+    while done < count - count // 100:
+        while len(open_receives) < consumers:
+            receive = Receive(now, 1, HOUR // 2, now + HOUR)
+            shard.ask(receive)
+            open_receives.append(receive)
+        await bench.turn()
+        answered: list[Delivery] = [
+            d for receive in open_receives if receive.future.done() for d in receive.future.result()
+        ]
+        open_receives = [receive for receive in open_receives if not receive.future.done()]
+        assert answered
+        await bench.acknowledge(shard, *answered)
+        done += len(answered)
