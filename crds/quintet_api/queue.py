@@ -14,12 +14,15 @@ EntryName = Annotated[str, Field(min_length=1, max_length=names.ENTRY_NAME_MAX, 
 
 
 class DeadLetter(Spec):
-    """Where messages go that were received too often."""
+    """Where messages go that cannot be delivered."""
 
     queue: EntryName
     """Name of the dead-letter queue: another queue of the same pool."""
     max_receives: Annotated[int, Field(ge=1, le=1000)] = 3
     """How many times a message is delivered, at most, before it moves there."""
+    expired: bool = False
+    """Whether a message whose own expiry has passed moves there too, instead of being dropped. One that is older than
+    messageRetention is dropped in any case."""
 
 
 class Limits(Spec):
@@ -33,7 +36,8 @@ class Limits(Spec):
     """Messages that are delivered and not yet acknowledged."""
     overflow: Literal["Reject", "DropOldest", "DeadLetter"] = "Reject"
     """What happens to a send beyond `messages` or `bytes`: Reject refuses it, DropOldest makes room by
-    dropping the oldest message, DeadLetter makes room by moving the oldest to the dead-letter queue."""
+    dropping the oldest messages, DeadLetter makes room by moving the oldest to the dead-letter queue. Messages in
+    flight and delayed ones make no room; of several priorities the lowest goes first."""
 
 
 class QueueSpec(Spec):

@@ -24,7 +24,7 @@ from quintet.errors import (
     UnknownKey,
     Unsupported,
 )
-from quintet.message import Message, NewMessage
+from quintet.message import DeadLetter, Message, NewMessage
 from quintet.queue import Queue
 from quintet.receiver import Receiver
 from quintet.wire import Counts, QueueInfo
@@ -36,6 +36,7 @@ __all__ = [
     "ClientClosed",
     "ConnectionLost",
     "Counts",
+    "DeadLetter",
     "DeadLetterQueueNotFound",
     "InvalidArgument",
     "Message",

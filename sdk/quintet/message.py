@@ -23,6 +23,21 @@ class NewMessage(Struct, frozen=True):
     """Seconds (0 - 900) until it can be received; None takes the queue's deliveryDelay."""
     priority: int | None = None
     """1 to 10, higher ones first; messages without one come last."""
+    expiry: float | None = None
+    """Seconds after which it is not delivered any more; None keeps it for the queue's messageRetention."""
+
+
+class DeadLetter(Struct, frozen=True):
+    """How a message came into a dead-letter queue."""
+
+    source: str
+    """Name of the queue that it came from."""
+    reason: str
+    """`MaxReceives`, `Overflow` or `Expired`."""
+    receives: int
+    """How often it was delivered there."""
+    at: int
+    """Milliseconds since 1970."""
 
 
 class Content(Struct, frozen=True, kw_only=True):
@@ -43,9 +58,11 @@ class Content(Struct, frozen=True, kw_only=True):
     """Milliseconds since 1970, when the broker accepted it."""
     first_received_at: int
     """Milliseconds since 1970."""
-    dead_letter_source: str | None
-    """Name of the queue that dead-lettered it."""
     priority: int | None
+    expires_at: int | None
+    """Milliseconds since 1970, from which on it is not delivered any more."""
+    dead_letter: DeadLetter | None
+    """How it came into this queue, where this is a dead-letter queue."""
     receipt: str
     """Names this delivery."""
 

@@ -45,16 +45,18 @@ class Queue:
         headers: Mapping[str, str | bytes] | None = None,
         delay: float | None = None,
         priority: int | None = None,
+        expiry: float | None = None,
     ) -> str:
         """Store a message and return its id, a UUID, once the pool's durability holds.
 
         It is stored once, however often the client had to ask. Sends that run at the same time go together in one
         request. `delay`: seconds (0 - 900) until it can be received; None takes the queue's deliveryDelay.
-        `priority`: 1 - 10, higher ones are delivered first, those without one last.
+        `priority`: 1 - 10, higher ones are delivered first, those without one last. `expiry`: seconds (up to 14 days)
+        after which it is not delivered any more.
         Raises MessageTooLarge, QueueFull, InvalidArgument, QueueNotFound; TypeError for what is no text or bytes.
         After ConnectionLost, TimedOut and Unavailable, or if the caller was cancelled, it may have been stored.
         """
-        [message_id] = await self.send_batch([NewMessage(value, key, headers or {}, delay, priority)])
+        [message_id] = await self.send_batch([NewMessage(value, key, headers or {}, delay, priority, expiry)])
         return message_id
 
     async def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
@@ -111,8 +113,9 @@ class Queue:
             deliveries=found.deliveries,
             sent_at=found.sent_at,
             first_received_at=found.first_received_at,
-            dead_letter_source=found.dead_letter_source,
             priority=found.priority,
+            expires_at=found.expires_at,
+            dead_letter=found.dead_letter,
             receipt=found.receipt,
             queue=self,
         )

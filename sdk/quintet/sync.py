@@ -132,9 +132,11 @@ class Queue:
         headers: Mapping[str, str | bytes] | None = None,
         delay: float | None = None,
         priority: int | None = None,
+        expiry: float | None = None,
     ) -> str:
         """See quintet.Queue.send."""
-        return self._run(self._queue.send(value, key=key, headers=headers, delay=delay, priority=priority))
+        sending = self._queue.send(value, key=key, headers=headers, delay=delay, priority=priority, expiry=expiry)
+        return self._run(sending)
 
     def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
         """See quintet.Queue.send_batch."""

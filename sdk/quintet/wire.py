@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from quintet.errors import QuintetError, from_problem
-from quintet.message import NewMessage
+from quintet.message import DeadLetter, NewMessage
 
 Found = TypeVar("Found")
 
@@ -61,8 +61,9 @@ class Delivered(Struct, rename="camel"):
     key_base64: str | None = None
     headers: dict[str, str] = {}
     headers_base64: dict[str, str] = {}
-    dead_letter_source: str | None = None
     priority: int | None = None
+    expires_at: int | None = None
+    dead_letter: DeadLetter | None = None
 
 
 class Received(Struct):
@@ -125,6 +126,8 @@ def new_message(message: NewMessage) -> bytes:
         fields["delay"] = duration(message.delay)
     if message.priority is not None:
         fields["priority"] = message.priority
+    if message.expiry is not None:
+        fields["expiry"] = duration(message.expiry)
     return encode(fields)
 
 

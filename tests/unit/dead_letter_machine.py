@@ -1,15 +1,19 @@
 """A state machine over two queues that are each other's dead-letter queue, and the movers between them."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, rule
 from msgspec import structs
 
+from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
 from quintet_broker.engine.mover import move
+from quintet_broker.engine.record import Headers
 from quintet_broker.engine.requests import Delivery
 from quintet_broker.engine.shard import Shard
+from quintet_broker.errors import QueueFull
 from tests.unit.shard_bench import HOUR, POLICY, Bench
 
 VISIBILITY = 1000
@@ -32,8 +36,9 @@ class DeadLetterMachine(RuleBasedStateMachine):
         """What was confirmed and not acknowledged."""
         self.most_receives = 0
         for number, other in OTHER.items():
-            self.bench.open(number, structs.replace(POLICY, retention=1000 * HOUR, dead_letter=other, max_receives=1))
-            self.change_policy(number, 1)
+            policy = structs.replace(POLICY, retention=1000 * HOUR, dead_letter=other, expired_to=other, max_receives=1)
+            self.bench.open(number, policy)
+            self.change_policy(number, 1, None)
 
     # Turning the loop
 
@@ -60,12 +65,21 @@ class DeadLetterMachine(RuleBasedStateMachine):
 
     # What clients do
 
-    @rule(target=deliveries, number=queues, count=st.integers(0, 4), visibility=st.sampled_from([0, VISIBILITY]))
-    def send_and_receive(self, number: int, count: int, visibility: int) -> Any:
+    @rule(number=queues, count=st.integers(1, 4), priority=st.sampled_from([0, 1, 10]), expires=st.booleans())
+    def send(self, number: int, count: int, priority: int, expires: bool) -> None:
         values = [b"%d" % (self.numbers + place) for place in range(count)]
         self.numbers += count
-        self.loop.run_until_complete(self.bench.send(self.bench.shards[number], *values))
-        self.held |= set(values)
+        headers: Headers = ((PRIORITY, b"%d" % priority),)
+        if expires:
+            headers += ((EXPIRES_AT, b"%d" % (self.bench.store.time + VISIBILITY)),)
+        # Once too many are on their way, none makes room for others.
+        with contextlib.suppress(QueueFull):
+            self.loop.run_until_complete(self.bench.send(self.bench.shards[number], *values, headers=headers))
+            self.held |= set(values)
+
+    @rule(target=deliveries, number=queues, count=st.integers(1, 4), visibility=st.sampled_from([0, VISIBILITY]))
+    def send_and_receive(self, number: int, count: int, visibility: int) -> Any:
+        self.send(number, count, 0, expires=False)
         received = self.loop.run_until_complete(self.bench.receive(self.bench.shards[number], 5, visibility))
         for delivery in received:
             assert delivery.record.value in self.held, "it was acknowledged, and delivered again"
@@ -79,11 +93,13 @@ class DeadLetterMachine(RuleBasedStateMachine):
         if error is None:
             self.held.discard(delivery.record.value)
 
-    @rule(number=queues, max_receives=MAX_RECEIVES)
-    def change_policy(self, number: int, max_receives: int) -> None:
+    @rule(number=queues, max_receives=MAX_RECEIVES, messages=st.sampled_from([None, 2]))
+    def change_policy(self, number: int, max_receives: int, messages: int | None) -> None:
+        """Beyond `messages`, the oldest go to the other queue."""
         self.most_receives = max(self.most_receives, max_receives)
-        shard = self.bench.shards[number]
-        shard.set_policy(structs.replace(shard.policy, max_receives=max_receives))
+        policy = self.bench.shards[number].policy
+        policy = structs.replace(policy, max_receives=max_receives, messages=messages, overflow="DeadLetter")
+        self.bench.shards[number].set_policy(policy)
 
     @rule()
     def wait(self) -> None:
@@ -120,12 +136,20 @@ class DeadLetterMachine(RuleBasedStateMachine):
     def drain(self) -> None:
         """Whatever was confirmed and not acknowledged is in one of the two, once."""
         self.bench.store.lose_next = None
-        for number in OTHER:
-            self.bench.shards[number].set_policy(structs.replace(POLICY, retention=1000 * HOUR, in_flight=10_000))
+        for number, other in OTHER.items():
+            policy = structs.replace(POLICY, retention=1000 * HOUR, in_flight=10_000, expired_to=other)
+            self.bench.shards[number].set_policy(policy)
         self.bench.store.time += VISIBILITY
         self.settle()
-        received: list[bytes] = []
+        received = self.receive_all()
+        # What expired is met by a receive, and goes to the other queue.
+        self.settle()
+        received += self.receive_all()
+        assert sorted(received) == sorted(self.held)
+
+    def receive_all(self) -> list[bytes]:
+        received = []
         for shard in self.bench.shards.values():
             while some := self.loop.run_until_complete(self.bench.receive(shard, 100, HOUR)):
                 received += [delivery.record.value for delivery in some]
-        assert sorted(received) == sorted(self.held)
+        return received

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 from msgspec import structs
 
-from quintet_broker.engine.headers import PRIORITY
+from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
 from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive, Request
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueFull, ReceiptStale, TooManyInFlight
@@ -98,10 +98,12 @@ class EngineMachine(RuleBasedStateMachine):
             else:
                 return
 
-    def records(self, count: int, priority: int = 0) -> tuple[list[int], list[Record]]:
+    def records(self, count: int, priority: int = 0, expiry: int | None = None) -> tuple[list[int], list[Record]]:
         numbers = list(range(self.numbers, self.numbers + count))
         self.numbers += count
-        headers = ((PRIORITY, str(priority).encode()),) if priority else ()
+        headers: Headers = ((PRIORITY, str(priority).encode()),) if priority else ()
+        if expiry is not None:
+            headers += ((EXPIRES_AT, str(self.store.now() + expiry).encode()),)
         return numbers, [Record(str(number).encode(), self.store.now(), None, headers) for number in numbers]
 
     # What clients do
@@ -110,13 +112,60 @@ class EngineMachine(RuleBasedStateMachine):
     def send(self, count: int, priority: int) -> None:
         numbers, records = self.records(count, priority)
         append = self.make(Append, records, [None] * count)
-        if self.policy.messages is not None and len(self.model.held) + count > self.policy.messages:
+        if self.policy.messages is not None and self.held + count > self.policy.messages:
             with pytest.raises(QueueFull):
                 self.ask(append)
             return
         self.ask(append)
         for number in numbers:
             self.model.sent(number, priority)
+
+    @rule(count=st.integers(1, 3), priority=priorities, expiry=st.sampled_from([1, 10, 2 * VISIBILITY]))
+    def send_expiring(self, count: int, priority: int, expiry: int) -> None:
+        self.set_policy(structs.replace(self.policy, messages=None))
+        numbers, records = self.records(count, priority, expiry)
+        self.ask(self.make(Append, records, [None] * count))
+        for number in numbers:
+            self.model.sent(number, priority, expires_at=self.store.now() + expiry)
+
+    @rule(count=st.integers(1, 5), priority=priorities, messages=st.integers(1, 5))
+    def send_where_others_make_room(self, count: int, priority: int, messages: int) -> None:
+        now = self.store.now()
+        # After a write that was lost, the shard would be taken again meanwhile.
+        self.store.lose_next = None
+        self.set_policy(structs.replace(self.base, messages=messages, overflow="DropOldest"))
+        # What was released, or delivered for no time at all, is not in flight any more.
+        self.loop.run_until_complete(self.settle(self.owner))
+        fixed = len(self.model.held) - len(self.model.waiting(now))
+        numbers, records = self.records(count, priority)
+        append = self.make(Append, records, [None] * count)
+        try:
+            self.ask(append)
+        except QueueFull:
+            assert fixed + count > messages
+            return
+        finally:
+            self.set_policy(self.base)
+        for number in numbers:
+            self.model.sent(number, priority)
+        gone = self.model.waiting(now) - self.loop.run_until_complete(self.stored())
+        assert fixed + count <= messages
+        assert self.held <= messages
+        self.model.made_room(gone - self.model.expired(now), now)
+
+    async def stored(self) -> set[int]:
+        """The numbers of the messages in the logs that are not settled."""
+        found = set()
+        for lane in self.owner.lanes.values():
+            offset = lane.cursor.acknowledged_to
+            while some := await lane.log.read(self.store, 1, offset, 100):
+                found |= {int(record.value) for place, record in some if not lane.cursor.is_acknowledged(place)}
+                offset = some[-1][0] + 1
+        return found
+
+    @property
+    def held(self) -> int:
+        return sum(structs.astuple(self.owner.counts))
 
     @rule(messages=st.sampled_from([None, 3]), in_flight=st.sampled_from([1_000, 2]), paused=st.booleans())
     def change_policy(self, messages: int | None, in_flight: int, paused: bool) -> None:
@@ -170,7 +219,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.model.acknowledged(number)
         else:
             assert isinstance(error, ReceiptStale)
-            self.model.check_stale(number, delivery.nonce)
+            self.model.check_stale(number, delivery.nonce, self.store.now())
 
     @rule(delivery=consumes(deliveries), hidden=st.sampled_from([0, 10, VISIBILITY]))
     def extend(self, delivery: Delivery, hidden: int) -> None:
@@ -179,7 +228,7 @@ class EngineMachine(RuleBasedStateMachine):
         if error is None:
             self.model.hidden(number, self.store.now() + hidden)
         else:
-            self.model.check_stale(number, delivery.nonce)
+            self.model.check_stale(number, delivery.nonce, self.store.now())
 
     @rule(delivery=consumes(deliveries))
     def give_back(self, delivery: Delivery) -> None:
@@ -275,7 +324,8 @@ class EngineMachine(RuleBasedStateMachine):
     def counts_agree(self) -> None:
         if not self.owner.taken:
             return
-        assert sum(structs.astuple(self.owner.counts)) == len(self.model.held)
+        expired = len(self.model.expired(self.store.now()))
+        assert len(self.model.held) - expired <= self.held <= len(self.model.held)
 
     def teardown(self) -> None:
         try:
@@ -289,7 +339,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.store.lose_next = None
         self.set_policy(self.base)
         self.store.time += 10 * VISIBILITY
-        expected = set(self.model.held)
+        expected = self.model.visible(self.store.now())
         received: set[int] = set()
         while some := self.ask(self.make(Receive, 1_000, VISIBILITY, self.store.now())):
             received |= {int(delivery.record.value) for delivery in some}

@@ -1,5 +1,6 @@
 """The engine's state machine once more, for a queue that keeps the order of message groups and drops duplicates."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -37,11 +38,11 @@ class OrderedModel(Model):
         """By deduplication id, when it was sent and what the send was confirmed with."""
         self.last_sequence = -1
 
-    def sent(self, number: int, priority: int, visible_at: int = 0) -> None:
+    def sent(self, number: int, priority: int, visible_at: int = 0, expires_at: float = math.inf) -> None:
         """None is due before those that were sent before it."""
         waiting = [held.visible_at for held in self.held.values() if not held.deliveries and not held.maybe]
         later = [due for due in waiting if due > self.now()]
-        super().sent(number, 0, max([visible_at, *later]))
+        super().sent(number, 0, max([visible_at, *later]), expires_at)
 
     def visible(self, now: int) -> set[int]:
         groups: dict[int, list[Held]] = defaultdict(list)
@@ -54,7 +55,8 @@ class OrderedModel(Model):
             for held in sorted(group, key=lambda held: held.number):
                 if held.visible_at > now:
                     break
-                visible.add(held.number)
+                if now < held.expires_at:
+                    visible.add(held.number)
         return visible
 
     def check_order(self, delivered: list[int], now: int, is_limited: bool) -> None:
@@ -83,8 +85,8 @@ class FifoMachine(EngineMachine):
     def make_model(self) -> Model:
         return OrderedModel(self.store.now)
 
-    def records(self, count: int, priority: int = 0) -> tuple[list[int], list[Record]]:
-        numbers, records = super().records(count, priority)
+    def records(self, count: int, priority: int = 0, expiry: int | None = None) -> tuple[list[int], list[Record]]:
+        numbers, records = super().records(count, priority, expiry)
         keyed = [
             structs.replace(record, key=b"%d" % group_of(number), headers=((ID, id_of(number)), *record.headers))
             for number, record in zip(numbers, records, strict=True)
@@ -115,7 +117,7 @@ class FifoMachine(EngineMachine):
         self.store.lose_next = None
         self.set_policy(self.base)
         self.store.time += 10 * VISIBILITY
-        expected = list(self.model.held)
+        expected = set(self.model.held) - self.model.expired(self.store.now())
         received: list[int] = []
         while some := self.ask(self.make(Receive, 1_000, VISIBILITY, self.store.now())):
             received += [int(delivery.record.value) for delivery in some]

@@ -1,5 +1,6 @@
 """The engine's queue as lists and dicts: what a state machine compares the real one with."""
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -14,6 +15,7 @@ class Held:
     nonce: int | None = None
     """Of the delivery that holds it; None where none does."""
     priority: int = 0
+    expires_at: float = math.inf
     maybe: int = 0
     """Deliveries that a crash may have counted, though nobody got them."""
 
@@ -25,14 +27,25 @@ class Model:
     held: dict[int, Held] = field(default_factory=dict)
     settled: set[int] = field(default_factory=set)
 
-    def sent(self, number: int, priority: int, visible_at: int = 0) -> None:
-        self.held[number] = Held(number, visible_at, priority=priority)
+    def sent(self, number: int, priority: int, visible_at: int = 0, expires_at: float = math.inf) -> None:
+        self.held[number] = Held(number, visible_at, priority=priority, expires_at=expires_at)
+
+    def made_room(self, dropped: set[int], now: int) -> None:
+        """Messages were dropped for others."""
+        waiting = self.waiting(now) - self.expired(now)
+        assert dropped <= waiting, "a message was dropped that was in flight"
+        highest = max((self.held[number].priority for number in dropped), default=0)
+        kept = waiting - dropped
+        assert all(self.held[number].priority >= highest for number in kept), "a lower priority was to make room"
+        for number in dropped:
+            self.acknowledged(number)
 
     def delivered(self, number: int, deliveries: int, nonce: int, now: int, visibility: int) -> None:
         assert number not in self.settled, f"{number} was acknowledged, and delivered again"
         assert number in self.held, f"{number} was never confirmed"
         held = self.held[number]
         assert held.visible_at <= now, f"{number} was delivered while it was hidden"
+        assert now < held.expires_at, f"{number} was delivered after it had expired"
         assert held.deliveries < deliveries <= held.deliveries + held.maybe + 1, "a wrong count of deliveries"
         held.deliveries = deliveries
         held.nonce = nonce
@@ -65,13 +78,22 @@ class Model:
         self.settled |= set(self.held)
         self.held.clear()
 
-    def check_stale(self, number: int, nonce: int) -> None:
+    def check_stale(self, number: int, nonce: int, now: int) -> None:
         """A receipt was refused that came with the delivery of that nonce."""
         held = self.held.get(number)
-        assert held is None or held.nonce != nonce or held.maybe, "a good receipt was refused"
+        good = held and held.nonce == nonce and not held.maybe and now < held.expires_at
+        assert not good, "a good receipt was refused"
+
+    def waiting(self, now: int) -> set[int]:
+        """Those that no consumer has, expired ones included."""
+        return {number for number, held in self.held.items() if held.visible_at <= now}
 
     def visible(self, now: int) -> set[int]:
-        return {number for number, held in self.held.items() if held.visible_at <= now}
+        return {number for number in self.waiting(now) if now < self.held[number].expires_at}
+
+    def expired(self, now: int) -> set[int]:
+        """Those that may be dropped at any time."""
+        return {number for number, held in self.held.items() if held.expires_at <= now}
 
     def in_flight(self, now: int) -> set[int]:
         return {number for number, held in self.held.items() if held.deliveries and held.visible_at > now}

@@ -2,13 +2,14 @@
 
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Delivery, Receive
 from quintet_broker.engine.state import State
 
 
 class Claim:
-    """The deliveries of one receive, out of what was read ahead; records found too old are dropped on the way."""
+    """The deliveries of one receive, out of what was read ahead; records found expired go on the way."""
 
     def __init__(self, receive: Receive, state: State, policy: Policy, now: int, nonce: int) -> None:
         self.deliveries: list[Delivery] = []
@@ -34,7 +35,7 @@ class Claim:
         while len(self.deliveries) < self._limit and (pair := lane.ahead.next_due()):
             offset, record = pair
             if self._policy.is_expired(record, self._now):
-                self._drop(lane, offset)
+                self._drop(lane, offset, record)
             else:
                 self._deliver(lane, offset, [record])
 
@@ -49,7 +50,7 @@ class Claim:
                 self._deliver(lane, start, run)
                 run = []
             if expired:
-                self._drop(lane, offset)
+                self._drop(lane, offset, record)
                 continue
             start = start if run else offset
             run.append(record)
@@ -71,6 +72,10 @@ class Claim:
             for o, record in enumerate(records, offset)
         )
 
-    def _drop(self, lane: Lane, offset: int) -> None:
-        lane.cursor.drop(offset)
+    def _drop(self, lane: Lane, offset: int, record: Record) -> None:
+        target = self._policy.expired_to
+        if target is not None and not self._policy.is_too_old(record, self._now):
+            self._state.leave(lane, offset, target, Reason.EXPIRED)
+            return
+        lane.drop(offset)
         self.expired += 1

@@ -10,7 +10,7 @@ Stored as fields of the shard's `cur:<cursor>`, <log> being the log's number:
     read:<log>             read_to
     bits:<log>:<n>         512 bytes: bit i of byte b stands for offset 4096 n + 8 b + i, acknowledged
     range:<log>:<offset>   a Range: count u32, deadline u64, deliveries u32, nonce u32, first received u64
-    leave:<log>:<offset>   a Leaving: target shard u32, sequence u64, deliveries u32, first received u64
+    leave:<log>:<offset>   a Leaving: target shard u32, sequence u64, deliveries u32, first received u64, reason u8
     left:<log>:<offset>    1: the record went to another shard lately
 """
 
@@ -22,6 +22,7 @@ from itertools import chain, islice
 
 from msgspec import Struct, structs
 
+from quintet_broker.engine.reason import Reason
 from quintet_broker.errors import ReceiptStale
 
 BITMAP_OFFSETS = 4096
@@ -29,7 +30,7 @@ _FULL_BITMAP = bytearray(b"\xff" * (BITMAP_OFFSETS // 8))
 LEFT_REMEMBERED = 10_000
 """Records; an acknowledgement that comes later than so many others left is taken for a second one."""
 _RANGE = struct.Struct("<IQIIQ")
-_LEAVING = struct.Struct("<IQIQ")
+_LEAVING = struct.Struct("<IQIQB")
 _DEADLINES_SLACK = 1000
 NOBODYS = 0
 """Nonce of a range whose records nobody holds; no receipt names it."""
@@ -64,6 +65,8 @@ class Leaving(Struct, gc=False):
     sequence: int
     deliveries: int
     first_received: int
+    """0 where it never was."""
+    reason: Reason
 
 
 class Cursor:
@@ -226,20 +229,25 @@ class Cursor:
             first_received = found.first_received if found.deliveries > 1 else 0
             self._insert(Range(offset, 1, now, found.deliveries - 1, NOBODYS, first_received, 1))
 
-    def leave(self, offset: int, target: int, sequence: int) -> None:
-        """A delivered record goes to another shard."""
-        found = self._find(offset)
-        assert found is not None
-        self._carve(found, offset, 1)
-        self.leaving[offset] = Leaving(offset, target, sequence, found.deliveries, found.first_received)
+    def leave(self, offset: int, target: int, sequence: int, reason: Reason) -> None:
+        """A record that was delivered, or is the next unread one, goes to another shard."""
+        leaving = Leaving(offset, target, sequence, 0, 0, reason)
+        if offset >= self.read_to:
+            self._read_to(offset + 1)
+        elif found := self._find(offset):
+            self._carve(found, offset, 1)
+            leaving.deliveries, leaving.first_received = found.deliveries, found.first_received
+        self.leaving[offset] = leaving
         self._change("leave", offset)
 
-    def left(self, offset: int) -> None:
-        """A leaving record is stored where it went."""
-        if self.leaving.pop(offset, None):
+    def left(self, offset: int) -> Leaving | None:
+        """A leaving record is stored where it went; None if it is not leaving."""
+        leaving = self.leaving.pop(offset, None)
+        if leaving:
             self._change("leave", offset)
             self._set_bit(offset)
             self._remember_left(offset)
+        return leaving
 
     def _remember_left(self, offset: int) -> None:
         self._left[offset] = None
@@ -405,7 +413,7 @@ class Cursor:
         if what == "left":
             return 1 if key in self._left else None
         gone = self.leaving.get(key)
-        return _LEAVING.pack(gone.target, gone.sequence, gone.deliveries, gone.first_received) if gone else None
+        return _LEAVING.pack(*structs.astuple(gone)[1:]) if gone else None
 
     @classmethod
     def load(cls, log: int, fields: dict[str, bytes], gaps: list[tuple[int, int]]) -> "Cursor":
@@ -428,7 +436,8 @@ class Cursor:
             elif what == "left":
                 cursor._left[offset] = None
             else:
-                leaving.append(Leaving(offset, *_LEAVING.unpack(value)))
+                target, sequence, deliveries, first_received, reason = _LEAVING.unpack(value)
+                leaving.append(Leaving(offset, target, sequence, deliveries, first_received, Reason(reason)))
         cursor._left = dict.fromkeys(sorted(cursor._left))
         cursor.leaving = {gone.offset: gone for gone in sorted(leaving, key=lambda gone: gone.sequence)}
         for offset, count, deadline, deliveries, nonce, first_received in sorted(ranges):

@@ -10,12 +10,23 @@ ID = "quintet-id"
 """16 bytes that name a message, wherever it goes."""
 NUMBER = "quintet-number"
 """In digits: grows with each record that was sent to a queue that keeps an order."""
+EXPIRES_AT = "quintet-expires-at"
+"""Milliseconds since 1970, from which on the record is not delivered any more."""
 MOVED_AT = "quintet-moved-at"
 """Of a record that came from another shard: milliseconds since 1970. Its retention begins then."""
 FIRST_RECEIVED_AT = "quintet-first-received-at"
 """Of a record that was delivered before it came here: milliseconds since 1970."""
 SOURCE = "quintet-dead-letter-source"
 """Name of the queue that dead-lettered the record."""
+SOURCE_SHARD = "quintet-dead-letter-shard"
+"""Number of the shard from which it came."""
+REASON = "quintet-dead-letter-reason"
+"""A Reason's word."""
+RECEIVES = "quintet-dead-letter-receives"
+"""How often it was delivered there."""
+OF_MOVES = frozenset([MOVED_AT, FIRST_RECEIVED_AT, SOURCE, SOURCE_SHARD, REASON, RECEIVES, EXPIRES_AT])
+"""What a move sets anew or takes away: what was dead-lettered, or came back, expires no more."""
+OF_ENGINE = OF_MOVES | {ID, NUMBER, PRIORITY}
 
 
 def priority(record: Record) -> int:
@@ -32,3 +43,8 @@ def numbered(record: Record, number: int) -> Record:
     """The record with that number, and no other."""
     kept = tuple(pair for pair in record.headers if pair[0] != NUMBER)
     return structs.replace(record, headers=(*kept, (NUMBER, str(number).encode())))
+
+
+def expires_at(record: Record) -> int:
+    """Milliseconds since 1970; 0 where it does not expire."""
+    return int(record.header(EXPIRES_AT) or 0)

@@ -7,9 +7,11 @@ from typing import Any
 from quintet_broker.engine.arrivals import Arrivals
 from quintet_broker.engine.deduplication import KEPT, MAX_IDS, Deduplication, Sent, bucket_of
 from quintet_broker.engine.delayed import Delayed
-from quintet_broker.engine.headers import ID, number, numbered, priority
+from quintet_broker.engine.headers import ID, expires_at, number, numbered, priority
 from quintet_broker.engine.lane import Lane
+from quintet_broker.engine.overflow import Overflow
 from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.record import Record, encode, gather
 from quintet_broker.engine.requests import (
     Acknowledge,
@@ -45,6 +47,8 @@ class Intake:
         """Whether the store takes no appends."""
         self._fresh: defaultdict[int, list[Record]] = defaultdict(list)
         """By log, records taken and not appended yet: those of one tick share batches."""
+        self._sent = False
+        """Whether clients sent some."""
 
     def take(self, arrivals: Arrivals) -> None:
         """Take delayed records that are due, then what arrived, as much as one tick should write."""
@@ -61,6 +65,10 @@ class Intake:
                 self._work.answers.append((request, self._confirmation(request)))
                 size += request.size
         self._append_fresh()
+        # What two queues move to each other must not push out each other's records for ever.
+        appended = self._work.tick.appends or self._work.tick.delay
+        if self._sent or (appended and self._policy.overflow == "DropOldest"):
+            Overflow(self._state, self._policy, self._work).run()
 
     def _log(self, record: Record) -> int:
         """The log that it goes to: where an order is kept there is one."""
@@ -80,6 +88,7 @@ class Intake:
                 self._put_in_order(request, place)
             self._store(request.records[place], request.due[place])
         self._work.totals.sent += len(new)
+        self._sent |= not request.is_moved
         return None
 
     def _new(self, request: Append) -> list[int]:
@@ -140,16 +149,26 @@ class Intake:
             return QueueFull(
                 f"The queue got {MAX_IDS} deduplication ids in the last 5 minutes, and can remember no more."
             )
-        policy, state = self._policy, self._state
-        if policy.messages is not None:
-            held = state.visible + state.in_flight + state.delayed.count + sum(map(len, self._fresh.values()))
-            if held + more > policy.messages:
-                return QueueFull(f"The queue holds {held} messages; limits.messages is {policy.messages}.")
-        if policy.bytes is not None:
-            size = state.live_bytes + sum(record.size for fresh in self._fresh.values() for record in fresh)
-            if size + request.size > policy.bytes:
-                return QueueFull(f"The queue holds about {size} bytes; limits.bytes is {policy.bytes}.")
+        policy = self._policy
+        if policy.messages is not None and (held := self._held) + more > policy.messages:
+            return QueueFull(f"The queue holds {held} messages; limits.messages is {policy.messages}.")
+        if policy.bytes is not None and (size := self._size) + request.size > policy.bytes:
+            return QueueFull(f"The queue holds about {size} bytes; limits.bytes is {policy.bytes}.")
         return None
+
+    @property
+    def _held(self) -> int:
+        """Records that count for `limits.messages`: where waiting ones make room, those that cannot."""
+        if self._policy.makes_room(self._state.leaving):
+            return self._state.in_flight + self._state.delayed.count
+        return self._state.held + sum(map(len, self._fresh.values()))
+
+    @property
+    def _size(self) -> int:
+        """Bytes that count for `limits.bytes`, likewise."""
+        if self._policy.makes_room(self._state.leaving):
+            return self._state.bytes_in_flight
+        return self._state.live_bytes + sum(record.size for fresh in self._fresh.values() for record in fresh)
 
     def _advance(self, request: Append, producer: int) -> None:
         """Note how far a producer's sequences are stored."""
@@ -175,7 +194,8 @@ class Intake:
         for batch in gather(records):
             base = log.tail
             data = encode(batch, base, self._state.epoch)
-            segment = log.append(len(batch), len(data), self._now)
+            expiries = list(map(expires_at, batch))
+            segment = log.append(len(batch), len(data), self._now, max(expiries) if all(expiries) else 0)
             tick.appends.append(stored.Append(log.number, segment.base, log.tail, data))
             tick.meta[f"seg:{log.number}:{segment.base}"] = segment.encode()
             lane.ahead.hold(base, batch)
@@ -222,9 +242,9 @@ class Intake:
         elif isinstance(request, Purge):
             self._purge()
         elif isinstance(request, Left):
-            self._work.totals.dead_lettered += len(request.places)
             for log, offset in request.places:
-                state.cursor(log).left(offset)
+                leaving = state.cursor(log).left(offset)
+                self._work.totals.dead_lettered += leaving is not None and leaving.reason is not Reason.REDRIVE
             self._touch(request.places)
         elif isinstance(request, Stay):
             for log, offset in request.places:

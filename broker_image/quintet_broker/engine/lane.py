@@ -1,6 +1,6 @@
 """Lane: the records of one priority in a shard."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.group_ahead import GroupAhead
@@ -44,16 +44,26 @@ class Lane:
         return self.cursor.unread(self.log.tail) + self.cursor.due
 
     @property
-    def live_bytes(self) -> int:
-        """About what the records take that are not acknowledged: their share of the log's."""
-        live = self.visible + self.cursor.in_flight + len(self.cursor.leaving)
-        return self.log.bytes * live // self.log.records if self.log.records else 0
+    def held(self) -> int:
+        """Records that may be delivered now or are in flight."""
+        return self.visible + self.cursor.in_flight
+
+    def bytes_of(self, records: int) -> int:
+        """About what so many of its records take: their share of the log's."""
+        return self.log.bytes * records // self.log.records if self.log.records else 0
 
     @property
-    def oldest(self) -> int | None:
-        """Milliseconds since 1970, of the last append to the first segment that is not acknowledged as a whole."""
-        waits = self.log.segments and self.log.tail > self.cursor.acknowledged_to
-        return self.log.segments[0].written if waits else None
+    def is_untouched(self) -> bool:
+        """Whether no consumer has any of its records, and none is on its way elsewhere."""
+        return not (self.cursor.in_flight or self.cursor.leaving)
+
+    def next_end(self, retention: int) -> int | None:
+        """Millisecond at which a segment may be taken away for its age."""
+        if not self.log.segments or self.log.tail <= self.cursor.acknowledged_to:
+            return None
+        first = self.log.segments[0]
+        end = first.written + retention + 1
+        return min(end, first.expires) if first.expires and self.is_untouched else end
 
     @property
     def wants_fetch(self) -> bool:
@@ -65,14 +75,28 @@ class Lane:
         """Whether what comes next is still to be read."""
         return self.ahead.lacks_next(self.confirmed)
 
-    def pass_over(self, time: int) -> int:
-        """Drop the segments that were written before `time` (milliseconds); how many records were in them."""
-        cut = self.log.written_before(time)
-        if cut <= self.cursor.acknowledged_to:
+    def drop_before(self, offset: int) -> int:
+        """Drop every record below `offset`; how many there were."""
+        if offset <= self.cursor.acknowledged_to:
             return 0
-        before = self.visible + self.cursor.in_flight
-        self.seek(cut)
-        return before - self.visible - self.cursor.in_flight
+        before = self.held
+        self.seek(offset)
+        return before - self.held
+
+    def waiting(self, end: int | None = None) -> Iterator[int]:
+        """The offsets (below `end`) of the records that no consumer has, about the oldest first.
+
+        Each is to be taken away before the next is asked for.
+        """
+        end = self.log.tail if end is None else end
+        yield from (offset for offset in self.cursor.due_offsets(self.cursor.due) if offset < end)
+        while (offset := self.cursor.over_gaps(self.cursor.read_to)) < end:
+            yield offset
+
+    def drop(self, offset: int) -> None:
+        """Drop one that waits."""
+        self.cursor.drop(offset)
+        self.touch([offset])
 
     def seek(self, offset: int) -> None:
         """Drop every record below `offset`."""

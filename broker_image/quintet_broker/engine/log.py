@@ -1,7 +1,8 @@
 """Log: an ordered sequence of batches of records, kept as segments."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 from msgspec import Struct
@@ -33,10 +34,12 @@ class Segment(Struct):
     """Milliseconds since 1970, of the last append."""
     bytes: int = 0
     records: int = 0
+    expires: int = 0
+    """Milliseconds since 1970, when the last of its records has expired; 0 where some do not expire."""
 
     def encode(self) -> str:
         """As `meta` keeps it, under seg:<log>:<base>."""
-        return f"{self.created}:{self.written}:{self.bytes}:{self.records}"
+        return f"{self.created}:{self.written}:{self.bytes}:{self.records}:{self.expires}"
 
 
 class Log:
@@ -65,11 +68,16 @@ class Log:
             log.records += segment.records
         return log
 
-    def append(self, count: int, size: int, now: int) -> Segment:
-        """Place a batch of `count` records and `size` bytes at the tail; return the segment that takes it."""
+    def append(self, count: int, size: int, now: int, expires: int = 0) -> Segment:
+        """Place a batch of `count` records and `size` bytes at the tail; return the segment that takes it.
+
+        `expires` is when all of them have expired, 0 for never.
+        """
         if not self.segments or self._finished(self.segments[-1], now):
             self.segments.append(Segment(self.tail, now, now))
         segment = self.segments[-1]
+        if segment.records == 0 or segment.expires:
+            segment.expires = expires and max(expires, segment.expires)
         segment.written = now
         segment.bytes += size
         segment.records += count
@@ -96,14 +104,19 @@ class Log:
 
     def written_before(self, time: int) -> int:
         """The offset up to which every record was appended before `time` (milliseconds)."""
-        end = self.segments[0].base if self.segments else self.tail
-        for index, segment in enumerate(self.segments):
-            if segment.written >= time:
-                break
-            end = self._end(index)
-        return end
+        return self._end_of(takewhile(lambda segment: segment.written < time, self.segments))
+
+    def expired_before(self, now: int) -> int:
+        """The offset up to which every record has expired at `now` (milliseconds), as far as segments tell."""
+        return self._end_of(takewhile(lambda segment: 0 < segment.expires <= now, self.segments))
+
+    def _end_of(self, first: Iterable[Segment]) -> int:
+        """The offset at which so many of the first segments end."""
+        count = sum(1 for _ in first)
+        return self._end(count - 1)
 
     def _end(self, index: int) -> int:
+        """Where a segment ends; of -1, where the first begins."""
         return self.segments[index + 1].base if index + 1 < len(self.segments) else self.tail
 
     async def read(self, store: Reader, shard: int, offset: int, batches: int) -> list[tuple[int, Record]]:

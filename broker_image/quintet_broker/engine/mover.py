@@ -13,7 +13,8 @@ from typing import Protocol
 from msgspec import structs
 
 from quintet_broker.engine.cursor import Leaving
-from quintet_broker.engine.headers import FIRST_RECEIVED_AT, MOVED_AT, SOURCE
+from quintet_broker.engine.headers import FIRST_RECEIVED_AT, MOVED_AT, OF_MOVES, REASON, RECEIVES, SOURCE, SOURCE_SHARD
+from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Left, Stay
 from quintet_broker.engine.shard import Shard
@@ -61,7 +62,7 @@ async def _append(source: Shard, target: Target, some: list[tuple[Leaving, Recor
     """Store records at the target, all or none; False if it cannot take them now, or may not have."""
     # A record may be gone meanwhile, by a purge or its age.
     there = [(leaving, record) for leaving, record in some if record is not None]
-    records = [_moved(record, leaving, source.policy.name, now) for leaving, record in there]
+    records = [_moved(record, leaving, source, now) for leaving, record in there]
     if not records:
         return True
     append = Append(now, records, [None] * len(records), -source.number, [leaving.sequence for leaving, _ in there])
@@ -73,11 +74,18 @@ async def _append(source: Shard, target: Target, some: list[tuple[Leaving, Recor
     return True
 
 
-def _moved(record: Record, leaving: Leaving, name: str, now: int) -> Record:
-    added = {
-        SOURCE: name.encode(),
-        MOVED_AT: str(now).encode(),
-        FIRST_RECEIVED_AT: str(leaving.first_received).encode(),
-    }
-    kept = tuple((header, value) for header, value in record.headers if header not in added)
-    return structs.replace(record, headers=kept + tuple(added.items()))
+def _moved(record: Record, leaving: Leaving, source: Shard, now: int) -> Record:
+    added = {MOVED_AT: str(now)}
+    if leaving.reason is not Reason.REDRIVE:
+        added |= {
+            SOURCE: source.policy.name,
+            SOURCE_SHARD: str(source.number),
+            REASON: leaving.reason.word,
+            RECEIVES: str(leaving.deliveries),
+        }
+        if first := record.header(FIRST_RECEIVED_AT):
+            added[FIRST_RECEIVED_AT] = first.decode()
+        elif leaving.first_received:
+            added[FIRST_RECEIVED_AT] = str(leaving.first_received)
+    kept = tuple((header, value) for header, value in record.headers if header not in OF_MOVES)
+    return structs.replace(record, headers=kept + tuple((header, text.encode()) for header, text in added.items()))

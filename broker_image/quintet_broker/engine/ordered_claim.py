@@ -60,8 +60,7 @@ class OrderedClaim(Claim):
     def _take_one(self, lane: Lane, ahead: GroupAhead, offset: int, record: Record) -> None:
         if self._policy.is_expired(record, self._now):
             self._deliver_run(lane)
-            self._drop(lane, offset)
-            lane.touch([offset])
+            self._drop(lane, offset, record)
             return
         is_next = self._run and offset == self._start + len(self._run) and lane.cursor.is_unread(offset)
         if not is_next:

@@ -1,8 +1,10 @@
 """Policy: how a shard treats its records."""
 
+from typing import Literal
+
 from msgspec import Struct
 
-from quintet_broker.engine.headers import MOVED_AT
+from quintet_broker.engine.headers import MOVED_AT, expires_at
 from quintet_broker.engine.record import Record
 
 
@@ -15,7 +17,7 @@ class Policy(Struct, frozen=True):
     in_flight: int
     """No more records than this are delivered and not settled."""
     messages: int | None = None
-    """A client's append beyond so many records, delayed ones included, is refused; so too `bytes`."""
+    """How many records there may be, delayed ones included, before `overflow` holds; so too `bytes`."""
     bytes: int | None = None
     ordered: bool = False
     """Whether it keeps the order of each message group: records of one key. It cannot change."""
@@ -23,9 +25,24 @@ class Policy(Struct, frozen=True):
     max_receives: int = 0
     dead_letter: int | None = None
     """Number of the shard to which records go that were delivered `max_receives` times in vain."""
+    expired_to: int | None = None
+    """Number of the shard to which records go whose own expiry passed; without it they are dropped."""
+    overflow: Literal["Reject", "DropOldest", "DeadLetter"] = "Reject"
+    """What a client's append beyond `messages` or `bytes` does."""
 
-    def is_expired(self, record: Record, now: int) -> bool:
+    def makes_room(self, leaving: int) -> bool:
+        """Whether waiting records are taken away for new ones, while so many are on their way to other shards: no more
+        than may be in flight, since each is remembered."""
+        if self.overflow == "DeadLetter":
+            return self.dead_letter is not None and leaving < self.in_flight
+        return self.overflow == "DropOldest"
+
+    def is_too_old(self, record: Record, now: int) -> bool:
         """Whether a record has been here for its whole retention."""
         if record.timestamp + self.retention > now:
             return False
         return int(record.header(MOVED_AT) or record.timestamp) + self.retention <= now
+
+    def is_expired(self, record: Record, now: int) -> bool:
+        """Whether a record is not to be delivered any more, for its age or by its own expiry."""
+        return 0 < expires_at(record) <= now or self.is_too_old(record, now)

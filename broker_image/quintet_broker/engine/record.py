@@ -44,7 +44,10 @@ class Record(Struct, frozen=True, gc=False, array_like=True):
 
     def header(self, name: str) -> bytes | None:
         """The first header of that name."""
-        return next((value for found, value in self.headers if found == name), None)
+        for found, value in self.headers:
+            if found == name:
+                return value
+        return None
 
 
 def encode(records: Sequence[Record], base: int = 0, epoch: int = 0) -> bytes:

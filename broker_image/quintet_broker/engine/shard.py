@@ -15,6 +15,7 @@ from quintet_broker.engine.arrivals import Arrivals, Waiting
 from quintet_broker.engine.claim import Claim
 from quintet_broker.engine.cursor import Leaving
 from quintet_broker.engine.delayed import Delayed
+from quintet_broker.engine.expiry import Expiry
 from quintet_broker.engine.intake import Intake
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.ordered_claim import OrderedClaim
@@ -191,12 +192,15 @@ class Shard:
         work = Work(tick)
         if self._arrivals or state.delayed.found:
             Intake(state, self.policy, work, now, self._store.full).take(self._arrivals)
-        self._expire(work, now)
+        Expiry(state, self.policy, work, now, self._has_new_policy).run()
+        self._has_new_policy = False
+        self._forget_producers(work, now)
         self._deliver(work, now)
         self._time_out(now)
         for lane in state.lanes.values():
             lane.trim(tick)
             tick.cursor |= lane.cursor.changes()
+        tick.meta |= state.changes()
         if tick.empty:
             self._granted(work)
             return None
@@ -239,27 +243,11 @@ class Shard:
 
     # What time brings
 
-    def _expire(self, work: Work, now: int) -> None:
-        for lane in self.lanes.values():
-            self._expire_lane(lane, work, now)
-        self._has_new_policy = False
+    def _forget_producers(self, work: Work, now: int) -> None:
         if now >= self._forget_at:
             work.tick.drop_sources = self._state.producers.forget(now)
             self._state.deduplication.forget(now)
             self._forget_at = now + FORGET_EVERY
-
-    def _expire_lane(self, lane: Lane, work: Work, now: int) -> None:
-        policy, state = self.policy, self._state
-        if self._has_new_policy:
-            # What is due may have been delivered often enough by now.
-            lane.cursor.expire_again()
-        for found in lane.cursor.expire(now):
-            if policy.dead_letter is not None and found.deliveries >= policy.max_receives:
-                for offset in list(lane.cursor.live(found)):
-                    state.leave(lane, offset, policy.dead_letter)
-                work.tick.meta[f"out:{policy.dead_letter}"] = state.out[policy.dead_letter]
-            lane.touch(range(found.offset, found.end))
-        work.totals.expired += lane.pass_over(now - policy.retention)
 
     def next_wake(self) -> int | None:
         """Millisecond at which `collect` has something to do even if nothing arrives."""
@@ -270,8 +258,7 @@ class Shard:
         for lane in self.lanes.values():
             if expires:
                 times.append(lane.cursor.next_deadline())
-            if (oldest := lane.oldest) is not None:
-                times.append(oldest + self.policy.retention + 1)
+            times.append(lane.next_end(self.policy.retention))
         return min((time for time in times if time is not None), default=None)
 
     # Delivery

@@ -8,6 +8,7 @@ from quintet_broker.engine.deduplication import Deduplication
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.producers import Producers
+from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.requests import Counts
 from quintet_broker.store.tick import Taken
 
@@ -29,6 +30,7 @@ class State:
         """Of the last write."""
         self.out: dict[int, int] = {}
         """By target: the sequence of the next record that leaves for it, unless `first_sequence` is higher."""
+        self._left_for: set[int] = set()
         for lane in lanes:
             self._add(lane)
         self.first_sequence = max((lane.log.tail for lane in self.lanes.values()), default=0)
@@ -101,17 +103,34 @@ class State:
         return any(lane.ahead for lane in self.lanes.values())
 
     @property
+    def held(self) -> int:
+        """Records that may be delivered, now or later."""
+        return self.visible + self.in_flight + self.delayed.count
+
+    @property
     def live_bytes(self) -> int:
-        """About what the records take that are not acknowledged, delayed ones left out."""
-        return sum(lane.live_bytes for lane in self.lanes.values())
+        """About what the records take that may be delivered or are in flight, delayed ones left out."""
+        return sum(lane.bytes_of(lane.held) for lane in self.lanes.values())
+
+    @property
+    def bytes_in_flight(self) -> int:
+        return sum(lane.bytes_of(lane.cursor.in_flight) for lane in self.lanes.values())
 
     # Leaving
 
-    def leave(self, lane: Lane, offset: int, target: int) -> None:
-        """A delivered record goes to another shard, under the next sequence for that."""
+    def leave(self, lane: Lane, offset: int, target: int, reason: Reason) -> None:
+        """A record goes to another shard, under the next sequence for that."""
         sequence = max(self.out.get(target, 0), self.first_sequence)
         self.out[target] = sequence + 1
-        lane.cursor.leave(offset, target, sequence)
+        self._left_for.add(target)
+        lane.cursor.leave(offset, target, sequence, reason)
+        lane.touch([offset])
+
+    def changes(self) -> dict[str, int]:
+        """The fields of `meta` that changed since the last call, those of lanes left out."""
+        changed = {f"out:{target}": self.out[target] for target in self._left_for}
+        self._left_for.clear()
+        return changed
 
     def next_leaving(self, most: int) -> tuple[Lane, list[Leaving]] | None:
         """Records that go to one target before all others that leave for it: up to so many of one lane, in order."""

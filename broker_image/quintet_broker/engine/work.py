@@ -18,6 +18,7 @@ class Totals(Struct):
     acknowledged: int = 0
     dead_lettered: int = 0
     expired: int = 0
+    dropped: int = 0
 
     def add(self, more: "Totals") -> None:
         self.sent += more.sent
@@ -25,6 +26,7 @@ class Totals(Struct):
         self.acknowledged += more.acknowledged
         self.dead_lettered += more.dead_lettered
         self.expired += more.expired
+        self.dropped += more.dropped
 
 
 class Work(Struct):

@@ -224,8 +224,8 @@ class Keeper:
             raise InvalidArgument(f"brokerPool: this is the pool {self._pool}, not {spec.broker_pool}.")
         if spec.ordering == "Fifo":
             raise Unsupported("ordering: Fifo is not supported yet.")
-        if spec.limits.overflow != "Reject":
-            raise Unsupported(f"limits.overflow: {spec.limits.overflow} is not supported yet.")
+        if spec.limits.overflow == "DeadLetter" and spec.dead_letter is None:
+            raise InvalidArgument("limits.overflow: must not be DeadLetter without deadLetter.")
         if spec.dead_letter and spec.dead_letter.queue == name:
             raise InvalidArgument("A queue cannot be its own dead-letter queue.")
         if spec.dead_letter and spec.dead_letter.queue not in there:

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from msgspec import Struct
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.headers import FIRST_RECEIVED_AT, ID, MOVED_AT, NUMBER, PRIORITY, SOURCE
+from quintet_broker.engine import headers as names
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import (
@@ -39,6 +39,7 @@ MAX_DELAY = 15 * 60
 MAX_VISIBILITY = 12 * 60 * 60
 MAX_WAIT = 20
 MAX_PRIORITY = 10
+MAX_EXPIRY = 14 * 24 * 60 * 60
 MAX_PRODUCER = 2**53 - 1
 
 _OWN = "quintet-"
@@ -58,6 +59,8 @@ class NewMessage(Struct, frozen=True):
     """Seconds until it becomes visible; None takes the queue's deliveryDelay."""
     priority: int | None = None
     """1 to 10, higher ones first; those without one come last."""
+    expiry: float | None = None
+    """Seconds from now on after which it is not delivered any more."""
     system: Headers = ()
     """What a face keeps beside its record: names begin with the face's own, and no other face delivers them."""
 
@@ -69,6 +72,19 @@ class Producer(Struct, frozen=True):
     """Chosen at random by the client, 1 .. 2^53 - 1, once a session."""
     sequence: int
     """One more at each send, beginning with 0; each send is one sequence, however many messages it holds."""
+
+
+class DeadLetter(Struct, frozen=True):
+    """How a message came into a dead-letter queue."""
+
+    source: str
+    """Name of the queue that it came from."""
+    reason: str
+    """MaxReceives, Overflow or Expired."""
+    receives: int
+    """How often it was delivered there."""
+    at: int
+    """Milliseconds since 1970."""
 
 
 class Message(Struct, frozen=True):
@@ -88,11 +104,12 @@ class Message(Struct, frozen=True):
     """Milliseconds since 1970."""
     deliveries: int
     """How often it was delivered, this time included."""
-    dead_letter_source: str | None
-    """Name of the queue that dead-lettered it."""
+    dead_letter: DeadLetter | None = None
     priority: int | None = None
     sequence: int | None = None
     """In a Fifo queue: later messages have larger ones."""
+    expires_at: int | None = None
+    """Milliseconds since 1970."""
 
 
 class Queue:
@@ -161,6 +178,8 @@ class Queue:
                 raise InvalidArgument(f"Header names that begin with {_OWN!r} are reserved.")
             if message.delay is not None and not 0 <= message.delay <= MAX_DELAY:
                 raise InvalidArgument(f"A delay is 0 to {MAX_DELAY} seconds.")
+            if message.expiry is not None and not 0.001 <= message.expiry <= MAX_EXPIRY:
+                raise InvalidArgument(f"An expiry is 0.001 to {MAX_EXPIRY} seconds.")
             if message.priority is not None:
                 self._check_priority(message.priority)
             size = len(message.value) + sum(len(name) + len(value) for name, value in message.headers)
@@ -210,30 +229,28 @@ class Queue:
         record = delivery.record
         own: dict[str, bytes] = {}
         headers = []
+        system = []
         for pair in record.headers:
-            if pair[0].startswith(_OWN):
+            if not pair[0].startswith(_OWN):
+                headers.append(pair)
+            elif pair[0] in names.OF_ENGINE:
                 own[pair[0]] = pair[1]
             else:
-                headers.append(pair)
-        message_id = own.pop(ID)
-        source = own.pop(SOURCE, None)
-        own.pop(MOVED_AT, None)
-        sequence = own.pop(NUMBER, None)
-        priority = own.pop(PRIORITY, None)
-        first_received = own.pop(FIRST_RECEIVED_AT, None)
+                system.append((pair[0][len(_OWN) :], pair[1]))
         return Message(
-            id=_id_text(message_id),
+            id=_id_text(own[names.ID]),
             receipt=self._receipt(delivery),
             value=record.value,
             key=record.key,
             headers=tuple(headers),
-            system=tuple((name[len(_OWN) :], value) for name, value in own.items()),
+            system=tuple(system),
             sent_at=record.timestamp,
-            first_received_at=int(first_received) if first_received else delivery.first_received,
+            first_received_at=_number(own, names.FIRST_RECEIVED_AT) or delivery.first_received,
             deliveries=delivery.deliveries,
-            dead_letter_source=source.decode() if source else None,
-            priority=int(priority) if priority else None,
-            sequence=int(sequence) if sequence else None,
+            dead_letter=_dead_letter(own),
+            priority=_number(own, names.PRIORITY),
+            expires_at=_number(own, names.EXPIRES_AT),
+            sequence=_number(own, names.NUMBER),
         )
 
     def _receipt(self, delivery: Delivery) -> str:
@@ -303,6 +320,8 @@ def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:
         paused=spec.paused,
         max_receives=spec.dead_letter.max_receives if spec.dead_letter else 0,
         dead_letter=dead_letter,
+        expired_to=dead_letter if spec.dead_letter and spec.dead_letter.expired else None,
+        overflow=spec.limits.overflow,
     )
 
 
@@ -329,11 +348,29 @@ def _id_text(message_id: bytes) -> str:
 
 
 def _record(message: NewMessage, message_id: bytes, now: int) -> Record:
-    headers = [(ID, message_id), *message.headers]
+    headers = [(names.ID, message_id), *message.headers]
     headers += [(_OWN + name, value) for name, value in message.system]
     if message.priority is not None:
-        headers.append((PRIORITY, str(message.priority).encode()))
+        headers.append((names.PRIORITY, str(message.priority).encode()))
+    if message.expiry is not None:
+        headers.append((names.EXPIRES_AT, str(now + round(message.expiry * 1000)).encode()))
     return Record(message.value, now, message.key, tuple(headers))
+
+
+def _number(own: dict[str, bytes], name: str) -> int | None:
+    found = own.get(name)
+    return None if found is None else int(found)
+
+
+def _dead_letter(own: dict[str, bytes]) -> DeadLetter | None:
+    if names.SOURCE not in own:
+        return None
+    return DeadLetter(
+        source=own[names.SOURCE].decode(),
+        reason=own.get(names.REASON, b"MaxReceives").decode(),
+        receives=int(own.get(names.RECEIVES, 0)),
+        at=int(own[names.MOVED_AT]),
+    )
 
 
 def _good(opened: Sequence[Receipt | ReceiptInvalid]) -> list[Receipt]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec.structs import asdict
 
 from quintet.cli.running import Running, state_option, told_failures
 
@@ -61,6 +62,7 @@ def _headers(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 @click.option("--header", "headers", multiple=True, callback=_headers, metavar="NAME=VALUE", help="Can be repeated.")
 @click.option("--delay", callback=_seconds, metavar="DURATION", help="How long until it can be received, as in 5s.")
 @click.option("--priority", type=click.IntRange(1, 10), help="Higher ones are delivered first, those without one last.")
+@click.option("--expiry", callback=_seconds, metavar="DURATION", help="For how long it may be delivered, as in 1h.")
 @state_option
 def send(
     queue: str,
@@ -71,6 +73,7 @@ def send(
     headers: dict[str, str],
     delay: float | None,
     priority: int | None,
+    expiry: float | None,
     state_dir: Path,
 ) -> None:
     """Send TEXT, or what a file or standard input holds."""
@@ -83,7 +86,7 @@ def send(
 
         count = 0
         async for values in _values(text, stream, lines):
-            await target.send_batch([NewMessage(value, key, headers, delay, priority) for value in values])
+            await target.send_batch([NewMessage(value, key, headers, delay, priority, expiry) for value in values])
             count += len(values)
         return count
 
@@ -135,7 +138,8 @@ def _json(message: Message) -> bytes:
         "key": message.key,
         "headers": message.headers,
         "priority": message.priority,
-        "deadLetterSource": message.dead_letter_source,
+        "expiresAt": message.expires_at,
+        "deadLetter": asdict(message.dead_letter) if message.dead_letter else None,
     }
     return json.dumps(fields | {name: value for name, value in others.items() if value}).encode() + b"\n"
 

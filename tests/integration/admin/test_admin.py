@@ -115,7 +115,14 @@ async def test_metrics_count_what_happened(admin: Admin) -> None:
     labels = {"kind": "Queue", "namespace": "default", "name": "orders"}
     held = {sample.labels["state"]: sample.value for sample in families["quintet_messages"].samples}
     assert held == {"visible": 1, "in_flight": 1, "delayed": 0}
-    for name, count in {"sent": 3, "received": 2, "acknowledged": 1, "dead_lettered": 0, "expired": 0}.items():
+    for name, count in {
+        "sent": 3,
+        "received": 2,
+        "acknowledged": 1,
+        "dead_lettered": 0,
+        "expired": 0,
+        "dropped": 0,
+    }.items():
         [sample] = families[f"quintet_messages_{name}"].samples
         assert (sample.name, sample.labels) == (f"quintet_messages_{name}_total", labels)
         assert sample.value == count

@@ -126,7 +126,7 @@ async def test_queue_of_other_attributes_is_refused(face: Face) -> None:
         ({"limits": {"inflight": 1}}, 400, "limits.inflight"),
         ({"nonsense": 1}, 400, "nonsense"),
         ({"brokerPool": "other"}, 400, "brokerPool"),
-        ({"limits": {"overflow": "DropOldest"}}, 422, "limits.overflow"),
+        ({"limits": {"overflow": "DeadLetter"}}, 400, "limits.overflow"),
         ({"deadLetter": {"queue": "not-there"}}, 409, "not-there"),
         ([], 400, "object"),
         ("text", 400, "object"),
@@ -282,7 +282,49 @@ async def test_dead_letter_names_its_source(face: Face) -> None:
     await face.ask("POST", f"/v1/queues/{source}/messages", {"messages": [{"value": "a"}]})
     await face.ask("POST", f"/v1/queues/{source}/messages:receive", {"wait": "5s"})
     [message] = await face.receive(wait="5s")
-    assert (message["value"], message["deadLetterSource"]) == ("a", source)
+    assert message["value"] == "a"
+    dead_letter = message["deadLetter"]
+    assert message["sentAt"] <= dead_letter.pop("at")
+    assert dead_letter == {"source": source, "reason": "MaxReceives", "receives": 1}
+
+
+async def test_an_expired_message_is_not_delivered_and_is_counted(face: Face) -> None:
+    await face.send({"value": "short", "expiry": "50ms"})
+    await face.until_visible(0)
+    await face.send({"value": "long", "expiry": "1h"}, {"value": "also", "priority": 3, "expiry": "1h"})
+    messages = await face.receive()
+    assert [message["value"] for message in messages] == ["also", "long"]
+    assert all(message["expiresAt"] == message["sentAt"] + 3_600_000 for message in messages)
+
+
+async def test_an_expired_message_goes_to_the_dead_letter_queue_where_that_is_asked(face: Face) -> None:
+    source = f"{face.name}-source"
+    await face.ask("PUT", f"/v1/queues/{source}", {"deadLetter": {"queue": face.name, "expired": True}})
+    await face.ask("POST", f"/v1/queues/{source}/messages", {"messages": [{"value": "a", "expiry": "1ms"}]})
+    [message] = await face.receive(wait="5s")
+    assert "expiresAt" not in message
+    assert (message["deadLetter"]["reason"], message["deadLetter"]["receives"]) == ("Expired", 0)
+
+
+async def test_the_oldest_messages_make_room(face: Face) -> None:
+    source = f"{face.name}-source"
+    limits = {"messages": 2, "overflow": "DropOldest"}
+    await face.ask("PUT", f"/v1/queues/{source}", {"limits": limits})
+    messages = {"messages": [{"value": value} for value in "ab"]}
+    await face.ask("POST", f"/v1/queues/{source}/messages", messages)
+    limits = {"messages": 2, "overflow": "DeadLetter"}
+    status, _ = await face.ask("PATCH", f"/v1/queues/{source}", {"limits": limits})
+    assert status == 400
+    dead_letter = {"queue": face.name}
+    status, _ = await face.ask("PATCH", f"/v1/queues/{source}", {"limits": limits, "deadLetter": dead_letter})
+    assert status == 200
+    await face.ask("POST", f"/v1/queues/{source}/messages", {"messages": [{"value": "c"}]})
+    [message] = await face.receive(wait="5s")
+    assert (message["value"], message["deadLetter"]["reason"]) == ("a", "Overflow")
+    await face.ask("PATCH", f"/v1/queues/{source}", {"limits": {"messages": 2, "overflow": "DropOldest"}})
+    await face.ask("POST", f"/v1/queues/{source}/messages", {"messages": [{"value": "d"}]})
+    _, left = await face.ask("POST", f"/v1/queues/{source}/messages:receive", {})
+    assert [message["value"] for message in left["messages"]] == ["c", "d"]
 
 
 # Refusals

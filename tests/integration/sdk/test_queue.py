@@ -18,7 +18,7 @@ async def test_message_comes_as_it_was_sent(queue: quintet.Queue) -> None:
     assert message.headers["trace"] == "abc"
     assert message.headers["blob"].encode(errors="surrogateescape") == b"\xff\x00"
     assert message.sent_at <= message.first_received_at
-    assert message.dead_letter_source is None
+    assert message.dead_letter is None
     with pytest.raises(UnicodeDecodeError):
         _ = message.text
 
@@ -189,7 +189,18 @@ async def test_dead_letter_names_its_source(client: quintet.Client, queue: quint
     [message] = await client.queue(source).receive_batch(wait=5)
     await message.release()
     [dead] = await queue.receive_batch(wait=5)
-    assert (dead.id, dead.dead_letter_source) == (message.id, source)
+    assert dead.dead_letter
+    assert (dead.id, dead.dead_letter.source, dead.dead_letter.receives) == (message.id, source, 1)
+    assert dead.dead_letter.reason == "MaxReceives"
+    assert message.sent_at <= dead.dead_letter.at <= dead.first_received_at + 60_000
+
+
+async def test_priority_and_expiry_come_as_they_were_sent(queue: quintet.Queue) -> None:
+    await queue.send("low", priority=1)
+    await queue.send("high", priority=10, expiry=60)
+    high, low = await queue.receive_batch(wait=5)
+    assert (high.text, high.priority, low.text, low.priority, low.expires_at) == ("high", 10, "low", 1, None)
+    assert high.expires_at == high.sent_at + 60_000
 
 
 async def test_queues_are_managed(client: quintet.Client, queue: quintet.Queue) -> None:

@@ -51,10 +51,8 @@ def test_up_refuses_a_set_that_does_not_hold_together(up: Up, tmp_path: Path) ->
 def test_up_refuses_what_the_broker_does_not_take(up: Up, tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     dead = queue("a", deadLetter={"queue": "gone"})
-    drop = queue("c", limits={"overflow": "DropOldest"})
-    file.write_text("---\n".join([dead, queue("b", ordering="Fifo"), drop]))
+    file.write_text("---\n".join([dead, queue("b", ordering="Fifo")]))
     assert up.refused("-f", file).splitlines() == [
         f"{file}:5: spec.deadLetter.queue: The dead-letter queue gone does not exist.",
         f"{file}:11: spec.ordering: Fifo is not supported yet.",
-        f"{file}:17: spec.limits.overflow: DropOldest is not supported yet.",
     ]

@@ -132,7 +132,6 @@ WRONG = [
         "5: spec.deadLetter.queue: The dead-letter queue gone does not exist",
     ),
     (queue("orders") + "---\n" + queue("new", ordering="Fifo"), "11: spec.ordering: Fifo is not supported yet."),
-    (queue("other", limits={"overflow": "DropOldest"}), "5: spec.limits.overflow: DropOldest is not supported yet."),
     ("a: [\n", "2: is not YAML"),
 ]
 

@@ -105,7 +105,7 @@ def test_null_counts_as_absent(tmp_path: Path) -> None:
 def test_anchors_and_merges_are_read_as_yaml_means_them() -> None:
     first, second = validation.load([HERE / "good/anchors.yaml"]).manifests
     assert (first.body["spec"]["visibilityTimeout"], first.body["spec"]["deliveryDelay"]) == ("1m", "6s")
-    assert second.body["spec"]["deadLetter"] == {"queue": "dead", "maxReceives": 3}
+    assert second.body["spec"]["deadLetter"] == {"queue": "dead", "maxReceives": 3, "expired": False}
 
 
 def test_a_sound_manifest_beside_a_bad_one_is_kept() -> None:

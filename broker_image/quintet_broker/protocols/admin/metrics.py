@@ -17,7 +17,8 @@ TOTALS = {
     "received": "Deliveries of messages to consumers",
     "acknowledged": "Messages settled by their consumers",
     "dead_lettered": "Messages moved to the dead-letter queue",
-    "expired": "Messages dropped at the end of their retention",
+    "expired": "Messages dropped at the end of their retention or expiry",
+    "dropped": "Messages dropped to make room, as limits.overflow says",
 }
 
 

@@ -40,6 +40,7 @@ class NewMessage(Body):
     headers_base64: HeaderValues = {}
     delay: Duration | UnsetType = UNSET
     priority: Annotated[int, Meta(ge=1, le=10, description="Higher ones first; without one, last.")] | UnsetType = UNSET
+    expiry: Annotated[Duration, Meta(description="For how long it may be delivered.")] | UnsetType = UNSET
 
 
 class Send(Body):
@@ -63,6 +64,15 @@ class Receive(Body):
     wait: Duration | UnsetType = UNSET
 
 
+class DeadLetter(Body):
+    """How a message came into a dead-letter queue."""
+
+    source: Annotated[str, Meta(description="Name of the queue that it came from.")]
+    reason: Annotated[str, Meta(description="MaxReceives, Overflow or Expired.")]
+    receives: Annotated[int, Meta(ge=0, description="How often it was delivered there.")]
+    at: Milliseconds
+
+
 class Message(Body):
     """A delivered message. What is not UTF-8 comes in the fields that end in Base64."""
 
@@ -78,7 +88,8 @@ class Message(Body):
     headers: HeaderValues = {}
     headers_base64: HeaderValues = {}
     priority: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
-    dead_letter_source: str | UnsetType = UNSET
+    expires_at: Milliseconds | UnsetType = UNSET
+    dead_letter: DeadLetter | UnsetType = UNSET
 
 
 class Received(Struct):

@@ -24,6 +24,7 @@ def new_message(message: codec.NewMessage, place: int) -> queue.NewMessage:
         headers=(*texts, *others),
         delay=codec.seconds(message.delay, f"{at}.delay"),
         priority=None if message.priority is UNSET else message.priority,
+        expiry=codec.seconds(message.expiry, f"{at}.expiry"),
     )
 
 
@@ -51,8 +52,13 @@ def message(found: queue.Message) -> codec.Message:
         headers=texts,
         headers_base64=others,
         priority=UNSET if found.priority is None else found.priority,
-        dead_letter_source=found.dead_letter_source or UNSET,
+        expires_at=UNSET if found.expires_at is None else found.expires_at,
+        dead_letter=_dead_letter(found.dead_letter) if found.dead_letter else UNSET,
     )
+
+
+def _dead_letter(found: queue.DeadLetter) -> codec.DeadLetter:
+    return codec.DeadLetter(found.source, found.reason, found.receives, found.at)
 
 
 async def info(found: queue.Queue) -> codec.QueueInfo:

@@ -203,8 +203,8 @@ def _system_attributes(found: queue.Message, names: Sequence[str], account: str,
         every["MessageGroupId"] = group
     if trace := dict(found.system).get(TRACE):
         every["AWSTraceHeader"] = trace.decode()
-    if found.dead_letter_source:
-        every["DeadLetterQueueSourceArn"] = arn + found.dead_letter_source
+    if found.dead_letter:
+        every["DeadLetterQueueSourceArn"] = arn + found.dead_letter.source
     return every if "All" in names else {name: value for name, value in every.items() if name in names}
 
 

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet_broker.engine.cursor import BITMAP_OFFSETS, NOBODYS, Cursor
+from quintet_broker.engine.reason import Reason
 from quintet_broker.errors import ReceiptStale
 
 
@@ -64,7 +65,7 @@ def test_to_take_all_records_out_of_a_range_is_as_quick_as_one_by_one(looks: lis
     cursor = Cursor()
     cursor.deliver(0, 1000, now=0, deadline=10, nonce=1)
     for offset in range(1000):
-        cursor.leave(offset, target=2, sequence=offset)
+        cursor.leave(offset, target=2, sequence=offset, reason=Reason.MAX_RECEIVES)
     assert (cursor.in_flight, len(cursor.leaving)) == (0, 1000)
     assert len(looks) < 10_000
 
@@ -121,7 +122,7 @@ def test_what_nobody_holds_no_receipt_names() -> None:
 def test_a_record_that_leaves_is_acknowledged_when_it_arrived() -> None:
     cursor = Cursor()
     cursor.deliver(0, 2, now=0, deadline=10, nonce=1)
-    cursor.leave(0, target=9, sequence=4)
+    cursor.leave(0, target=9, sequence=4, reason=Reason.MAX_RECEIVES)
     assert (cursor.in_flight, cursor.acknowledged_to) == (1, 0)
     fields = stored(cursor, {})
     loaded = Cursor.load(0, fields, [])
@@ -138,7 +139,7 @@ def test_a_record_that_left_is_not_confirmed_as_acknowledged(monkeypatch: pytest
     cursor.deliver(0, 3, now=0, deadline=10, nonce=1)
     fields: dict[str, bytes] = {}
     for offset in range(3):
-        cursor.leave(offset, target=9, sequence=offset)
+        cursor.leave(offset, target=9, sequence=offset, reason=Reason.MAX_RECEIVES)
         cursor.left(offset)
         fields = stored(cursor, fields)
     loaded = Cursor.load(0, fields, [])
@@ -153,7 +154,7 @@ def test_a_record_that_left_is_not_confirmed_as_acknowledged(monkeypatch: pytest
 def test_a_record_that_cannot_leave_is_due_again() -> None:
     cursor = Cursor()
     cursor.deliver(0, 1, now=0, deadline=10, nonce=1)
-    cursor.leave(0, target=9, sequence=4)
+    cursor.leave(0, target=9, sequence=4, reason=Reason.MAX_RECEIVES)
     cursor.stay(0, now=20)
     assert [found.deliveries for found in cursor.expire(20)] == [1]
 
@@ -230,7 +231,7 @@ def step(cursor: Cursor, verb: str, place: int, count: int, now: int) -> None:
     elif held and verb == "extend":
         cursor.extend(offset, 1, now + count % 7)
     elif held and verb == "leave":
-        cursor.leave(offset, 3, now)
+        cursor.leave(offset, 3, now, reason=Reason.MAX_RECEIVES)
     elif held and verb == "give_back":
         cursor.give_back(offset, 1, now)
     elif verb == "again" and cursor.is_due(offset):
@@ -281,7 +282,7 @@ def test_it_tells_what_is_due_from_what_is_held() -> None:
     cursor.deliver(7, 2, now=0, deadline=10, nonce=3)
     cursor.expire(5)
     cursor.acknowledge(4, 2)
-    cursor.leave(8, target=9, sequence=0)
+    cursor.leave(8, target=9, sequence=0, reason=Reason.MAX_RECEIVES)
     assert sorted(cursor.held()) == [0, 1, 7, 8]
     assert [cursor.next_due(offset) for offset in (0, 3, 4, 6, 7, 20)] == [2, 3, 5, 6, 9, 20]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quintet_broker.protocols.aws import json_rpc, query
 from quintet_broker.protocols.sqs import codec, mapping
-from quintet_broker.services.queue import Message, NewMessage
+from quintet_broker.services.queue import DeadLetter, Message, NewMessage
 
 ACCOUNT, ARN = "000000000000", "arn:aws:sqs:us-east-1:000000000000:"
 MIB = 1024 * 1024
@@ -22,7 +22,9 @@ names = st.one_of(unicode_texts, st.sampled_from(["a", "a.b", "a..b", "quintet.k
 
 
 def delivered(new: NewMessage) -> Message:
-    return Message("id", "receipt", new.value, new.key, new.headers, new.system, 1, 2, 3, "source")
+    return Message(
+        "id", "receipt", new.value, new.key, new.headers, new.system, 1, 2, 3, DeadLetter("source", "MaxReceives", 3, 4)
+    )
 
 
 @given(contents, st.none() | contents, st.lists(st.tuples(names, contents), max_size=4))

@@ -1,0 +1,109 @@
+"""Records that expire: none is delivered, and those that nobody receives go as well."""
+
+from msgspec import structs
+
+from quintet_broker.engine.headers import EXPIRES_AT, REASON, RECEIVES
+from quintet_broker.engine.record import Headers
+from quintet_broker.engine.shard import Shard
+from tests.unit.shard_bench import POLICY, Bench, values
+
+
+def expiring(bench: Bench, milliseconds: int) -> Headers:
+    return ((EXPIRES_AT, str(bench.store.now() + milliseconds).encode()),)
+
+
+async def test_an_expired_record_is_not_delivered_and_those_behind_it_are() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"expired", headers=expiring(bench, 10))
+    await bench.send(shard, b"a")
+    bench.store.time += 10
+    assert values(await bench.receive(shard)) == [b"a"]
+    assert (shard.totals.expired, shard.counts.visible) == (1, 0)
+
+
+async def test_a_record_that_expires_while_it_is_in_flight_can_be_acknowledged_and_is_not_delivered_again() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a", b"b", headers=expiring(bench, 10))
+    first, second = await bench.receive(shard, visibility=20)
+    bench.store.time += 15
+    assert await bench.acknowledge(shard, first) == [None]
+    bench.store.time += 10
+    assert await bench.receive(shard) == []
+    assert (shard.totals.acknowledged, shard.totals.expired, shard.counts.visible + shard.counts.in_flight) == (1, 1, 0)
+    assert await bench.acknowledge(shard, second) == [None]
+
+
+async def test_expired_records_go_though_nobody_receives() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a", headers=expiring(bench, 10))
+    await bench.send(shard, b"b", headers=expiring(bench, 20))
+    assert shard.next_wake() == bench.store.now() + 20
+    bench.store.time += 20
+    await bench.turn()
+    assert (shard.counts.visible, shard.totals.expired) == (0, 2)
+    shard = bench.open(1)
+    await bench.turn()
+    assert shard.counts.visible == 0
+
+
+async def test_among_records_that_do_not_expire_they_wait_for_a_receive() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a")
+    await bench.send(shard, b"b", headers=expiring(bench, 10))
+    bench.store.time += 10
+    await bench.turn()
+    assert shard.counts.visible == 2
+    assert values(await bench.receive(shard)) == [b"a"]
+    assert shard.counts.visible == 0
+
+
+async def dead_lettering(bench: Bench) -> tuple[Shard, Shard]:
+    """A queue whose expired records go to another."""
+    dead = bench.open(2)
+    shard = bench.open(1, structs.replace(POLICY, max_receives=5, dead_letter=2, expired_to=2))
+    await bench.turn()
+    return shard, dead
+
+
+async def test_expired_records_go_to_the_dead_letter_queue_where_that_is_asked() -> None:
+    bench = Bench()
+    shard, dead = await dead_lettering(bench)
+    await bench.send(shard, b"a", headers=expiring(bench, 10))
+    await bench.receive(shard, visibility=5)
+    await bench.send(shard, b"b", headers=expiring(bench, 10))
+    await bench.send(shard, b"c")
+    bench.store.time += 10
+    assert values(await bench.receive(shard) + await bench.receive(shard)) == [b"c"]
+    await bench.move(shard)
+    bench.store.time += 100
+    delivered = await bench.receive(dead)
+    told = [(d.record.value, d.record.header(REASON), d.record.header(RECEIVES)) for d in delivered]
+    assert sorted(told) == [(b"a", b"Expired", b"1"), (b"b", b"Expired", b"0")]
+    assert (shard.totals.expired, shard.totals.dead_lettered) == (0, 2)
+
+
+async def test_expired_records_go_to_the_dead_letter_queue_though_nobody_receives() -> None:
+    bench = Bench()
+    shard, dead = await dead_lettering(bench)
+    await bench.send(shard, *[b"%d" % number for number in range(1500)], headers=expiring(bench, 10))
+    bench.store.time += 10
+    await bench.turn()
+    await bench.move(shard)
+    await bench.turn()
+    await bench.move(shard)
+    assert (shard.counts.visible, dead.counts.visible) == (0, 1500)
+
+
+async def test_at_the_end_of_their_retention_records_are_dropped_in_any_case() -> None:
+    bench = Bench()
+    shard, dead = await dead_lettering(bench)
+    await bench.send(shard, b"a", headers=expiring(bench, 10))
+    await bench.send(shard, b"b")
+    bench.store.time += POLICY.retention
+    assert await bench.receive(shard) == []
+    await bench.move(shard)
+    assert (shard.totals.expired, dead.counts.visible) == (2, 0)
