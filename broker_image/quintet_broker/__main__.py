@@ -29,7 +29,7 @@ COLLECT_EVERY = (50_000, 20, 50)
 
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises what ended the engine or the topology before."""
-    engine = Engine(Store(settings.redis_url, settings.prefix), _membership(settings))
+    engine = Engine(Store(settings.redis_url, settings.prefix, settings.durability), _membership(settings))
     topology = Topology(engine, settings.pool)
     access = Access(
         enabled=settings.auth,

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from quintet_api.environment import read
+from quintet_broker.store.promises import Durability
 
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Where to reach on its machine what listens on all addresses."""
@@ -19,6 +20,8 @@ class Settings(Struct, frozen=True):
     """redis://host:port/0, unix:///path/to/socket, or Sentinels or a Cluster: store/connection.py has all forms."""
     prefix: str
     """Sets a pool's keys apart from others in the same Redis: the pool's uid."""
+    durability: Durability = "Fsync"
+    """What a confirm promises; Redis must be set to it."""
     namespace: str = "default"
     pool: str = "default"
     pod_name: str = "broker-0"

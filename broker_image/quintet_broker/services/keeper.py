@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from quintet_api.queue import MessageCounts, QueueSpec
-from quintet_api.topology import Entry, EntryStatus, PodStatus, TopologyDocument, TopologyStatus
+from quintet_api.topology import Entry, EntryStatus, PodStatus, StorageStatus, TopologyDocument, TopologyStatus
 from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.requests import Counts
 from quintet_broker.errors import (
@@ -238,10 +238,12 @@ class Keeper:
         helds = {name: msgspec.msgpack.decode(answer, type=Held) for name, answer in told.items()}
         helds[self._engine.me.name] = held(self._catalogue)
         counts = {shard: found for one in helds.values() for shard, found in one.counts.items()}
+        store = self._engine.store
         return TopologyStatus(
             revision=self._revision,
             pods=[PodStatus(name=name, revision=self._of_pod(helds.get(name))) for name in self._engine.owners.members],
             entries=[self._counted(entry, counts) for entry in self._entries],
+            storage=StorageStatus(version=store.version, warnings=store.warnings),
         )
 
     def _of_pod(self, told: Held | None) -> tuple[int, int]:

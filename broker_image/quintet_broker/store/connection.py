@@ -31,6 +31,8 @@ TIMEOUT = 10.0
 """Seconds after which an answer counts as lost."""
 CONNECT_TIMEOUT = 2.0
 """Seconds. So too for an answer of a Sentinel."""
+REPLICATED_WITHIN = 1000
+"""Milliseconds that replicas have for what is written; far more than they need, unless they are ill."""
 REDIRECTIONS = 3
 """How often one question follows a Cluster that moves its slots."""
 
@@ -38,6 +40,10 @@ Command = tuple[tuple[Any, ...], Mapping[str, Any]]
 """What is sent, and how redis-py is to read the answer."""
 Fill = Callable[[Pipeline, "Node"], object]
 """Puts commands into a pipeline to that node."""
+
+
+class NotReplicated(RedisError):
+    """Too few replicas had what was written when they were waited for: it is stored, and may still be lost."""
 
 
 class Node:
@@ -48,16 +54,27 @@ class Node:
         self.redis = redis
         self.identity = ""
         """Of this Redis between two starts, and of the history that it continues; empty until somebody asked."""
+        self.replicas = 0
+        """How many must have what is written before it counts."""
 
-    async def send(self, commands: Sequence[Command]) -> list[Any]:
+    async def send(self, commands: Sequence[Command], replicated: bool = False) -> list[Any]:
         """Run commands in one round trip. An error that Redis answers stands in the place of its answer.
 
-        Raises RedisError, OSError where answers were lost.
+        Where they are to be replicated, everything that was written before them is too. Raises NotReplicated; other
+        RedisErrors, OSError where answers were lost.
         """
         pipe = self.redis.pipeline(transaction=False)
         for arguments, options in commands:
             pipe.execute_command(*arguments, **options)
-        return await pipe.execute(raise_on_error=False)
+        if not replicated or not self.replicas:
+            return await pipe.execute(raise_on_error=False)
+        pipe.wait(self.replicas, REPLICATED_WITHIN)
+        *answers, have = await pipe.execute(raise_on_error=False)
+        if isinstance(have, RedisError):
+            raise have
+        if have < self.replicas:
+            raise NotReplicated(f"{have} replicas of {self.name} have all of it, and {self.replicas} must.")
+        return answers
 
     async def close(self) -> None:
         await self.redis.aclose(close_connection_pool=True)
@@ -84,19 +101,19 @@ class Connection:
     async def discover(self) -> None:
         """Find out which nodes there are. Raises RedisError, OSError."""
 
-    async def run(self, key: str, fill: Fill) -> list[Any]:
+    async def run(self, key: str, fill: Fill, replicated: bool = False) -> list[Any]:
         """The answers to commands about `key` and other keys of its slot, in one round trip where no slot moves.
 
         Where one moves, they are put together and sent again: they must do no harm if that happens. Raises the first
-        RedisError that was answered, OSError.
+        RedisError that was answered, NotReplicated, OSError.
         """
         for _ in range(REDIRECTIONS):
             node = self.node(key)
             pipe = node.redis.pipeline(transaction=False)
             fill(pipe, node)
             commands: list[Command] = list(pipe.command_stack)
-            answers = await node.send(commands)
-            await self._follow(commands, answers)
+            answers = await node.send(commands, replicated)
+            await self._follow(commands, answers, replicated)
             if not any(type(answer) is MovedError for answer in answers):
                 break
             await self.discover()
@@ -105,7 +122,7 @@ class Connection:
                 raise answer
         return answers
 
-    async def _follow(self, commands: Sequence[Command], answers: list[Any]) -> None:
+    async def _follow(self, commands: Sequence[Command], answers: list[Any], replicated: bool) -> None:
         """Ask what is just on its way to another node there."""
 
     async def close(self) -> None:
@@ -160,6 +177,7 @@ class ClusterConnection(Connection):
         return self._slots[slot]
 
     async def discover(self) -> None:
+        """Where a node is new, nothing is known of it: whoever needs its identity must ask for that."""
         before = self._discovered
         async with self._discovering:
             # Who waited for another that discovered need not do so too.
@@ -210,13 +228,17 @@ class ClusterConnection(Connection):
             self._slots.update(dict.fromkeys(range(first, last + 1), node))
         return list(before.values())
 
-    async def _follow(self, commands: Sequence[Command], answers: list[Any]) -> None:
+    async def _follow(self, commands: Sequence[Command], answers: list[Any], replicated: bool) -> None:
         for place, answer in enumerate(answers):
             if type(answer) is AskError:
-                node = self._nodes.get(_name(answer.host, answer.port)) or self._connect(answer.host, answer.port)
-                _, answers[place] = await node.send([(("ASKING",), {}), commands[place]])
-                if node.name not in self._nodes:
-                    await node.close()
+                known = self._nodes.get(_name(answer.host, answer.port))
+                node = known or self._connect(answer.host, answer.port)
+                node.replicas = self.nodes[0].replicas
+                try:
+                    _, answers[place] = await node.send([(("ASKING",), {}), commands[place]], replicated)
+                finally:
+                    if not known:
+                        await node.close()
 
 
 def connection(url: str, connections: int = CONNECTIONS, timeout: float = TIMEOUT) -> Connection:

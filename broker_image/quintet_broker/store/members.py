@@ -8,7 +8,8 @@ from redis.exceptions import RedisError
 from quintet_broker.errors import NameInUse, Unavailable
 from quintet_broker.store.connection import connection
 from quintet_broker.store.keys import POOL, Keys
-from quintet_broker.store.redis import script, version_of
+from quintet_broker.store.promises import version_of
+from quintet_broker.store.redis import script
 
 TIMEOUT = 1.0
 """Seconds after which an answer counts as lost: a lease is to be renewed well before it ends."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from redis.exceptions import AskError, OutOfMemoryError, RedisError, TryAgainErr
 from quintet_broker.errors import NotOwner, Unavailable
 from quintet_broker.store.connection import Command, Fill, Node, connection
 from quintet_broker.store.keys import POOL, Keys
+from quintet_broker.store.promises import SETTINGS, Durability, Server, broken
 from quintet_broker.store.tick import Outcome, Pool, Taken, Tick
 
 logger = logging.getLogger(__name__)
@@ -34,11 +35,16 @@ EPOCH_CLOCK_START = 1_700_000_000
 class Store:
     """One pool's data in the Redis of a URL."""
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, durability: Durability = "Fsync") -> None:
         """Raises BadUrl."""
         self.keys = Keys(prefix)
+        self.durability = durability
         self.full = False
-        """Whether appends must be refused; `check` finds it out."""
+        """Whether appends must be refused; `check` finds it out, and what follows."""
+        self.version = ""
+        """Of Redis, the oldest of a Cluster's."""
+        self.warnings: list[str] = []
+        """What Redis's settings do not hold of the durability."""
         self._connection = connection(url)
         self._clock_ahead = time.time() - _boot_time()
 
@@ -46,23 +52,29 @@ class Store:
         """Load the scripts and learn which Redis this is. Raises Unavailable. Called again after each lost answer."""
         try:
             await self._connection.discover()
-            nodes = self._connection.nodes
-            found = [await node.redis.info() for node in nodes]
-            for node, info in zip(nodes, found, strict=True):
-                self._check_use(node, info)
-            scripts = _scripts(min(version_of(info) for info in found))
-            for node, info in zip(nodes, found, strict=True):
+            servers = await self._servers()
+            scripts = _scripts(min(server.version for server in servers.values()))
+            for node, server in servers.items():
+                self._check_use(node, server)
                 self._tick, self._tick_freeing, self._take, self._number, self._entries = [
                     await node.redis.script_load(script) for script in scripts
                 ]
-                node.identity = _identity(info)
+                node.replicas = server.replicas_needed if self.durability == "Replicated" else 0
+                # What was written before may not be everywhere yet.
+                await node.send([(("PING",), {})], replicated=True)
+                node.identity = server.identity
             await self.check()
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis cannot be used: {error}") from error
 
-    def _check_use(self, node: Node, info: dict[str, Any]) -> None:
+    async def _servers(self) -> dict[Node, Server]:
+        nodes = self._connection.nodes
+        return dict(zip(nodes, await asyncio.gather(*map(_server, nodes)), strict=True))
+
+    def _check_use(self, node: Node, server: Server) -> None:
         """Raises Unavailable where a pool cannot be kept there."""
-        if version_of(info) < OLDEST:
+        info = server.info
+        if server.version < OLDEST:
             raise Unavailable(
                 f"The Redis {node.name} is {info['redis_version']}, and 6.2 is the oldest that is served."
             )
@@ -75,20 +87,31 @@ class Store:
         await self._connection.close()
 
     async def check(self) -> None:
-        """Read Redis's clock and how full it is. Raises Unavailable, also where it is not the one of `connect`."""
+        """Read Redis's clock, how full it is and what it is set to.
+
+        Raises Unavailable, also where it is not the one of `connect`.
+        """
         try:
-            full = [await self._check(node) for node in self._connection.nodes]
+            servers = await self._servers()
             await self._read_clock()
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
-        self.full = any(full)
+        for node, server in servers.items():
+            if server.identity != node.identity:
+                raise Unavailable(f"The Redis {node.name} was started anew, or another one took its place.")
+        self.full = any(_is_full(server) for server in servers.values())
+        self.version = min(servers.values(), key=lambda server: server.version).info["redis_version"]
+        self._warn(servers)
 
-    async def _check(self, node: Node) -> bool:
-        """Whether that Redis is full."""
-        info = await node.redis.info()
-        if _identity(info) != node.identity:
-            raise Unavailable(f"The Redis {node.name} was started anew, or another one took its place.")
-        return bool(0 < info["maxmemory"] * FULL_AT <= info["used_memory"])
+    def _warn(self, servers: Mapping[Node, Server]) -> None:
+        found = []
+        for node, server in servers.items():
+            of_node = f"{node.name}: " if len(servers) > 1 else ""
+            found += [of_node + warning for warning in broken(self.durability, server)]
+        for warning in found:
+            if warning not in self.warnings:
+                logger.warning("Redis does not hold what durability %s promises: %s", self.durability, warning)
+        self.warnings = found
 
     async def _read_clock(self) -> None:
         before = _boot_time()
@@ -104,12 +127,12 @@ class Store:
     async def number(self, kind: str, name: str, uid: str, index: int = 0) -> int:
         """The number of a shard, given by the pool's directory at the first call."""
         directory, field = self.keys.directory, f"{kind}/{name}/{uid}/{index}"
-        return int(await self._ask(directory, lambda pipe: pipe.evalsha(self._number, 1, directory, field)))
+        return int(await self._change(directory, lambda pipe: pipe.evalsha(self._number, 1, directory, field)))
 
     async def drop_number(self, kind: str, name: str, uid: str, index: int = 0) -> None:
         """Forget a shard's number, which is never given again. Raises Unavailable."""
         directory, field = self.keys.directory, f"{kind}/{name}/{uid}/{index}"
-        await self._ask(directory, lambda pipe: pipe.hdel(directory, field))
+        await self._change(directory, lambda pipe: pipe.hdel(directory, field))
 
     async def take(self, shard: int, owner: str = "", generation: int = 0) -> Taken:
         """Become the shard's owner, by the pool's table of that generation, and read its state.
@@ -127,10 +150,13 @@ class Store:
             pipe.zrange(keys.delayed(shard), 0, 0, withscores=True)
             pipe.zrange(keys.delayed(shard), -1, -1, withscores=True)
 
-        epoch, fields, cursor, sequences, delayed, first, last = await self._run(keys.meta(shard), fill)
+        # What the last owner wrote counts only with this: it may have ended before it could wait for replicas.
+        answers = await self._run(keys.meta(shard), fill, replicated=True)
+        epoch, fields, cursor, sequences, delayed, first, last = answers
         if isinstance(epoch, bytes):
             raise NotOwner(generation=int(epoch))
         meta = {field.decode(): value.decode() for field, value in fields.items()}
+        _tell_of_jump(shard, meta)
         return Taken(
             epoch=epoch,
             meta=meta,
@@ -177,9 +203,9 @@ class Store:
 
     async def _write_to(self, node: Node, ticks: Sequence[Tick]) -> list[Outcome]:
         try:
-            answers = await node.send([self._call(tick) for tick in ticks])
+            answers = await node.send([self._call(tick) for tick in ticks], replicated=True)
         except (RedisError, OSError) as error:
-            logger.warning("the Redis %s did not answer a write: %s", node.name, error)
+            logger.warning("a write to the Redis %s is not confirmed: %s", node.name, error)
             return [Outcome.LOST] * len(ticks)
         return [_outcome(answer) for answer in answers]
 
@@ -258,7 +284,7 @@ class Store:
         segments = [keys.of_shard(shard, field.decode()) for field in meta if field.startswith(b"seg:")]
         buckets = [keys.bucket(shard, number) for number in _bucket_numbers(meta.get(b"dedup", b"").decode())]
         gone = [*segments, *buckets, keys.cursor(shard), keys.delayed(shard), keys.sequences(shard), keys.meta(shard)]
-        await self._ask(keys.meta(shard), lambda pipe: pipe.unlink(*gone))
+        await self._change(keys.meta(shard), lambda pipe: pipe.unlink(*gone))
 
     # The pool
 
@@ -268,7 +294,9 @@ class Store:
         Raises Unavailable, NotOwner where it was taken by a later table.
         """
         [epoch] = await self._run(
-            self.keys.meta(POOL), lambda pipe, node: self._raise_epoch(POOL, pipe, node, owner, generation)
+            self.keys.meta(POOL),
+            lambda pipe, node: self._raise_epoch(POOL, pipe, node, owner, generation),
+            replicated=True,
         )
         if isinstance(epoch, bytes):
             raise NotOwner(generation=int(epoch))
@@ -297,7 +325,7 @@ class Store:
         """
         keys = [self.keys.meta(POOL), self.keys.entries, self.keys.topology]
         pairs = [part for name, value in entries.items() for part in (name, value or b"")]
-        version = await self._ask(
+        version = await self._change(
             keys[0], lambda pipe: pipe.evalsha(self._entries, len(keys), *keys, epoch, document or b"", *pairs)
         )
         if version is None:
@@ -309,25 +337,46 @@ class Store:
         [answer] = await self._run(key, lambda pipe, _: fill(pipe))
         return answer
 
-    async def _run(self, key: str, fill: Fill) -> list[Any]:
+    async def _change(self, key: str, fill: Callable[[Pipeline], object]) -> Any:
+        """As `_ask`, of a command that writes."""
+        [answer] = await self._run(key, lambda pipe, _: fill(pipe), replicated=True)
+        return answer
+
+    async def _run(self, key: str, fill: Fill, replicated: bool = False) -> list[Any]:
         try:
-            return await self._connection.run(key, fill)
+            return await self._connection.run(key, fill, replicated)
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
 
 
-def _identity(info: dict[str, Any]) -> str:
-    """Of one Redis between two starts, and of the history that it continues."""
-    return f"{info['run_id']}:{info['master_replid']}"
+async def _server(node: Node) -> Server:
+    """Raises RedisError, OSError."""
+    commands: list[Command] = [(("INFO",), {}), *((("CONFIG GET", name), {}) for name in SETTINGS)]
+    info, *answers = await node.send(commands)
+    if isinstance(info, RedisError):
+        raise info
+    settings: dict[str, str] = {}
+    for answer in answers:
+        # Many of those who run a Redis for others forbid it.
+        if not isinstance(answer, RedisError):
+            settings |= answer
+    return Server(info, settings)
+
+
+def _tell_of_jump(shard: int, meta: Mapping[str, str]) -> None:
+    """Where nothing was appended since a tail jumped: what the store may have lost was not noticed otherwise."""
+    for field, end in meta.items():
+        kind, *place = field.split(":")
+        if kind == "gap" and meta.get(f"tail:{place[0]}") == end:
+            logger.warning("shard %d: its Redis is another one, a gap of offsets begins at %s", shard, place[1])
+
+
+def _is_full(server: Server) -> bool:
+    return bool(0 < server.info["maxmemory"] * FULL_AT <= server.info["used_memory"])
 
 
 def _boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def version_of(info: dict[str, Any]) -> tuple[int, ...]:
-    """Of a Redis, by its INFO."""
-    return tuple(int(part) for part in info["redis_version"].split("."))
 
 
 def _scripts(version: tuple[int, ...]) -> list[str]:

@@ -12,7 +12,7 @@ class Outcome(Enum):
     FENCED = "nothing is stored: another owner, or a store that lost writes"
     FULL = "nothing is stored: the store's memory limit is reached"
     MOVING = "nothing is stored: a Redis Cluster moves the shard to another of its nodes"
-    LOST = "unknown: the connection broke"
+    LOST = "unknown: the connection broke, or too few replicas have it"
 
 
 class Append(Struct):

@@ -141,10 +141,11 @@ async def test_it_tells_how_many_messages_an_object_holds(admin: Admin) -> None:
     assert counts == {"orders": {"visible": 2, "inFlight": 1, "delayed": 1}, "strict": None}
 
 
-async def test_document_is_applied_and_told(admin: Admin) -> None:
+async def test_document_is_applied_and_told(admin: Admin, redis_server: RedisServer) -> None:
+    storage = {"version": ".".join(map(str, redis_server.version)), "warnings": []}
     assert await admin.topology("GET") == (
         200,
-        {"revision": [0, 0], "pods": [{"name": "broker-0", "revision": [0, 0]}], "entries": []},
+        {"revision": [0, 0], "pods": [{"name": "broker-0", "revision": [0, 0]}], "entries": [], "storage": storage},
     )
     status, applied = await admin.apply(entry(visibilityTimeout="1m"), revision=(3, 118))
     assert status == 200
@@ -155,6 +156,7 @@ async def test_document_is_applied_and_told(admin: Admin) -> None:
         "revision": [3, 118],
         "pods": [{"name": "broker-0", "revision": [3, 118]}],
         "entries": [told],
+        "storage": storage,
     }
     assert await admin.served() == applied
     _, info = await admin.queue("GET", "orders")

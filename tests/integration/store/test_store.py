@@ -95,8 +95,8 @@ async def test_a_write_on_its_way_brings_nothing_of_an_erased_shard_back(
     outcomes: list[Outcome] = []
     run = store._connection.run
 
-    async def run_and_then_the_write(key: str, fill: Fill) -> list[object]:
-        found = await run(key, fill)
+    async def run_and_then_the_write(key: str, fill: Fill, replicated: bool = False) -> list[object]:
+        found = await run(key, fill, replicated)
         if not outcomes:
             outcomes.extend(await store.write([append(1, taken.epoch, 1, 0)]))
         return found

@@ -26,6 +26,7 @@ def test_defaults_hold_for_what_is_not_set() -> None:
         ({}, "redis_url"),
         (LEAST | {"QUINTET_HTTP_PORT": "many"}, "http_port"),
         (LEAST | {"QUINTET_AUTH": "no way"}, "auth"),
+        (LEAST | {"QUINTET_DURABILITY": "Forever"}, "durability"),
     ],
 )
 def test_what_is_missing_or_unreadable_is_named(environment: dict[str, str], named: str) -> None:
