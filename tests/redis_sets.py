@@ -102,9 +102,35 @@ class RedisSet:
         """Until all of them are in step."""
         raise NotImplementedError
 
+    def primary_of(self, key: str) -> RedisNode:
+        """The one that has a key, by what those say that live."""
+        raise NotImplementedError
+
+    def replicas_of(self, primary: RedisNode) -> list[RedisNode]:
+        raise NotImplementedError
+
+    def wait_for_another(self, primary: RedisNode, key: str) -> None:
+        """Until a key has another primary, which takes writes."""
+        wait_until(lambda: self.primary_of(key) is not primary and self.primary_of(key).info()["role"] == "master")
+
     def kill(self) -> None:
         for node in self.nodes:
             node.kill()
+
+
+def cut_off(primary: RedisNode, replicas: Sequence[RedisNode]) -> None:
+    """From now on the replicas get nothing that the primary writes; until now they got everything."""
+    with primary.client as redis:
+        redis.pipeline(transaction=False).ping().wait(len(replicas), 5000).execute()
+        for replica in replicas:
+            replica.set(masteruser="nobody", masterauth="wrong")
+        redis.execute_command("CLIENT KILL TYPE replica")
+
+
+def rejoin(replicas: Sequence[RedisNode]) -> None:
+    """After `cut_off`."""
+    for replica in replicas:
+        replica.set(masteruser="", masterauth="")
 
 
 class SentinelSet(RedisSet):
@@ -123,7 +149,7 @@ class SentinelSet(RedisSet):
         """Until each replica is in step and the Sentinels know each other."""
         _start(self.redises)
         _start(self.sentinels)
-        wait_until(lambda: self.primary.info()["connected_slaves"] == 2)
+        wait_until(lambda: self._primary.info()["connected_slaves"] == 2)
         wait_until(lambda: all(map(self._sees_all, self.sentinels)))
 
     def _sees_all(self, sentinel: SentinelNode) -> bool:
@@ -132,21 +158,16 @@ class SentinelSet(RedisSet):
             return bool(state["num-slaves"] == 2 and state["num-other-sentinels"] == 2)
 
     @property
-    def primary(self) -> RedisNode:
-        """By what the Sentinels say."""
+    def _primary(self) -> RedisNode:
         with self.sentinels[0].client as redis:
             _, port = redis.sentinel_get_master_addr_by_name(PRIMARY)
         return next(node for node in self.redises if node.port == int(port))
 
-    @property
-    def replicas(self) -> list[RedisNode]:
-        primary = self.primary
-        return [node for node in self.redises if node is not primary]
+    def primary_of(self, key: str) -> RedisNode:
+        return self._primary
 
-    def wait_for_another(self, primary: RedisNode) -> RedisNode:
-        """Until another one than `primary` is it."""
-        wait_until(lambda: self.primary is not primary)
-        return self.primary
+    def replicas_of(self, primary: RedisNode) -> list[RedisNode]:
+        return [node for node in self.redises if node is not primary]
 
 
 class ClusterSet(RedisSet):
@@ -186,20 +207,17 @@ class ClusterSet(RedisSet):
         return next(node for node in self.nodes if node.running)
 
     def primary_of(self, key: str) -> RedisNode:
-        """The one that has a key, by what the first node says that lives."""
         slot = key_slot(key.encode())
         for first, last, primary, *_ in _ask(self._alive, "CLUSTER", "SLOTS"):
             if first <= slot <= last:
                 return self._at(primary[1])
         raise LookupError(f"nobody serves slot {slot}")
 
-    def replica_of(self, primary: RedisNode) -> RedisNode:
+    def replicas_of(self, primary: RedisNode) -> list[RedisNode]:
         mine = id_of(primary)
-        for line in _known_by(primary):
-            _, address, _, its_primary, *_ = line.split()
-            if its_primary == mine:
-                return self._at(int(address.partition("@")[0].rpartition(":")[2]))
-        raise LookupError("it has no replica")
+        lines = [line.split() for line in _known_by(primary)]
+        ports = [line[1].partition("@")[0].rpartition(":")[2] for line in lines if line[3] == mine]
+        return [self._at(int(port)) for port in ports]
 
     def _at(self, port: int) -> RedisNode:
         return next(node for node in self.nodes if node.port == port)

@@ -189,15 +189,14 @@ class Ledger:
             self.acknowledged += 1
 
     @property
-    def missing(self) -> int:
-        """How many were confirmed and not received."""
-        return sum(1 for entry in self._entries.values() if entry.confirmed and not entry.deliveries)
+    def unreceived(self) -> set[Name]:
+        """Those that were confirmed and not received."""
+        return {name for name, entry in self._entries.items() if entry.confirmed and not entry.deliveries}
 
     def verdict(self) -> Verdict:
         lost = Finding()
-        for name, entry in self._entries.items():
-            if entry.confirmed and not entry.deliveries:
-                lost.add(str(name))
+        for name in sorted(self.unreceived):
+            lost.add(str(name))
         return Verdict(
             sent=len(self._entries),
             confirmed=self.confirmed,

@@ -75,6 +75,24 @@ class QuintetPort:
         return [_is_confirmed(result) for result in results]
 
 
+class GatedPort(QuintetPort):
+    """Receives nothing until its gate is open."""
+
+    def __init__(self, queue: Queue) -> None:
+        super().__init__(queue)
+        self.gate = asyncio.Event()
+        self.asking = 0
+        """How many receives are under way."""
+
+    async def receive(self, limit: int, wait: float, visibility: float) -> list[Received]:
+        await self.gate.wait()
+        self.asking += 1
+        try:
+            return await super().receive(limit, wait, visibility)
+        finally:
+            self.asking -= 1
+
+
 @contextmanager
 def _unanswered() -> Iterator[None]:
     try:

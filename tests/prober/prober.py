@@ -109,7 +109,7 @@ class Prober:
         while time.monotonic() < deadline:
             self._raise_failures()
             # What was delivered and not acknowledged comes back once its visibility timeout has passed.
-            if time.monotonic() - self._last_received > quiet and not self.ledger.missing:
+            if time.monotonic() - self._last_received > quiet and not self.ledger.unreceived:
                 break
             await asyncio.sleep(0.05)
         return self.ledger.verdict()

@@ -1,13 +1,11 @@
 """A Redis at its memory limit refuses what adds to it, can be drained, and takes messages again."""
 
-import asyncio
-
 import pytest
 from redis.asyncio import Redis
 
 from quintet.client import Client
 from quintet.errors import PoolFull
-from tests.prober.ports import QuintetPort, Received
+from tests.prober.ports import GatedPort
 from tests.prober.prober import Load, Prober
 from tests.processes import Broker, RedisServer
 
@@ -15,22 +13,11 @@ MEMORY = 24 * 1024 * 1024
 MESSAGE = 50_000
 
 
-class GatedPort(QuintetPort):
-    """Receives nothing until its gate is open."""
-
-    gate: asyncio.Event
-
-    async def receive(self, limit: int, wait: float, visibility: float) -> list[Received]:
-        await self.gate.wait()
-        return await super().receive(limit, wait, visibility)
-
-
 async def test_a_full_pool_drains(own_broker: Broker, own_redis: RedisServer, hasty_client: Client) -> None:
     if own_redis.version < (7,):
         pytest.skip("Redis before 7 has no flag for scripts that free memory, and is used without a limit")
     await hasty_client.create_queue("orders")
     port = GatedPort(hasty_client.queue("orders"))
-    port.gate = asyncio.Event()
     async with (
         Redis.from_url(own_redis.url) as redis,
         Prober([port], Load(size=MESSAGE, visibility=2.0)) as prober,

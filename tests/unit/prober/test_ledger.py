@@ -83,7 +83,7 @@ def test_a_clean_run_is_clean(data: st.DataObject) -> None:
 def test_lost(lost: set[Name]) -> None:
     run = whole_run(frozenset(lost))
     assert run.faults() == {"lost": len(lost)}
-    assert run.ledger.missing == len(lost)
+    assert len(run.ledger.unreceived) == len(lost)
     assert run.ledger.verdict().lost.examples[0] in map(str, lost)
 
 

@@ -1,0 +1,34 @@
+"""Slots of a Redis Cluster move from node to node under load."""
+
+import asyncio
+from pathlib import Path
+
+from tests.integration.faults.redundant import SHARD, SOME, running
+from tests.prober.prober import Load
+from tests.redis_sets import PRIMARIES, ClusterSet
+
+LOAD = Load(producers=2, consumers=1, rate=100, visibility=3.0)
+"""One consumer: what it receives comes in order."""
+MOVES = 4
+PAUSE = 0.05
+"""Seconds between two keys of a slot that move: meanwhile its scripts find some of their keys here and some there."""
+
+
+async def test_nothing_is_lost_and_order_stays(tmp_path: Path) -> None:
+    redises = ClusterSet(tmp_path)
+    async with running(tmp_path, redises, "Fsync", LOAD) as system:
+        await system.prober.progress(SOME)
+        first = redises.nodes.index(system.primary)
+        for move in range(1, MOVES + 1):
+            target = redises.nodes[(first + move) % PRIMARIES]
+            await asyncio.to_thread(redises.move_slot, SHARD, target, PAUSE)
+            assert system.primary is target
+            await system.prober.progress(SOME)
+        stored = system.log()
+        verdict = await system.prober.finish()
+        told = system.broker.log.read_text()
+    print(verdict)
+    assert verdict.faults(ordered=True) == {}
+    assert stored.used_twice == []
+    assert told.count("its write was MOVING") >= MOVES
+    assert "the store is lost" not in told, "other shards had to wait too"
