@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from quintet.embedded import redis_server
 from quintet_operator.builders.redis_options import options, words
@@ -49,7 +51,7 @@ class RedisNode(Process):
     @property
     def client(self) -> "Redis":
         """To be closed, by `with`."""
-        return Redis(port=self.port, socket_timeout=5)
+        return Redis(port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
 
     def command(self) -> list[str]:
         return [redis_server.find(), *words(self.options)]
@@ -118,10 +120,16 @@ class RedisSet:
             node.kill()
 
 
+def wait_for_replicas(primary: RedisNode, count: int) -> None:
+    """Until so many have everything that was written."""
+    with primary.client as redis:
+        wait_until(lambda: redis.pipeline(transaction=False).ping().wait(count, 500).execute()[1] >= count)
+
+
 def cut_off(primary: RedisNode, replicas: Sequence[RedisNode]) -> None:
     """From now on the replicas get nothing that the primary writes; until now they got everything."""
+    wait_for_replicas(primary, len(replicas))
     with primary.client as redis:
-        redis.pipeline(transaction=False).ping().wait(len(replicas), 5000).execute()
         for replica in replicas:
             replica.set(masteruser="nobody", masterauth="wrong")
         redis.execute_command("CLIENT KILL TYPE replica")
@@ -204,7 +212,7 @@ class ClusterSet(RedisSet):
 
     @property
     def _alive(self) -> RedisNode:
-        return next(node for node in self.nodes if node.running)
+        return next(node for node in self.nodes if node.running and node.is_up())
 
     def primary_of(self, key: str) -> RedisNode:
         slot = key_slot(key.encode())

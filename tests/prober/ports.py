@@ -78,8 +78,8 @@ class QuintetPort:
 class GatedPort(QuintetPort):
     """Receives nothing until its gate is open."""
 
-    def __init__(self, queue: Queue) -> None:
-        super().__init__(queue)
+    def __init__(self, queue: Queue, *, ordered: bool = False) -> None:
+        super().__init__(queue, ordered=ordered)
         self.gate = asyncio.Event()
         self.asking = 0
         """How many receives are under way."""

@@ -243,7 +243,7 @@ class Keeper:
             revision=self._revision,
             pods=[PodStatus(name=name, revision=self._of_pod(helds.get(name))) for name in self._engine.owners.members],
             entries=[self._counted(entry, counts) for entry in self._entries],
-            storage=StorageStatus(version=store.version, warnings=store.warnings),
+            storage=StorageStatus(version=store.redis_version, warnings=store.warnings),
         )
 
     def _of_pod(self, told: Held | None) -> tuple[int, int]:

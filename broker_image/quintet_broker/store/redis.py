@@ -1,6 +1,7 @@
 """What is kept in Redis, and the verbs on it. It knows bytes, keys and epochs, and no records."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +14,9 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import AskError, OutOfMemoryError, RedisError, TryAgainError
 
 from quintet_broker.errors import NotOwner, Unavailable
-from quintet_broker.store.connection import Command, Fill, Node, connection
+from quintet_broker.store.connection import connection
 from quintet_broker.store.keys import POOL, Keys
+from quintet_broker.store.node import Command, Fill, Node
 from quintet_broker.store.promises import SETTINGS, Durability, Server, broken
 from quintet_broker.store.tick import Outcome, Pool, Taken, Tick
 
@@ -22,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 OLDEST = (6, 2)
 """Version of Redis."""
+DISCOVER_EVERY = 1.0
+"""Seconds between looks for another Redis in the place of one that does not answer."""
 FULL_AT = 0.8
 """Share of Redis's memory limit from which on nothing is appended; the rest is for what frees memory."""
 TAIL_JUMP = 10**9
@@ -41,8 +45,8 @@ class Store:
         self.durability = durability
         self.full = False
         """Whether appends must be refused; `check` finds it out, and what follows."""
-        self.version = ""
-        """Of Redis, the oldest of a Cluster's."""
+        self.redis_version = ""
+        """The oldest one of a Cluster."""
         self.warnings: list[str] = []
         """What Redis's settings do not hold of the durability."""
         self._connection = connection(url)
@@ -52,7 +56,7 @@ class Store:
         """Load the scripts and learn which Redis this is. Raises Unavailable. Called again after each lost answer."""
         try:
             await self._connection.discover()
-            servers = await self._servers()
+            servers = await self._servers_if_still_there()
             scripts = _scripts(min(server.version for server in servers.values()))
             for node, server in servers.items():
                 self._check_use(node, server)
@@ -70,6 +74,18 @@ class Store:
     async def _servers(self) -> dict[Node, Server]:
         nodes = self._connection.nodes
         return dict(zip(nodes, await asyncio.gather(*map(_server, nodes)), strict=True))
+
+    async def _servers_if_still_there(self) -> dict[Node, Server]:
+        """As `_servers`. One that hangs is waited for until another one took its place, or its time is over."""
+        asked = asyncio.ensure_future(self._servers())
+        try:
+            while not asked.done():
+                with contextlib.suppress(RedisError, OSError):
+                    await self._connection.discover()
+                await asyncio.wait([asked], timeout=DISCOVER_EVERY)
+        finally:
+            asked.cancel()
+        return asked.result()
 
     def _check_use(self, node: Node, server: Server) -> None:
         """Raises Unavailable where a pool cannot be kept there."""
@@ -92,15 +108,17 @@ class Store:
         Raises Unavailable, also where it is not the one of `connect`.
         """
         try:
-            servers = await self._servers()
+            servers = await self._servers_if_still_there()
             await self._read_clock()
         except (RedisError, OSError) as error:
+            # A write to one that hangs is not answered either, and what follows waits for it.
+            await self._connection.drop()
             raise Unavailable(f"Redis does not answer: {error}") from error
         for node, server in servers.items():
             if server.identity != node.identity:
                 raise Unavailable(f"The Redis {node.name} was started anew, or another one took its place.")
         self.full = any(_is_full(server) for server in servers.values())
-        self.version = min(servers.values(), key=lambda server: server.version).info["redis_version"]
+        self.redis_version = min(servers.values(), key=lambda server: server.version).info["redis_version"]
         self._warn(servers)
 
     def _warn(self, servers: Mapping[Node, Server]) -> None:
@@ -173,7 +191,8 @@ class Store:
         if not numbers:
             return {}
         keys = [self.keys.bucket(shard, number) for number in numbers]
-        found = await self._ask(self.keys.meta(shard), lambda pipe: pipe.mget(keys))
+        # One by one: a script or command of several keys is refused while their slot moves.
+        found = await self._run(self.keys.meta(shard), lambda pipe, _: [pipe.get(key) for key in keys])
         return {number: entries for number, entries in zip(numbers, found, strict=True) if entries}
 
     def _raise_epoch(self, shard: int, pipe: Pipeline, node: Node, owner: str, generation: int) -> None:

@@ -62,14 +62,16 @@ class System(Struct):
 
 
 @asynccontextmanager
-async def running(directory: Path, redises: RedisSet, durability: str, load: Load) -> AsyncIterator[System]:
+async def running(
+    directory: Path, redises: RedisSet, durability: str, load: Load, *, ordered: bool = False
+) -> AsyncIterator[System]:
     broker = Broker(directory, redises.url, durability=durability)
     try:
         await asyncio.to_thread(redises.start)
         await asyncio.to_thread(broker.start)
         async with quintet.connect(broker.http_url, timeout=60) as client:
             await client.create_queue("orders")
-            port = GatedPort(client.queue("orders"))
+            port = GatedPort(client.queue("orders"), ordered=ordered)
             port.gate.set()
             async with Prober([port], load) as prober:
                 yield System(redises, broker, prober, port)

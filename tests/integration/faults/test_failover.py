@@ -1,12 +1,15 @@
 """A primary is lost, and a replica that lags takes its place: by Sentinels, and in a Redis Cluster."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from quintet_broker.store.connection import TIMEOUT
 from tests.integration.faults.redundant import SHARD, SOME, System, running
 from tests.integration.faults.stored import Stored, rewritten
+from tests.integration.faults.system import stopped
 from tests.prober.ledger import Name
 from tests.prober.prober import Load
 from tests.redis_sets import ClusterSet, RedisNode, RedisSet, SentinelSet, cut_off, rejoin
@@ -43,6 +46,7 @@ async def test_what_the_replica_lacks_is_lost_and_nothing_else(tmp_path: Path, k
     async with running(tmp_path, kind(tmp_path), "Fsync", LOAD) as system:
         await system.prober.progress(SOME)
         await system.stop_receiving()
+        await system.send_some()
         primary = system.primary
         replicas = system.redises.replicas_of(primary)
         safe = system.unreceived
@@ -67,6 +71,7 @@ async def test_what_is_replicated_is_never_lost(tmp_path: Path, kind: type[Redis
     async with running(tmp_path, kind(tmp_path, min_replicas_to_write="0"), "Replicated", LOAD) as system:
         await system.prober.progress(SOME)
         await system.stop_receiving()
+        await system.send_some()
         primary = system.primary
         replicas = system.redises.replicas_of(primary)
         cut_off(primary, replicas)
@@ -82,3 +87,21 @@ async def test_what_is_replicated_is_never_lost(tmp_path: Path, kind: type[Redis
         verdict = await system.prober.finish(FINISHED_WITHIN)
     print(verdict)
     assert verdict.faults() == {}
+
+
+@each_kind
+async def test_a_primary_that_hangs_is_left(tmp_path: Path, kind: type[RedisSet]) -> None:
+    """It ends no connection; when it goes on, others have its place, and it takes nothing any more."""
+    async with running(tmp_path, kind(tmp_path), "Fsync", LOAD) as system:
+        await system.prober.progress(SOME)
+        primary = system.primary
+        with stopped(primary):
+            began = time.monotonic()
+            await asyncio.to_thread(system.redises.wait_for_another, primary, SHARD)
+            await system.prober.progress(SOME)
+            assert time.monotonic() - began < TIMEOUT, "it was waited for"
+        await system.prober.progress(SOME)
+        verdict = await system.prober.finish(FINISHED_WITHIN)
+    print(verdict)
+    assert not verdict.lost.count
+    assert not verdict.doubled.count

@@ -33,7 +33,7 @@ async def test_it_is_told_once_and_until_it_is_mended(
     with caplog.at_level(logging.WARNING):
         await store.connect()
         await store.check()
-    assert store.version == node.info()["redis_version"]
+    assert store.redis_version == node.info()["redis_version"]
     assert store.warnings == [
         "maxmemory-policy is allkeys-lru: messages may be evicted; set it to noeviction.",
         "appendfsync is everysec: durability Fsync needs always.",

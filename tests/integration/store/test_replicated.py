@@ -9,7 +9,7 @@ import pytest
 from quintet_broker.errors import Unavailable
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Append, Outcome, Tick
-from tests.redis_sets import RedisNode, cut_off, rejoin, wait_until
+from tests.redis_sets import RedisNode, cut_off, rejoin, wait_for_replicas
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def pair(tmp_path: Path) -> Iterator[list[RedisNode]]:
     replica = RedisNode(tmp_path, "replica", replicaof=f"127.0.0.1 {primary.port}")
     for node in (primary, replica):
         node.start()
-    wait_until(lambda: replica.info()["master_link_status"] == "up")
+    wait_for_replicas(primary, 1)
     yield [primary, replica]
     for node in (primary, replica):
         node.kill()
@@ -41,6 +41,7 @@ def append(epoch: int, number: int) -> Tick:
 async def test_what_the_replica_lacks_is_unknown_until_it_has_it(pair: list[RedisNode], store: Store) -> None:
     primary, replica = pair
     taken = await store.take(1)
+    epoch = await store.take_pool("broker-0", 1)
     assert await store.write([append(taken.epoch, 1)]) == [Outcome.APPLIED]
 
     cut_off(primary, [replica])
@@ -50,12 +51,12 @@ async def test_what_the_replica_lacks_is_unknown_until_it_has_it(pair: list[Redi
     with pytest.raises(Unavailable):
         await store.connect()
     with pytest.raises(Unavailable):
-        await store.store_document(b"document")
+        await store.change_pool(epoch, {"Queue/orders": b"entry"})
 
     rejoin([replica])
-    wait_until(lambda: replica.info()["master_link_status"] == "up")
+    wait_for_replicas(primary, 1)
     await store.connect()
     found = await store.take(1)
     assert (found.meta["writer"], found.meta["tick"]) == (str(taken.epoch), "2"), "it was stored all the time"
     assert "gap:0:2" not in found.meta
-    assert await store.document() == b"document"
+    assert (await store.pool()).entries == {"Queue/orders": b"entry"}

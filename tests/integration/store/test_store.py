@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from quintet_broker.errors import NotOwner
-from quintet_broker.store.connection import CONNECTIONS, Fill
+from quintet_broker.store.connection import CONNECTIONS
+from quintet_broker.store.node import Fill
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Append, Outcome, Pool, Tick
 

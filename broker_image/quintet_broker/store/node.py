@@ -1,0 +1,126 @@
+"""Node: one Redis that takes writes. Connection: the nodes that a URL leads to, this one to a single node."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import MovedError, RedisError
+
+REPLICATED_WITHIN = 1000
+"""Milliseconds that replicas have for what is written; far more than they need, unless they are ill."""
+REDIRECTIONS = 3
+"""How often one question follows a Cluster that moves its slots."""
+
+Command = tuple[tuple[Any, ...], Mapping[str, Any]]
+"""What is sent, and how redis-py is to read the answer."""
+Fill = Callable[[Pipeline, "Node"], object]
+"""Puts commands into a pipeline to that node."""
+
+
+class NotReplicated(RedisError):
+    """Too few replicas had what was written when they were waited for: it is stored, and may still be lost."""
+
+
+class Node:
+    """One Redis that takes writes."""
+
+    def __init__(self, name: str, redis: Redis) -> None:
+        self.name = name
+        self.redis = redis
+        self.identity = ""
+        """Of this Redis between two starts, and of the history that it continues; empty until somebody asked."""
+        self.replicas = 0
+        """How many must have what is written before it counts."""
+
+    async def send(self, commands: Sequence[Command], replicated: bool = False) -> list[Any]:
+        """Run commands in one round trip. An error that Redis answers stands in the place of its answer.
+
+        Where they are to be replicated, everything that was written before them is too. Raises NotReplicated; other
+        RedisErrors, OSError where answers were lost.
+        """
+        pipe = self.redis.pipeline(transaction=False)
+        for arguments, options in commands:
+            pipe.execute_command(*arguments, **options)
+        if not replicated or not self.replicas:
+            return await pipe.execute(raise_on_error=False)
+        pipe.wait(self.replicas, REPLICATED_WITHIN)
+        *answers, have = await pipe.execute(raise_on_error=False)
+        if isinstance(have, RedisError):
+            raise have
+        if have < self.replicas:
+            raise NotReplicated(f"{have} replicas of {self.name} have all of it, and {self.replicas} must.")
+        return answers
+
+    async def drop(self) -> None:
+        """End all connections: those who wait for an answer have lost it."""
+        with contextlib.suppress(RedisError, OSError):
+            await self.redis.connection_pool.disconnect(inuse_connections=True)
+
+    async def close(self) -> None:
+        await self.redis.aclose(close_connection_pool=True)
+
+
+class Connection:
+    """The nodes that a URL leads to. `discover` finds them; this one has a single node, always the same."""
+
+    of_cluster = False
+    """Whether each node has its slots."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All that take writes."""
+        return [self._node]
+
+    def node(self, key: str) -> Node:
+        """The one that has a key. Raises RedisError."""
+        return self._node
+
+    async def discover(self) -> None:
+        """Find out which nodes there are. Raises RedisError, OSError."""
+
+    async def run(self, key: str, fill: Fill, replicated: bool = False) -> list[Any]:
+        """The answers to commands about `key` and other keys of its slot, in one round trip where no slot moves.
+
+        Where one moves, they are put together and sent again: they must do no harm if that happens. Raises the first
+        RedisError that was answered, NotReplicated, OSError.
+        """
+        for _ in range(REDIRECTIONS):
+            node = self.node(key)
+            pipe = node.redis.pipeline(transaction=False)
+            fill(pipe, node)
+            commands: list[Command] = list(pipe.command_stack)
+            answers = await node.send(commands, replicated)
+            await self._follow(commands, answers, replicated)
+            moved = next((answer for answer in answers if type(answer) is MovedError), None)
+            if moved is None:
+                break
+            await self._go(moved)
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise answer
+        return answers
+
+    async def _go(self, moved: MovedError) -> None:
+        """Note where a slot is now."""
+
+    async def _follow(self, commands: Sequence[Command], answers: list[Any], replicated: bool) -> None:
+        """Ask what is just on its way to another node there."""
+
+    async def drop(self) -> None:
+        """End all connections: those who wait for an answer have lost it."""
+        for node in self.nodes:
+            await node.drop()
+
+    async def close(self) -> None:
+        for node in self.nodes:
+            await node.close()
+
+
+def name_of(host: str, port: int) -> str:
+    """Of the node there."""
+    return f"{host}:{port}"
