@@ -16,7 +16,7 @@ POOL = "default-broker-pool"
 BROKERS = 3
 BETWEEN = 200
 """Messages that make the whole way between two faults."""
-LOAD = ("--ordered", "--rate", "40")
+LOAD = ("--rate", "40")
 ASK = """
 import urllib.request
 headers = {"Authorization": "Bearer " + open("/etc/quintet/admin-token").read()}
@@ -28,7 +28,7 @@ print(urllib.request.urlopen(request, timeout=10).read().decode())
 @pytest.fixture(scope="module")
 def pool_of_three(cluster: Cluster) -> Iterator[Kubectl]:
     with cluster.namespace() as made:
-        client_pod.furnish(made, cluster.client_image, "Fifo", replicas=BROKERS)
+        client_pod.furnish(made, cluster.client_image, replicas=BROKERS)
         yield made
 
 
@@ -79,6 +79,7 @@ def test_each_of_them_tells_the_same_of_all(three: Kubectl) -> None:
 
 def test_a_rolling_restart(three: Kubectl) -> None:
     before = {name: three.there("pod", name)["metadata"]["uid"] for name in names()}
+    since = became_ready(three)
     with client_pod.Prober(three, "orders", *LOAD) as prober:
         prober.progress(BETWEEN)
         three("rollout", "restart", f"statefulset/{POOL}")
@@ -86,6 +87,14 @@ def test_a_rolling_restart(three: Kubectl) -> None:
         prober.progress(BETWEEN)
         prober.finish()
     assert not {name for name in names() if three.there("pod", name)["metadata"]["uid"] == before[name]}
+    assert became_ready(three) == since
+
+
+def became_ready(kubectl: Kubectl) -> str:
+    """When the queue did, which somebody serves all the time."""
+    [ready] = [one for one in kubectl.there("queue", "orders")["status"]["conditions"] if one["type"] == "Ready"]
+    assert ready["status"] == "True", ready
+    return str(ready["lastTransitionTime"])
 
 
 def test_one_broker_and_three_again(three: Kubectl) -> None:
