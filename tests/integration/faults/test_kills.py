@@ -1,4 +1,4 @@
-"""Kills by SIGKILL at random moments, of the broker, of Redis and of both, under the prober: 50 with our client."""
+"""Kills by SIGKILL at random moments, of the broker, of Redis and of both, under the prober."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from tests.prober.ports import QuintetPort, SqsPort
 from tests.prober.prober import Load, Prober
 from tests.processes import Broker, RedisServer
 
-KILLS = 25
+KILLS = 8
 """In each of the two tests of our client."""
 KILLS_OF_SQS = 5
 BETWEEN = 5

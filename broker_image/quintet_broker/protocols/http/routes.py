@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct
 
-from quintet_broker.errors import BrokerError, UnknownKey
+from quintet_broker.errors import BrokerError, QueueNotFound, UnknownKey
 from quintet_broker.protocols.admission import ADMISSION, BODY
 from quintet_broker.protocols.http import codec, errors, mapping
 from quintet_broker.protocols.keys import ACCESS, TOPOLOGY
@@ -43,7 +43,15 @@ async def list_queues(request: web.Request) -> codec.Queues:
     """List the queues whose name begins with a prefix."""
     topology = request.app[TOPOLOGY]
     found = topology.queues(request.query.get("prefix", ""))
-    return codec.Queues(list(await asyncio.gather(*map(mapping.info, found))))
+    told = await asyncio.gather(*map(_info_unless_deleted, found))
+    return codec.Queues([info for info in told if info])
+
+
+async def _info_unless_deleted(found: queue.Queue) -> codec.QueueInfo | None:
+    try:
+        return await mapping.info(found)
+    except QueueNotFound:
+        return None
 
 
 async def get_queue(request: web.Request) -> codec.QueueInfo:
