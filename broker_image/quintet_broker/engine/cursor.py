@@ -14,14 +14,13 @@ Stored as fields of the shard's `cur:<cursor>`, <log> being the log's number:
     left:<log>:<offset>    1: the record went to another shard lately
 """
 
-import heapq
 import struct
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from itertools import chain, islice
 
 from msgspec import Struct, structs
 
+from quintet_broker.engine.ranges import Range, Ranges
 from quintet_broker.engine.reason import Reason
 from quintet_broker.errors import ReceiptStale
 
@@ -31,30 +30,8 @@ LEFT_REMEMBERED = 10_000
 """Records; an acknowledgement that comes later than so many others left is taken for a second one."""
 _RANGE = struct.Struct("<IQIIQ")
 _LEAVING = struct.Struct("<IQIQB")
-_DEADLINES_SLACK = 1000
 NOBODYS = 0
 """Nonce of a range whose records nobody holds; no receipt names it."""
-
-
-class Range(Struct, gc=False):
-    """Records delivered together: `count` offsets from `offset` on, those acknowledged since included."""
-
-    offset: int
-    count: int
-    deadline: int
-    """Milliseconds since 1970: until then nobody else gets them."""
-    deliveries: int
-    nonce: int
-    """Tells this delivery from those before and after it."""
-    first_received: int
-    """Milliseconds since 1970."""
-    left: int
-    """How many are not acknowledged."""
-    due: bool = False
-
-    @property
-    def end(self) -> int:
-        return self.offset + self.count
 
 
 class Leaving(Struct, gc=False):
@@ -76,10 +53,6 @@ class Cursor:
         self.log = log
         self.acknowledged_to = 0
         self.read_to = 0
-        self.in_flight = 0
-        """Records delivered whose deadline has not passed."""
-        self.due = 0
-        """Records delivered whose deadline has passed."""
         self.leaving: dict[int, Leaving] = {}
         """By offset, in the order of their sequences."""
         self.gaps: list[tuple[int, int]] = []
@@ -87,12 +60,21 @@ class Cursor:
         self._left: dict[int, None] = {}
         """Offsets of the last records that left, which are acknowledged here and live on elsewhere."""
         self._acknowledged_above: dict[int, bytearray] = {}
-        self._ranges: dict[int, Range] = {}
-        self._bases: list[int] = []
-        self._due: dict[int, None] = {}
-        """Offsets of the ranges that are due, longest due first."""
-        self._deadlines: list[tuple[int, int]] = []
-        self._changed: set[str] = set()
+        self._ranges = Ranges()
+        self._changed: set[tuple[str, int]] = set()
+        """Kinds and numbers of stored fields, those of ranges left out."""
+        self._stored = (0, 0)
+        """`acknowledged_to` and `read_to`."""
+
+    @property
+    def in_flight(self) -> int:
+        """Records delivered whose deadline has not passed."""
+        return self._ranges.in_flight
+
+    @property
+    def due(self) -> int:
+        """Records delivered whose deadline has passed."""
+        return self._ranges.due
 
     # Delivery
 
@@ -116,83 +98,60 @@ class Cursor:
         return offset
 
     def is_due(self, offset: int) -> bool:
-        found = self._find(offset)
+        found = self._ranges.find(offset)
         return found is not None and found.due and not self.is_acknowledged(offset)
 
     def due_offsets(self, count: int) -> list[int]:
         """Of up to `count` records that are due, about the longest due first."""
-        return list(islice((o for base in self._due for o in self.live(self._ranges[base])), count))
+        return list(islice((o for found in self._ranges.longest_due() for o in self.live(found)), count))
 
     def deliver(self, offset: int, count: int, now: int, deadline: int, nonce: int) -> Range:
         """Claim `count` records from `offset` on: all unread, or all in one due range and not acknowledged."""
         if offset >= self.read_to:
-            found = Range(offset, count, deadline, 1, nonce, now, count)
+            found = Range(offset, deadline, count, 1, nonce, now, count)
             self._read_to(offset + count)
         else:
-            before = self._find(offset)
+            before = self._ranges.find(offset)
             assert before is not None
             self._carve(before, offset, count)
             first_received = before.first_received or now
-            found = Range(offset, count, deadline, before.deliveries + 1, nonce, first_received, count)
-        self._insert(found)
+            found = Range(offset, deadline, count, before.deliveries + 1, nonce, first_received, count)
+        self._ranges.insert(found)
         return found
 
     def pass_over(self, offset: int, count: int) -> None:
         """Leave `count` unread records from `offset` on for later: they are due, and nobody had them."""
         self._read_to(offset + count)
-        before = self._ranges[self._bases[-1]] if self._bases else None
+        before = self._ranges.last()
         if before and before.end == offset and before.due and before.deliveries == 0:
-            before.count += count
-            before.left += count
-            self.due += count
-            self._change("range", before.offset)
+            self._ranges.grow(count)
         else:
-            self._insert(Range(offset, count, 0, 0, NOBODYS, 0, count, due=True))
+            self._ranges.insert(Range(offset, 0, count, 0, NOBODYS, 0, count, due=True))
 
     def next_due(self, offset: int) -> int:
         """The first record from `offset` on that is due; `read_to` behind the last of them."""
         if offset >= self.read_to:
             return offset
-        for place in range(max(bisect_right(self._bases, offset) - 1, 0), len(self._bases)):
-            found = self._ranges[self._bases[place]]
-            if found.due and found.end > offset:
-                first = next((o for o in self.live(found) if o >= offset), None)
-                if first is not None:
-                    return first
-        return self.read_to
+        due = (found for found in self._ranges.behind(offset) if found.due)
+        places = (place for found in due for place in range(max(found.offset, offset), found.end))
+        return next((place for place in places if not self.is_acknowledged(place)), self.read_to)
 
     def held(self) -> Iterator[int]:
         """The offsets of the records that are in flight or leaving."""
-        in_flight = (found for found in self._ranges.values() if not found.due)
+        in_flight = (found for found in self._ranges if not found.due)
         return chain(self.leaving, (offset for found in in_flight for offset in self.live(found)))
 
     def expire(self, now: int) -> list[Range]:
         """The ranges whose deadline passed since the last call; their records are due."""
-        expired = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            deadline, offset = heapq.heappop(self._deadlines)
-            found = self._ranges.get(offset)
-            if found and found.deadline == deadline and not found.due:
-                found.due = True
-                self._due[offset] = None
-                self.in_flight -= found.left
-                self.due += found.left
-                expired.append(found)
-        return expired
+        return self._ranges.expire(now)
 
     def expire_again(self) -> None:
         """Let `expire` find what is due once more."""
-        for base in self._due:
-            found = self._ranges[base]
-            found.due = False
-            self.due -= found.left
-            self.in_flight += found.left
-            heapq.heappush(self._deadlines, (found.deadline, base))
-        self._due.clear()
+        self._ranges.expire_again()
 
     def next_deadline(self) -> int | None:
         """Millisecond at which `expire` may find something; never too late, sometimes too early."""
-        return self._deadlines[0][0] if self._deadlines else None
+        return self._ranges.next_deadline()
 
     def live(self, found: Range) -> Iterator[int]:
         """The offsets of a range that are not acknowledged."""
@@ -206,12 +165,9 @@ class Cursor:
             raise ReceiptStale
         if self.is_acknowledged(offset):
             return
-        found = self._held(offset, nonce)
-        found.left -= 1
-        self._count(found, -1)
+        if nonce == NOBODYS or not self._ranges.settle(offset, nonce):
+            raise ReceiptStale
         self._set_bit(offset)
-        if found.left == 0:
-            self._remove(found)
 
     def extend(self, offset: int, nonce: int, deadline: int) -> None:
         """Hide a delivered record until `deadline`; one of now or before releases it. Raises ReceiptStale."""
@@ -219,22 +175,22 @@ class Cursor:
             raise ReceiptStale
         found = self._held(offset, nonce)
         self._carve(found, offset, 1)
-        self._insert(Range(offset, 1, deadline, found.deliveries, nonce, found.first_received, 1))
+        self._ranges.insert(Range(offset, deadline, 1, found.deliveries, nonce, found.first_received, 1))
 
     def give_back(self, offset: int, nonce: int, now: int) -> None:
         """Undo a delivery that never reached its consumer, unless it was settled meanwhile."""
-        found = self._find(offset)
+        found = self._ranges.find(offset)
         if found and found.nonce == nonce != NOBODYS and not self.is_acknowledged(offset):
             self._carve(found, offset, 1)
             first_received = found.first_received if found.deliveries > 1 else 0
-            self._insert(Range(offset, 1, now, found.deliveries - 1, NOBODYS, first_received, 1))
+            self._ranges.insert(Range(offset, now, 1, found.deliveries - 1, NOBODYS, first_received, 1))
 
     def leave(self, offset: int, target: int, sequence: int, reason: Reason) -> None:
         """A record that was delivered, or is the next unread one, goes to another shard."""
         leaving = Leaving(offset, target, sequence, 0, 0, reason)
         if offset >= self.read_to:
             self._read_to(offset + 1)
-        elif found := self._find(offset):
+        elif found := self._ranges.find(offset):
             self._carve(found, offset, 1)
             leaving.deliveries, leaving.first_received = found.deliveries, found.first_received
         self.leaving[offset] = leaving
@@ -265,13 +221,13 @@ class Cursor:
         """A leaving record does not go after all: it is due again."""
         if leaving := self.leaving.pop(offset, None):
             self._change("leave", offset)
-            self._insert(Range(offset, 1, now, leaving.deliveries, NOBODYS, leaving.first_received, 1))
+            self._ranges.insert(Range(offset, now, 1, leaving.deliveries, NOBODYS, leaving.first_received, 1))
 
     def drop(self, offset: int) -> None:
         """Acknowledge a record that is unread or due, without a delivery."""
         if offset >= self.read_to:
             self._read_to(offset + 1)
-        elif found := self._find(offset):
+        elif found := self._ranges.find(offset):
             self._carve(found, offset, 1)
         self._set_bit(offset)
 
@@ -279,9 +235,8 @@ class Cursor:
         """Acknowledge everything below `offset`, and forget what is in flight or leaving there."""
         if offset <= self.acknowledged_to:
             return
-        for base in reversed(self._bases[: bisect_left(self._bases, offset)]):
-            found = self._ranges[base]
-            self._carve(found, base, min(found.end, offset) - base)
+        while (found := self._ranges.first()) and found.offset < offset:
+            self._carve(found, found.offset, min(found.end, offset) - found.offset)
         for held in [held for held in self.leaving if held < offset]:
             del self.leaving[held]
             self._change("leave", held)
@@ -297,57 +252,20 @@ class Cursor:
 
     # Ranges
 
-    def _find(self, offset: int) -> Range | None:
-        index = bisect_right(self._bases, offset) - 1
-        if index < 0:
-            return None
-        found = self._ranges[self._bases[index]]
-        return found if offset < found.end else None
-
     def _held(self, offset: int, nonce: int) -> Range:
-        found = self._find(offset)
+        found = self._ranges.find(offset)
         if found is None or nonce == NOBODYS or found.nonce != nonce:
             raise ReceiptStale
         return found
 
-    def _insert(self, found: Range) -> None:
-        self._ranges[found.offset] = found
-        if self._bases and found.offset < self._bases[-1]:
-            insort(self._bases, found.offset)
-        else:
-            self._bases.append(found.offset)
-        if found.due:
-            self._due[found.offset] = None
-        else:
-            heapq.heappush(self._deadlines, (found.deadline, found.offset))
-            if len(self._deadlines) > 2 * len(self._ranges) + _DEADLINES_SLACK:
-                # Most belong to ranges that were settled long before their deadline.
-                self._deadlines = [(r.deadline, r.offset) for r in self._ranges.values() if not r.due]
-                heapq.heapify(self._deadlines)
-        self._count(found, found.left)
-        self._change("range", found.offset)
-
-    def _remove(self, found: Range) -> None:
-        del self._ranges[found.offset]
-        self._due.pop(found.offset, None)
-        del self._bases[bisect_left(self._bases, found.offset)]
-        self._count(found, -found.left)
-        self._change("range", found.offset)
-
-    def _count(self, found: Range, difference: int) -> None:
-        if found.due:
-            self.due += difference
-        else:
-            self.in_flight += difference
-
     def _carve(self, found: Range, offset: int, count: int) -> None:
         """Take `count` offsets from `offset` on out of a range; what lies before and behind stays as it is."""
-        self._remove(found)
+        self._ranges.remove(found)
         before = self._left_before(found, offset)
         behind = found.left - self._left_before(found, offset + count)
         for start, end, left in (found.offset, offset, before), (offset + count, found.end, behind):
             if left:
-                self._insert(structs.replace(found, offset=start, count=end - start, left=left))
+                self._ranges.insert(structs.replace(found, offset=start, count=end - start, left=left))
 
     def _left_before(self, found: Range, offset: int) -> int:
         """How many offsets of a range lie before `offset` and are not acknowledged."""
@@ -361,14 +279,15 @@ class Cursor:
 
     def _read_to(self, offset: int) -> None:
         self.read_to = self.over_gaps(offset)
-        self._changed.add(f"read:{self.log}")
 
     def _set_bit(self, offset: int) -> None:
         if offset == self.acknowledged_to:
             self._advance(offset + 1)
             return
         number, place = divmod(offset, BITMAP_OFFSETS)
-        bits = self._acknowledged_above.setdefault(number, bytearray(BITMAP_OFFSETS // 8))
+        bits = self._acknowledged_above.get(number)
+        if bits is None:
+            bits = self._acknowledged_above[number] = bytearray(BITMAP_OFFSETS // 8)
         bits[place >> 3] |= 1 << (place & 7)
         self._change("bits", number)
 
@@ -380,7 +299,6 @@ class Cursor:
             whole = place == 0 and self._acknowledged_above.get(number) == _FULL_BITMAP
             offset = self.over_gaps(offset + (BITMAP_OFFSETS if whole else 1))
         self.acknowledged_to = offset
-        self._changed.add(f"to:{self.log}")
         if before // BITMAP_OFFSETS != offset // BITMAP_OFFSETS:
             for number in [n for n in self._acknowledged_above if n < offset // BITMAP_OFFSETS]:
                 del self._acknowledged_above[number]
@@ -389,27 +307,34 @@ class Cursor:
     # Stored form
 
     def _change(self, what: str, number: int) -> None:
-        self._changed.add(f"{what}:{self.log}:{number}")
+        self._changed.add((what, number))
 
     def changes(self) -> dict[str, bytes | int | None]:
         """The stored fields that changed since the last call; None where one is gone."""
-        changed = {name: self._field(name) for name in self._changed}
-        self._changed.clear()
+        log = self.log
+        changed = {f"{what}:{log}:{number}": self._field(what, number) for what, number in self._changed}
+        changed |= {f"range:{log}:{offset}": self._range(offset) for offset in self._ranges.changed}
+        acknowledged_to, read_to = self._stored
+        if acknowledged_to != self.acknowledged_to:
+            changed[f"to:{log}"] = self.acknowledged_to
+        if read_to != self.read_to:
+            changed[f"read:{log}"] = self.read_to
+        self._forget_changes()
         return changed
 
-    def _field(self, name: str) -> bytes | int | None:
-        what, _, *number = name.split(":")
-        if what == "to":
-            return self.acknowledged_to
-        if what == "read":
-            return self.read_to
-        key = int(number[0])
+    def _forget_changes(self) -> None:
+        self._changed.clear()
+        self._ranges.changed.clear()
+        self._stored = self.acknowledged_to, self.read_to
+
+    def _range(self, offset: int) -> bytes | None:
+        r = self._ranges.begins(offset)
+        return _RANGE.pack(r.count, r.deadline, r.deliveries, r.nonce, r.first_received) if r else None
+
+    def _field(self, what: str, key: int) -> bytes | int | None:
         if what == "bits":
             bits = self._acknowledged_above.get(key)
             return bytes(bits) if bits else None
-        if what == "range":
-            r = self._ranges.get(key)
-            return _RANGE.pack(r.count, r.deadline, r.deliveries, r.nonce, r.first_received) if r else None
         if what == "left":
             return 1 if key in self._left else None
         gone = self.leaving.get(key)
@@ -442,8 +367,8 @@ class Cursor:
         cursor.leaving = {gone.offset: gone for gone in sorted(leaving, key=lambda gone: gone.sequence)}
         for offset, count, deadline, deliveries, nonce, first_received in sorted(ranges):
             left = cursor._left_in(offset, offset + count)
-            cursor._insert(Range(offset, count, deadline, deliveries, nonce, first_received, left))
-        cursor._changed.clear()
+            cursor._ranges.insert(Range(offset, deadline, count, deliveries, nonce, first_received, left))
+        cursor._forget_changes()
         if gaps:
             cursor._read_to(cursor.read_to)
             cursor._advance(cursor.acknowledged_to)

@@ -176,14 +176,6 @@ def test_a_gap_is_crossed_once_everything_before_is_acknowledged() -> None:
     assert loaded.acknowledged_to == 1000
 
 
-def test_deadlines_of_settled_records_do_not_pile_up() -> None:
-    cursor = Cursor()
-    for offset in range(10_000):
-        cursor.deliver(offset, 1, now=0, deadline=10**9, nonce=1)
-        cursor.acknowledge(offset, 1)
-    assert len(cursor._deadlines) < 2_000
-
-
 verbs = st.lists(
     st.tuples(
         st.sampled_from(
@@ -208,13 +200,13 @@ def test_it_is_loaded_as_it_was(steps: list[tuple[str, int, int]]) -> None:
         loaded.expire(now)
         cursor.expire(now)
         assert summary(loaded) == summary(cursor)
-        assert cursor.in_flight == sum(r.left for r in cursor._ranges.values() if not r.due)
-        assert cursor.due == sum(r.left for r in cursor._ranges.values() if r.due)
+        assert cursor.in_flight == sum(r.left for r in cursor._ranges if not r.due)
+        assert cursor.due == sum(r.left for r in cursor._ranges if r.due)
 
 
 def step(cursor: Cursor, verb: str, place: int, count: int, now: int) -> None:
     offset = place % (cursor.read_to + 1)
-    found = cursor._find(offset)
+    found = cursor._ranges.find(offset)
     held = found is not None and found.nonce == 1 and not cursor.is_acknowledged(offset)
     if verb == "deliver":
         cursor.deliver(cursor.read_to, count, now, now + count % 7, nonce=1)
@@ -239,7 +231,7 @@ def step(cursor: Cursor, verb: str, place: int, count: int, now: int) -> None:
 
 
 def summary(cursor: Cursor) -> tuple[object, ...]:
-    ranges = [(r.offset, r.count, r.deliveries, r.nonce, r.left, r.due) for r in cursor._ranges.values()]
+    ranges = [(r.offset, r.count, r.deliveries, r.nonce, r.left, r.due) for r in cursor._ranges]
     bits = {number: bytes(b) for number, b in cursor._acknowledged_above.items()}
     return cursor.acknowledged_to, cursor.read_to, sorted(ranges), bits, set(cursor.leaving)
 

@@ -69,7 +69,7 @@ async def test_what_is_passed_over_is_not_held_and_found_again_by_another_owner(
     assert len(await bench.receive(shard, 10)) == 1
     assert await bench.receive(shard, 10) == []
     cursor = shard.lanes[0].cursor
-    assert (shard.lanes[0].ahead._unread_bytes, cursor.due, len(cursor._ranges)) == (0, 2999, 3)
+    assert (shard.lanes[0].ahead._unread_bytes, cursor.due, len(list(cursor._ranges))) == (0, 2999, 3)
     after = bench.open(1, FIFO)
     assert await bench.receive(after, 10) == []
     await bench.acknowledge(after, *held)
