@@ -37,6 +37,11 @@ class Cluster:
         """With boto3, our client, the prober and the examples."""
         return self._images["client"]
 
+    @property
+    def redis_image(self) -> str:
+        """With redis-server, which is a Sentinel too, and redis-cli."""
+        return self._images["redis"]
+
     def install(self) -> None:
         """Or upgrade; ready when it returns."""
         self._helm(

@@ -96,14 +96,16 @@ class Kubectl:
     def gone(self, kind: str, name: str, within: float = WITHIN) -> None:
         until(lambda: self.get(kind, name) is None, lambda: self.get(kind, name), within)
 
-    def condition(self, kind: str, name: str, status: str, reason: str = "", within: float = WITHIN) -> Manifest:
-        """Wait until Ready is so, for the object's newest generation; return the condition."""
+    def condition(
+        self, kind: str, name: str, status: str, reason: str = "", within: float = WITHIN, *, of: str = READY
+    ) -> Manifest:
+        """Wait until Ready, or the one `of` a type, is so, for the object's newest generation; return the condition."""
 
         def found() -> Manifest | None:
             held = self.get(kind, name) or {"metadata": {}}
             for condition in held.get("status", {}).get("conditions", ()):
                 if (
-                    condition["type"] == READY
+                    condition["type"] == of
                     and condition["status"] == status
                     and condition["reason"] == (reason or condition["reason"])
                     and condition.get("observedGeneration") == held["metadata"]["generation"]

@@ -1,4 +1,4 @@
-"""Manifests of our kinds."""
+"""Manifests."""
 
 from typing import Any
 
@@ -12,6 +12,11 @@ def queue(name: str, **spec: Any) -> Manifest:
 
 def pool(name: str, **spec: Any) -> Manifest:
     return _manifest("BrokerPool", name, spec)
+
+
+def secret(name: str, **data: str) -> Manifest:
+    """Somebody's own."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
 
 
 def _manifest(kind: str, name: str, spec: dict[str, Any]) -> Manifest:

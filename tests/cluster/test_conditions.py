@@ -2,12 +2,8 @@
 
 import base64
 
-from tests.cluster.kubectl import Kubectl, Manifest
-from tests.cluster.resources import pool, queue
-
-
-def secret(name: str, **data: str) -> Manifest:
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.resources import pool, queue, secret
 
 
 def test_a_pool_that_is_not_there(kubectl: Kubectl) -> None:
