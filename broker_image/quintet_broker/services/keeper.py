@@ -79,6 +79,8 @@ class Keeper:
         """Changes that the verb under way has not stored yet."""
         self._in_doubt: set[str] = set()
         """Names under which the store may keep what was never confirmed."""
+        self._losses = 0
+        """Of the store, after which what is known was stored anew."""
         self._revision = (0, 0)
         self._applied_at = 0
         """Version with which the document was applied."""
@@ -306,7 +308,7 @@ class Keeper:
         self._in_doubt |= changes.keys()
         stored = {f"Queue/{name}": value for name, value in entries.items()}
         try:
-            version = await self._engine.store.change_pool(self._epoch, stored, document)
+            version = await self._engine.store.change_pool(self._epoch, stored, document, self._catalogue.version)
         except NotOwner:
             self._epoch = None
             raise
@@ -357,7 +359,11 @@ class Keeper:
             raise
 
     async def _settle(self) -> None:
-        """A change that was not confirmed does not hold, now or after a restart."""
+        """A change that was not confirmed does not hold, now or after a restart; one that was holds, even if the store
+        lost it."""
+        if self._losses != self._engine.store.losses:
+            self._losses = self._engine.store.losses
+            self._in_doubt |= self._catalogue.known.keys()
         if self._in_doubt:
             self._pending = {name: self._catalogue.known.get(name) for name in self._in_doubt}
             await self._store()

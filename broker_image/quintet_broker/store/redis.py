@@ -30,6 +30,8 @@ FULL_AT = 0.8
 """Share of Redis's memory limit from which on nothing is appended; the rest is for what frees memory."""
 TAIL_JUMP = 10**9
 """More offsets than any store can have lost."""
+NUMBER_JUMP = 10**4
+"""More shards than any store can have lost the numbers of."""
 ERASED = 2**53 - 1
 """Generation by which nobody takes a shard any more."""
 EPOCH_CLOCK_START = 1_700_000_000
@@ -49,7 +51,12 @@ class Store:
         """The oldest one of a Cluster."""
         self.warnings: list[str] = []
         """What Redis's settings do not hold of the durability."""
+        self.losses = 0
+        """How often there was another Redis in the place of one, which may have lost what that had confirmed."""
         self._connection = connection(url)
+        self._identities: set[str] = set()
+        self._owned: set[int] = set()
+        """Shards that were taken by this process."""
         self._clock_ahead = time.time() - _boot_time()
 
     async def connect(self) -> None:
@@ -68,6 +75,9 @@ class Store:
                 await node.send([(("PING",), {})], replicated=True)
                 node.identity = server.identity
             await self.check()
+            identities = {server.identity for server in servers.values()}
+            self.losses += bool(self._identities - identities)
+            self._identities = identities
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis cannot be used: {error}") from error
 
@@ -145,7 +155,12 @@ class Store:
     async def number(self, kind: str, name: str, uid: str, index: int = 0) -> int:
         """The number of a shard, given by the pool's directory at the first call."""
         directory, field = self.keys.directory, f"{kind}/{name}/{uid}/{index}"
-        return int(await self._change(directory, lambda pipe: pipe.evalsha(self._number, 1, directory, field)))
+
+        def fill(pipe: Pipeline, node: Node) -> None:
+            pipe.evalsha(self._number, 1, directory, field, node.identity, NUMBER_JUMP)
+
+        [number] = await self._run(directory, fill, replicated=True)
+        return int(number)
 
     async def drop_number(self, kind: str, name: str, uid: str, index: int = 0) -> None:
         """Forget a shard's number, which is never given again. Raises Unavailable."""
@@ -173,6 +188,7 @@ class Store:
         epoch, fields, cursor, sequences, delayed, first, last = answers
         if isinstance(epoch, bytes):
             raise NotOwner(generation=int(epoch))
+        self._owned.add(shard)
         meta = {field.decode(): value.decode() for field, value in fields.items()}
         _tell_of_jump(shard, meta)
         return Taken(
@@ -200,7 +216,8 @@ class Store:
             raise Unavailable(f"The Redis {node.name} is new in its Cluster.")
         clock = int(time.time()) - EPOCH_CLOCK_START
         meta = self.keys.meta(shard)
-        pipe.evalsha(self._take, 1, meta, clock, node.identity, TAIL_JUMP, generation, owner)
+        owned = int(shard in self._owned)
+        pipe.evalsha(self._take, 1, meta, clock, node.identity, TAIL_JUMP, generation, owner, owned)
 
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
         """Apply ticks of several shards in one round trip to each node; each by itself is all or nothing."""
@@ -337,19 +354,20 @@ class Store:
         """Of what exists in the pool. Raises Unavailable."""
         return int(await self._ask(key := self.keys.meta(POOL), lambda pipe: pipe.hget(key, "version")) or 0)
 
-    async def change_pool(self, epoch: int, entries: dict[str, bytes | None], document: bytes | None = None) -> int:
-        """Store a document, and set, or with None drop, entries by kind/name; the new version.
+    async def change_pool(
+        self, epoch: int, entries: dict[str, bytes | None], document: bytes | None = None, version: int = 0
+    ) -> int:
+        """Store a document, and set, or with None drop, entries by kind/name; the new version, above the given one.
 
         Raises Unavailable, NotOwner where another took the pool since `epoch`.
         """
         keys = [self.keys.meta(POOL), self.keys.entries, self.keys.topology]
         pairs = [part for name, value in entries.items() for part in (name, value or b"")]
-        version = await self._change(
-            keys[0], lambda pipe: pipe.evalsha(self._entries, len(keys), *keys, epoch, document or b"", *pairs)
-        )
-        if version is None:
+        arguments = [epoch, version, document or b"", *pairs]
+        found = await self._change(keys[0], lambda pipe: pipe.evalsha(self._entries, len(keys), *keys, *arguments))
+        if found is None:
             raise NotOwner
-        return int(version)
+        return int(found)
 
     async def _ask(self, key: str, fill: Callable[[Pipeline], object]) -> Any:
         """The answer to the one command that `fill` makes. Raises Unavailable."""

@@ -9,7 +9,7 @@ import pytest
 from quintet_broker.errors import NotOwner
 from quintet_broker.store.connection import CONNECTIONS
 from quintet_broker.store.node import Fill
-from quintet_broker.store.redis import Store
+from quintet_broker.store.redis import NUMBER_JUMP, TAIL_JUMP, Store
 from quintet_broker.store.tick import Append, Outcome, Pool, Tick
 
 SHARDS = 20
@@ -59,6 +59,26 @@ async def test_what_the_pool_keeps_is_found_again(store: Store) -> None:
     assert await store.change_pool(epoch, {"Queue/orders": b"entry", "Queue/others": b"other"}, b"document") == 1
     assert await store.change_pool(epoch, {"Queue/others": None}) == 2
     assert await store.pool() == Pool(2, {"Queue/orders": b"entry"}, b"document")
+
+
+async def test_in_another_store_nothing_is_given_twice(store: Store) -> None:
+    """A replica that took over may lack what was written last: offsets, numbers of shards, a whole shard."""
+    assert await store.number("Queue", "orders", "uid") == 1
+    epoch = await store.take_pool("broker-0", 1)
+    taken = await store.take(1)
+    assert await store.write([append(1, taken.epoch, 1, 0)]) == [Outcome.APPLIED]
+    await store.take(2)
+    for node in store._connection.nodes:
+        node.identity += "'"
+    await store._connection.node(store.keys.meta(2)).redis.delete(store.keys.meta(2))
+
+    found = await store.take(1)
+    assert (found.meta["gap:0:1"], found.meta["tail:0"]) == (str(TAIL_JUMP + 1), str(TAIL_JUMP + 1))
+    found = await store.take(2)
+    assert (found.meta["gap:0:0"], found.meta["tail:0"]) == (str(TAIL_JUMP), str(TAIL_JUMP))
+    assert await store.number("Queue", "others", "uid") == NUMBER_JUMP + 2
+    assert await store.number("Queue", "more", "uid") == NUMBER_JUMP + 3
+    assert await store.change_pool(epoch, {"Queue/orders": b"entry"}, version=7) == 8
 
 
 async def test_the_pool_is_changed_by_its_owner_alone(store: Store) -> None:
