@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import client_pod
+from tests.cluster import client_pod, guard, images
 from tests.cluster.guard import NotATestCluster
 from tests.cluster.installed import NAMESPACE, Cluster, Unavailable, connected
 from tests.cluster.kubectl import Kubectl
@@ -78,6 +78,8 @@ def system(cluster: Cluster) -> Kubectl:
 
 @pytest.fixture(scope="session")
 def nodes(cluster: Cluster) -> Nodes:
+    if not guard.check().startswith(images.KIND):
+        pytest.skip("its nodes are no containers of this machine")
     return Nodes(cluster.kubectl)
 
 
