@@ -27,7 +27,7 @@ from quintet.errors import (
 from quintet.message import DeadLetter, Message, NewMessage
 from quintet.queue import Queue
 from quintet.receiver import Receiver
-from quintet.wire import Counts, QueueInfo
+from quintet.wire import Counts, QueueInfo, Redrive
 
 __all__ = [
     "AccessDenied",
@@ -54,6 +54,7 @@ __all__ = [
     "ReceiptInvalid",
     "ReceiptStale",
     "Receiver",
+    "Redrive",
     "TimedOut",
     "TooManyInFlight",
     "Unavailable",

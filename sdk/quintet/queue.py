@@ -140,6 +140,26 @@ class Queue:
         """Drop every message that was confirmed before: visible, in flight and delayed. Raises QueueNotFound."""
         await self._connection.transport.call("POST", f"{self._path}:purge")
 
+    async def redrive(
+        self, to: str | None = None, *, rate: float | None = None, limit: int | None = None
+    ) -> wire.Redrive:
+        """Bring messages of a dead-letter queue back to the queues that they came from, or all of them to one.
+
+        Up to `limit` of the messages that are visible now go, up to `rate` a second. The broker goes on with it by
+        itself; it takes the place of a redrive that is under way. Raises QueueNotFound, InvalidArgument.
+        """
+        body: dict[str, Any] = {"target": to, "rate": rate, "limit": limit}
+        asked = wire.encode({name: value for name, value in body.items() if value is not None})
+        return wire.decode(await self._connection.transport.call("POST", f"{self._path}:redrive", asked), wire.Redrive)
+
+    async def redrive_progress(self) -> wire.Redrive:
+        """How far the redrive has come that was started last."""
+        return wire.decode(await self._connection.transport.call("GET", f"{self._path}:redrive"), wire.Redrive)
+
+    async def stop_redrive(self) -> wire.Redrive:
+        """Bring no more messages back; those on their way arrive."""
+        return wire.decode(await self._connection.transport.call("DELETE", f"{self._path}:redrive"), wire.Redrive)
+
     async def info(self) -> wire.QueueInfo:
         """What the queue is and how much it holds. Raises QueueNotFound."""
         return wire.decode(await self._connection.transport.call("GET", self._path), wire.QueueInfo)

@@ -14,7 +14,7 @@ import quintet
 from quintet.errors import ClientClosed
 from quintet.message import Content, NewMessage
 from quintet.queue import AHEAD
-from quintet.wire import QueueInfo
+from quintet.wire import QueueInfo, Redrive
 
 Result = TypeVar("Result")
 
@@ -184,6 +184,18 @@ class Queue:
     def purge(self) -> None:
         """See quintet.Queue.purge."""
         self._run(self._queue.purge())
+
+    def redrive(self, to: str | None = None, *, rate: float | None = None, limit: int | None = None) -> Redrive:
+        """See quintet.Queue.redrive."""
+        return self._run(self._queue.redrive(to, rate=rate, limit=limit))
+
+    def redrive_progress(self) -> Redrive:
+        """See quintet.Queue.redrive_progress."""
+        return self._run(self._queue.redrive_progress())
+
+    def stop_redrive(self) -> Redrive:
+        """See quintet.Queue.stop_redrive."""
+        return self._run(self._queue.stop_redrive())
 
     def info(self) -> QueueInfo:
         """See quintet.Queue.info."""

@@ -78,6 +78,20 @@ class Counts(Struct, frozen=True, rename="camel"):
     delayed: int
 
 
+class Redrive(Struct, frozen=True, rename="camel"):
+    """How far a redrive has come."""
+
+    running: bool
+    """Until the last message has arrived."""
+    moved: int
+    left: int
+    """Messages that are still to be looked at."""
+    rate: float | None
+    """Messages a second."""
+    started_at: int | None
+    """Milliseconds since 1970; None where there was none yet."""
+
+
 class QueueInfo(Struct, frozen=True, rename="camel"):
     """A queue as it is."""
 

@@ -11,7 +11,8 @@ from msgspec import structs
 from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
 from quintet_broker.engine.mover import move
 from quintet_broker.engine.record import Headers
-from quintet_broker.engine.requests import Delivery
+from quintet_broker.engine.redriver import HIDDEN
+from quintet_broker.engine.requests import Delivery, StartRedrive
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueFull
 from tests.unit.shard_bench import HOUR, POLICY, Bench
@@ -101,6 +102,16 @@ class DeadLetterMachine(RuleBasedStateMachine):
         policy = structs.replace(policy, max_receives=max_receives, messages=messages, overflow="DeadLetter")
         self.bench.shards[number].set_policy(policy)
 
+    @rule(number=queues, limit=st.sampled_from([None, 1]))
+    def redrive(self, number: int, limit: int | None) -> None:
+        """What came from the other queue goes back; owners and movers may die meanwhile."""
+        shard = self.bench.shards[number]
+
+        async def ask() -> None:
+            await self.bench.ask(shard, StartRedrive(self.bench.store.now(), None, None, limit))
+
+        self.loop.run_until_complete(ask())
+
     @rule()
     def wait(self) -> None:
         self.bench.store.time += VISIBILITY
@@ -139,7 +150,7 @@ class DeadLetterMachine(RuleBasedStateMachine):
         for number, other in OTHER.items():
             policy = structs.replace(POLICY, retention=1000 * HOUR, in_flight=10_000, expired_to=other)
             self.bench.shards[number].set_policy(policy)
-        self.bench.store.time += VISIBILITY
+        self.bench.store.time += HIDDEN
         self.settle()
         received = self.receive_all()
         # What expired is met by a receive, and goes to the other queue.

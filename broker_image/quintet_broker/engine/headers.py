@@ -45,6 +45,11 @@ def numbered(record: Record, number: int) -> Record:
     return structs.replace(record, headers=(*kept, (NUMBER, str(number).encode())))
 
 
+def source_shard(record: Record) -> int:
+    """0 where it was not dead-lettered."""
+    return int(record.header(SOURCE_SHARD) or 0)
+
+
 def expires_at(record: Record) -> int:
     """Milliseconds since 1970; 0 where it does not expire."""
     return int(record.header(EXPIRES_AT) or 0)

@@ -13,6 +13,7 @@ from quintet_broker.engine.overflow import Overflow
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.record import Record, encode, gather
+from quintet_broker.engine.redrive import Redrive
 from quintet_broker.engine.requests import (
     Acknowledge,
     Append,
@@ -22,9 +23,13 @@ from quintet_broker.engine.requests import (
     GiveBack,
     Left,
     Place,
+    Progress,
     Purge,
     Request,
+    StartRedrive,
     Stay,
+    StopRedrive,
+    TellRedrive,
 )
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Work
@@ -216,9 +221,24 @@ class Intake:
         for lane in self._state.lanes.values():
             lane.seek(lane.log.tail)
 
-    def _settle(self, request: Request[Any]) -> Counts | list[BrokerError | None] | None:
+    def _redrive(self, request: StartRedrive | StopRedrive) -> Progress:
+        state = self._state
+        if isinstance(request, StartRedrive):
+            left = state.visible if request.limit is None else min(request.limit, state.visible)
+            state.redrive = Redrive.begin(request.target, request.rate, left, self._now)
+        elif state.redrive:
+            state.redrive.left = 0
+        if state.redrive:
+            self._work.tick.meta["redrive"] = state.redrive.encode()
+        return state.progress
+
+    def _settle(self, request: Request[Any]) -> Counts | Progress | list[BrokerError | None] | None:
         """Do what a request asks of the cursors; its answer."""
         state, now = self._state, self._now
+        if isinstance(request, StartRedrive | StopRedrive):
+            return self._redrive(request)
+        if isinstance(request, TellRedrive):
+            return state.progress
         if isinstance(request, Count):
             return state.counts
         if isinstance(request, Acknowledge):

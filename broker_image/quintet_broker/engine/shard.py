@@ -24,6 +24,7 @@ from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.receives import Receives
 from quintet_broker.engine.record import Record
+from quintet_broker.engine.redriver import Redriver
 from quintet_broker.engine.requests import Append, Counts, Receive, Request
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Totals, Work
@@ -196,6 +197,7 @@ class Shard:
         self._has_new_policy = False
         self._forget_producers(work, now)
         self._deliver(work, now)
+        Redriver(state, self.policy, work, now).run()
         self._time_out(now)
         for lane in state.lanes.values():
             lane.trim(tick)
@@ -254,6 +256,7 @@ class Shard:
         times = [None if self._store.full else self._state.delayed.next_due]
         if not self._fetching:
             times.append(self._receives.next_end())
+        times.append(self._state.next_redrive)
         expires = self._receives.first() or self.policy.dead_letter is not None
         for lane in self.lanes.values():
             if expires:
@@ -299,7 +302,8 @@ class Shard:
         return not self._store.full and self._state.delayed.wants_fetch(now)
 
     def _has_unfetched_for_consumers(self) -> bool:
-        if self.policy.paused or not (self._served or self._receives.first()):
+        consumed = not self.policy.paused and (self._served or self._receives.first())
+        if not (consumed or self._state.is_redriving):
             return False
         return any(lane.wants_fetch for lane in self.lanes.values())
 
@@ -340,7 +344,7 @@ class Shard:
 
     def let_go(self) -> None:
         """Without consumers, keep nothing read ahead."""
-        if self._served or self._receives.first() or not self.taken or self._fetching:
+        if self._served or self._receives.first() or self._state.is_redriving or not self.taken or self._fetching:
             self._served = False
             return
         for lane in self.lanes.values():

@@ -9,7 +9,8 @@ from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.reason import Reason
-from quintet_broker.engine.requests import Counts
+from quintet_broker.engine.redrive import AT_ONCE, Redrive
+from quintet_broker.engine.requests import Counts, Progress
 from quintet_broker.store.tick import Taken
 
 
@@ -30,6 +31,8 @@ class State:
         """Of the last write."""
         self.out: dict[int, int] = {}
         """By target: the sequence of the next record that leaves for it, unless `first_sequence` is higher."""
+        self.redrive: Redrive | None = None
+        """The last one that was started."""
         self._left_for: set[int] = set()
         for lane in lanes:
             self._add(lane)
@@ -51,6 +54,7 @@ class State:
         state.epoch = taken.epoch
         state.tick_number = int(meta["tick"])
         state.next_number = max(state.next_number, int(meta.get("number", 0)))
+        state.redrive = Redrive.decode(meta["redrive"]) if "redrive" in meta else None
         state.out = {int(field[4:]): int(value) for field, value in meta.items() if field.startswith("out:")}
         return state
 
@@ -117,6 +121,25 @@ class State:
         return sum(lane.bytes_of(lane.cursor.in_flight) for lane in self.lanes.values())
 
     # Leaving
+
+    @property
+    def is_redriving(self) -> bool:
+        return self.redrive is not None and self.redrive.left > 0
+
+    @property
+    def next_redrive(self) -> int | None:
+        """Millisecond at which records may go back."""
+        if not self.redrive or not self.redrive.left or not self.holds_some or self.leaving >= AT_ONCE:
+            return None
+        return self.redrive.look_at
+
+    @property
+    def progress(self) -> Progress:
+        """Of the redrive: it runs until the last record has arrived."""
+        found = self.redrive
+        if found is None:
+            return Progress()
+        return Progress(found.left > 0 or self.leaving > 0, found.moved, found.left, found.rate, found.started_at)
 
     def leave(self, lane: Lane, offset: int, target: int, reason: Reason) -> None:
         """A record goes to another shard, under the next sequence for that."""

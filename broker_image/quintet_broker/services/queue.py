@@ -22,10 +22,14 @@ from quintet_broker.engine.requests import (
     Delivery,
     Extend,
     GiveBack,
+    Progress,
     Purge,
     Receipt,
     Receive,
     Request,
+    StartRedrive,
+    StopRedrive,
+    TellRedrive,
 )
 from quintet_broker.engine.route import Route
 from quintet_broker.engine.work import Totals
@@ -39,6 +43,7 @@ MAX_DELAY = 15 * 60
 MAX_VISIBILITY = 12 * 60 * 60
 MAX_WAIT = 20
 MAX_PRIORITY = 10
+MAX_RATE = 1_000_000
 MAX_EXPIRY = 14 * 24 * 60 * 60
 MAX_PRODUCER = 2**53 - 1
 
@@ -295,6 +300,31 @@ class Queue:
         if (version, shard) != (_RECEIPT_VERSION, self.route.number):
             return ReceiptInvalid()
         return log, offset, nonce
+
+    async def redrive(
+        self, target: "Queue | None" = None, *, rate: float | None = None, limit: int | None = None
+    ) -> Progress:
+        """Bring back messages that are visible now: up to `limit`, up to `rate` a second, to the queues that they came
+        from, or all of them to `target`. In place of the redrive that is under way.
+
+        A message that came from no queue stays. Raises InvalidArgument.
+        """
+        if target is self:
+            raise InvalidArgument("target: is the queue itself.")
+        if rate is not None and not 0 < rate <= MAX_RATE:
+            raise InvalidArgument(f"rate: is more than 0 and at most {MAX_RATE}.")
+        if limit is not None and limit < 1:
+            raise InvalidArgument("limit: is at least 1.")
+        number = target.route.number if target else None
+        return await self._ask(StartRedrive(self._now(), number, rate, limit))
+
+    async def stop_redrive(self) -> Progress:
+        """Let no more messages go; those on their way arrive."""
+        return await self._ask(StopRedrive(self._now()))
+
+    async def redrive_progress(self) -> Progress:
+        """Of the redrive that was started last."""
+        return await self._ask(TellRedrive(self._now()))
 
     async def purge(self) -> None:
         """Drop every message that was confirmed before this call: visible, in flight and delayed."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from quintet.cli.messages import purge, receive, send
+from quintet.cli.messages import purge, receive, redrive, send
 from quintet.cli.objects import apply, delete, describe, get
 from quintet.cli.up import up
 
@@ -28,5 +28,5 @@ def main() -> None:
     """Messaging from manifests: run it here with `quintet up`, and use it."""
 
 
-for command in (up, apply, get, describe, delete, send, receive, purge):
+for command in (up, apply, get, describe, delete, send, receive, purge, redrive):
     main.add_command(command)

@@ -85,6 +85,15 @@ async def test_key_of_a_queue_may_receive_from_its_dead_letter_queue_only(door: 
     assert await door.send(own, f"{door.queue}-dead") == (403, "AccessDenied")
 
 
+async def test_key_of_a_queue_may_redrive_from_its_dead_letter_queue_to_itself_only(door: Door) -> None:
+    own, dead = door.basic(door.own), f"/v1/queues/{door.queue}-dead:redrive"
+    for method in "POST", "GET", "DELETE":
+        assert await door.ask(own, method, dead) == (200, None)
+    assert await door.ask(own, "POST", dead, {"target": door.queue}) == (200, None)
+    assert await door.ask(own, "POST", dead, {"target": f"{door.queue}-other"}) == (403, "AccessDenied")
+    assert await door.ask(own, "POST", f"/v1/queues/{door.queue}-other:redrive") == (403, "AccessDenied")
+
+
 async def test_key_of_a_queue_may_not_use_a_foreign_one(door: Door) -> None:
     own, foreign = door.basic(door.own), f"{door.queue}-other"
     assert await door.send(own, foreign) == (403, "AccessDenied")

@@ -195,6 +195,24 @@ async def test_dead_letter_names_its_source(client: quintet.Client, queue: quint
     assert message.sent_at <= dead.dead_letter.at <= dead.first_received_at + 60_000
 
 
+async def test_dead_letters_are_brought_back(client: quintet.Client, queue: quintet.Queue) -> None:
+    source = client.queue(f"{queue.name}-source")
+    await client.create_queue(source.name, {"deadLetter": {"queue": queue.name, "maxReceives": 1}})
+    await source.send("a")
+    [message] = await source.receive_batch(wait=5)
+    await message.release()
+    [dead] = await queue.receive_batch(wait=5)
+    await dead.release()
+    assert (await queue.redrive(rate=50)).started_at
+    [back] = await source.receive_batch(wait=5)
+    assert (back.id, back.dead_letter) == (message.id, None)
+    async with asyncio.timeout(10):
+        while (found := await queue.redrive_progress()).running:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.02)
+    assert found == await queue.stop_redrive()
+    assert (found.moved, found.rate) == (1, 50)
+
+
 async def test_priority_and_expiry_come_as_they_were_sent(queue: quintet.Queue) -> None:
     await queue.send("low", priority=1)
     await queue.send("high", priority=10, expiry=60)

@@ -161,6 +161,18 @@ def test_a_delayed_message_waits(up: Up) -> None:
     assert up.get()["Queue/filed"]["status"]["messages"]["delayed"] == 0
 
 
+def test_dead_letters_are_brought_back(up: Up) -> None:
+    up.quintet("purge", "filed")
+    up.quintet("apply", "-f", "-", given=queue("other"))
+    up.quintet("send", "filed", "--lines", given="one\ntwo\n")
+    told = up.quintet("redrive", "filed", "--to", "queue/other", "--rate", "100")
+    assert told == "queue/filed: 2 messages moved\n"
+    assert up.quintet("receive", "other", "--limit", "2", "--wait", "5s") == "one\ntwo\n"
+    assert up.quintet("redrive", "filed", "--stop") == "queue/filed: 2 messages moved\n"
+    up.quintet("delete", "queue", "other")
+    assert "give --stop alone" in up.quintet("redrive", "filed", "--stop", "--limit", "1", code=2)
+
+
 def test_a_message_that_is_too_large_is_refused(up: Up, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 2_000_000)
     told = up.quintet("send", "filed", "--file", tmp_path / "large", code=1)

@@ -126,6 +126,26 @@ class Extensions(Body):
     extensions: Annotated[list[Extension], Meta(min_length=1, max_length=10_000)]
 
 
+class Redrive(Body):
+    """What to bring back out of a dead-letter queue: without a limit, all messages that are visible now."""
+
+    target: (
+        Annotated[str, Meta(description="Name of a queue; without it, each goes where it came from.")] | UnsetType
+    ) = UNSET
+    rate: Annotated[float, Meta(gt=0, le=1_000_000, description="Messages a second, at most.")] | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, description="Messages, at most.")] | UnsetType = UNSET
+
+
+class Progress(Body, omit_defaults=False):
+    """How far the redrive has come that was started last."""
+
+    running: Annotated[bool, Meta(description="Until the last message has arrived.")]
+    moved: int
+    left: Annotated[int, Meta(description="Messages that are still to be looked at.")]
+    rate: float | None
+    started_at: Milliseconds | None
+
+
 class Problem(Struct):
     """Why something was refused (RFC 9457)."""
 

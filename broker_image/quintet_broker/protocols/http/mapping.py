@@ -5,6 +5,7 @@ import binascii
 
 from msgspec import UNSET, UnsetType
 
+from quintet_broker.engine.requests import Progress
 from quintet_broker.errors import InvalidArgument
 from quintet_broker.protocols.http import codec
 from quintet_broker.services import queue
@@ -55,6 +56,10 @@ def message(found: queue.Message) -> codec.Message:
         expires_at=UNSET if found.expires_at is None else found.expires_at,
         dead_letter=_dead_letter(found.dead_letter) if found.dead_letter else UNSET,
     )
+
+
+def progress(found: Progress) -> codec.Progress:
+    return codec.Progress(found.running, found.moved, found.left, found.rate, found.started_at)
 
 
 def _dead_letter(found: queue.DeadLetter) -> codec.DeadLetter:

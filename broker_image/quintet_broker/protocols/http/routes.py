@@ -84,6 +84,31 @@ async def purge_queue(request: web.Request) -> None:
     await found.purge()
 
 
+async def redrive_queue(request: web.Request) -> codec.Progress:
+    """Bring messages of a dead-letter queue back, in place of a redrive that is under way."""
+    body = codec.decode(request[BODY], codec.Redrive)
+    target = None
+    if body.target is not UNSET:
+        _allow(request, "send", body.target)
+        target = await request.app[TOPOLOGY].queue(body.target)
+    found = await _queue(request)
+    rate = None if body.rate is UNSET else body.rate
+    limit = None if body.limit is UNSET else body.limit
+    return mapping.progress(await found.redrive(target, rate=rate, limit=limit))
+
+
+async def get_redrive(request: web.Request) -> codec.Progress:
+    """Tell how far the last redrive has come."""
+    found = await _queue(request)
+    return mapping.progress(await found.redrive_progress())
+
+
+async def stop_redrive(request: web.Request) -> codec.Progress:
+    """Stop the redrive."""
+    found = await _queue(request)
+    return mapping.progress(await found.stop_redrive())
+
+
 async def send(request: web.Request) -> codec.Sent:
     """Store messages, all or none; the answer confirms them."""
     body = codec.decode(request[BODY], codec.Send)
@@ -139,6 +164,9 @@ ROUTES = (
     Route("PATCH", QUEUE, "manage", patch_queue, dict[str, Any], codec.QueueInfo),
     Route("DELETE", QUEUE, "manage", delete_queue),
     Route("POST", f"{QUEUE}:purge", "manage", purge_queue),
+    Route("POST", f"{QUEUE}:redrive", "redrive", redrive_queue, codec.Redrive, codec.Progress),
+    Route("GET", f"{QUEUE}:redrive", "redrive", get_redrive, None, codec.Progress),
+    Route("DELETE", f"{QUEUE}:redrive", "redrive", stop_redrive, None, codec.Progress),
     Route("POST", MESSAGES, "send", send, codec.Send, codec.Sent),
     Route("POST", f"{MESSAGES}:receive", "receive", receive, codec.Receive, codec.Received),
     Route("POST", f"{MESSAGES}:acknowledge", "receive", acknowledge, codec.Receipts, codec.Results),
@@ -169,9 +197,14 @@ def _serving(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
 
 
 def _authorize(request: web.Request, route: Route) -> None:
+    if route.verb:
+        _allow(request, route.verb, request.match_info.get("name"))
+
+
+def _allow(request: web.Request, verb: Verb, queue: str | None) -> None:
     access = request.app[ACCESS]
-    if access.enabled and route.verb:
-        access.check(_key_id(request, access), route.verb, request.match_info.get("name"))
+    if access.enabled:
+        access.check(_key_id(request, access), verb, queue)
 
 
 def _key_id(request: web.Request, access: Access) -> str:

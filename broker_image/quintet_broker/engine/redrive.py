@@ -1,0 +1,58 @@
+"""Redrive: what is still to be brought back out of a dead-letter queue, and how fast. Pure; `now` is an argument."""
+
+import msgspec
+from msgspec import Struct
+
+AT_ONCE = 1000
+"""Records that are on their way at a time."""
+LOOK_EVERY = 20
+"""Milliseconds between looks, where a rate is to be kept."""
+WAIT = 100
+"""Milliseconds until the next look, where no record could go."""
+BEHIND = 1000
+"""Milliseconds; what a rate allowed longer ago is not caught up with."""
+
+
+class Redrive(Struct):
+    """One that was started, until the next one is."""
+
+    target: int | None
+    """Number of the shard to which all records go; None brings each to where it came from."""
+    rate: float | None
+    """Records a second, None for as many as can go."""
+    left: int
+    """How many records are still to be looked at; 0 once it has ended."""
+    started_at: int
+    """Milliseconds since 1970; so too `look_at`."""
+    next_at: float
+    """Millisecond at which the rate allows another record."""
+    look_at: int
+    moved: int = 0
+
+    @classmethod
+    def begin(cls, target: int | None, rate: float | None, left: int, now: int) -> "Redrive":
+        return cls(target, rate, left, now, now, now)
+
+    def allowed(self, now: int) -> int:
+        """How many records may be looked at now."""
+        if now < self.look_at:
+            return 0
+        most = min(self.left, AT_ONCE)
+        return most if self.rate is None else min(most, max(int((now - self.next_at) * self.rate / 1000 + 1), 0))
+
+    def looked_at(self, count: int, moved: int, now: int) -> None:
+        """So many were looked at, and some of them go."""
+        self.left -= count
+        self.moved += moved
+        self.look_at = now if count else now + WAIT
+        if self.rate is not None:
+            self.next_at = max(self.next_at, now - BEHIND) + count * 1000 / self.rate
+            self.look_at = max(self.look_at + LOOK_EVERY, int(self.next_at))
+
+    def encode(self) -> str:
+        """As `meta` keeps it, under redrive."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> "Redrive":
+        return msgspec.json.decode(text, type=cls)

@@ -1,0 +1,60 @@
+"""Redriver: lets the records go that a redrive brings back. Pure; `now` is an argument."""
+
+import random
+
+from quintet_broker.engine.claim import Claim
+from quintet_broker.engine.headers import source_shard
+from quintet_broker.engine.ordered_claim import OrderedClaim
+from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.reason import Reason
+from quintet_broker.engine.redrive import AT_ONCE, Redrive
+from quintet_broker.engine.requests import Delivery, Receive
+from quintet_broker.engine.state import State
+from quintet_broker.engine.work import Work
+
+HIDDEN = 60 * 1000
+"""Milliseconds for which a record is out of the way that came from nowhere."""
+
+
+class Redriver:
+    """Claims records as a consumer does, and marks them as leaving; the mover does the rest."""
+
+    def __init__(self, state: State, policy: Policy, work: Work, now: int) -> None:
+        self._state = state
+        self._policy = policy
+        self._work = work
+        self._now = now
+
+    def run(self) -> None:
+        redrive = self._state.redrive
+        if redrive is None or not redrive.left:
+            return
+        if not self._state.visible:
+            redrive.left = 0
+            self._work.tick.meta["redrive"] = redrive.encode()
+            return
+        most = min(redrive.allowed(self._now), AT_ONCE - self._state.leaving)
+        if most > 0 and self._state.holds_some:
+            self._let_go(redrive, self._claim(most))
+
+    def _claim(self, most: int) -> list[Delivery]:
+        kind = OrderedClaim if self._policy.ordered else Claim
+        receive = Receive(self._now, most, HIDDEN, self._now)
+        claim = kind(receive, self._state, self._policy, self._now, nonce=random.randrange(1, 2**32))
+        claim.take()
+        self._work.totals.expired += claim.expired
+        return claim.deliveries
+
+    def _let_go(self, redrive: Redrive, deliveries: list[Delivery]) -> None:
+        going = 0
+        for delivery in deliveries:
+            target = redrive.target or source_shard(delivery.record)
+            lane = self._state.lanes[delivery.log]
+            if target:
+                self._state.leave(lane, delivery.offset, target, Reason.REDRIVE)
+                going += 1
+            else:
+                lane.cursor.give_back(delivery.offset, delivery.nonce, self._now + HIDDEN)
+        redrive.looked_at(len(deliveries), going, self._now)
+        if deliveries:
+            self._work.tick.meta["redrive"] = redrive.encode()
