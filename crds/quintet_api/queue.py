@@ -40,12 +40,23 @@ class Limits(Spec):
     flight and delayed ones make no room; of several priorities the lowest goes first."""
 
 
+class Deduplication(Spec):
+    """How a Fifo queue tells duplicates: messages whose deduplication id came in the last 5 minutes."""
+
+    scope: Literal["Queue", "Group"] = "Queue"
+    """Where an id counts: in the whole queue, or within its message group."""
+    content_based: bool = False
+    """Whether a message that is sent without an id gets one that is made of its value."""
+
+
 class QueueSpec(Spec):
     """What the queue should be."""
 
     ordering: Literal["Standard", "Fifo"] = "Standard"
     """Standard delivers in no promised order; Fifo keeps the order within each message group and drops
     duplicates. Immutable."""
+    deduplication: Deduplication = Deduplication()
+    """How duplicates are told. In a Fifo queue alone."""
     broker_pool: PoolName = names.DEFAULT_POOL
     """Name of the BrokerPool, in the same namespace, that holds the messages. The pool `default` is made
     when it is first needed. Immutable."""
@@ -73,12 +84,24 @@ class QueueSpec(Spec):
         immutable(".ordering"),
         immutable(".brokerPool"),
         Rule(
+            "!has(self.deduplication) || (has(self.ordering) && self.ordering == 'Fifo')"
+            " || ((!has(self.deduplication.scope) || self.deduplication.scope == 'Queue')"
+            " && (!has(self.deduplication.contentBased) || !self.deduplication.contentBased))",
+            "must not be set unless spec.ordering is Fifo",
+            ".deduplication",
+        ),
+        Rule(
             "!has(self.limits) || !has(self.limits.overflow) || self.limits.overflow != 'DeadLetter'"
             " || has(self.deadLetter)",
             "must not be DeadLetter without spec.deadLetter",
             ".limits.overflow",
         ),
     )
+
+
+def sqs_name(name: str, ordering: str) -> str:
+    """What SQS calls a queue."""
+    return f"{name}.fifo" if ordering == "Fifo" else name
 
 
 class MessageCounts(Model):

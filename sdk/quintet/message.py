@@ -16,7 +16,7 @@ class NewMessage(Struct, frozen=True):
 
     value: str | bytes
     key: str | bytes | None = None
-    """Messages of one key belong together."""
+    """Messages of one key belong together: in a Fifo queue each has one, its message group."""
     headers: Mapping[str, str | bytes] = field(default_factory=dict)
     """Names that begin with `quintet-` are refused."""
     delay: float | None = None
@@ -25,6 +25,8 @@ class NewMessage(Struct, frozen=True):
     """1 to 10, higher ones first; messages without one come last."""
     expiry: float | None = None
     """Seconds after which it is not delivered any more; None keeps it for the queue's messageRetention."""
+    deduplication_id: str | None = None
+    """In a Fifo queue: what was sent under an id is not stored again within 5 minutes."""
 
 
 class DeadLetter(Struct, frozen=True):

@@ -46,6 +46,7 @@ class Queue:
         delay: float | None = None,
         priority: int | None = None,
         expiry: float | None = None,
+        deduplication_id: str | None = None,
     ) -> str:
         """Store a message and return its id, a UUID, once the pool's durability holds.
 
@@ -53,10 +54,13 @@ class Queue:
         request. `delay`: seconds (0 - 900) until it can be received; None takes the queue's deliveryDelay.
         `priority`: 1 - 10, higher ones are delivered first, those without one last. `expiry`: seconds (up to 14 days)
         after which it is not delivered any more.
+        In a Fifo queue, which has neither delays by message nor priorities, `key` is needed: it is the message group.
+        There `deduplication_id` makes duplicates of what was sent under it within 5 minutes: they get its id.
         Raises MessageTooLarge, QueueFull, InvalidArgument, QueueNotFound; TypeError for what is no text or bytes.
         After ConnectionLost, TimedOut and Unavailable, or if the caller was cancelled, it may have been stored.
         """
-        [message_id] = await self.send_batch([NewMessage(value, key, headers or {}, delay, priority, expiry)])
+        message = NewMessage(value, key, headers or {}, delay, priority, expiry, deduplication_id)
+        [message_id] = await self.send_batch([message])
         return message_id
 
     async def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:

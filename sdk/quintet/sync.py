@@ -133,10 +133,12 @@ class Queue:
         delay: float | None = None,
         priority: int | None = None,
         expiry: float | None = None,
+        deduplication_id: str | None = None,
     ) -> str:
         """See quintet.Queue.send."""
-        sending = self._queue.send(value, key=key, headers=headers, delay=delay, priority=priority, expiry=expiry)
-        return self._run(sending)
+        message = NewMessage(value, key, headers or {}, delay, priority, expiry, deduplication_id)
+        [message_id] = self.send_batch([message])
+        return message_id
 
     def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
         """See quintet.Queue.send_batch."""

@@ -142,6 +142,8 @@ def new_message(message: NewMessage) -> bytes:
         fields["priority"] = message.priority
     if message.expiry is not None:
         fields["expiry"] = duration(message.expiry)
+    if message.deduplication_id is not None:
+        fields["deduplicationId"] = message.deduplication_id
     return encode(fields)
 
 

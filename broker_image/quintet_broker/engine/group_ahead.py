@@ -89,19 +89,20 @@ class GroupAhead(ReadAhead):
 
     async def _fetch_waiting(self, store: Reader, shard: int) -> list[range]:
         gone = []
-        wanted = self._wanted()
-        if self._is_crowded:
-            self._let_waiting_go()
-        most = self._waiting_bytes + READ_AHEAD_BYTES
-        for offset in wanted:
-            if offset in self._waiting:
+        found: dict[int, Record] = {}
+        size = 0
+        for offset in self._wanted():
+            if offset in self._waiting or offset in found:
                 continue
-            if self._waiting_bytes >= most:
+            if size >= READ_AHEAD_BYTES:
                 break
             batch = dict(await self._log.read(store, shard, offset, 1))
-            self._hold_waiting(batch)
+            waiting = {place: record for place, record in batch.items() if self.groups.waits(place)}
+            size += sum(record.size for record in waiting.values())
+            found |= waiting
             if offset not in batch and self._drop_gone(offset):
                 gone.append(range(offset, offset + 1))
+        self._hold_waiting(found)
         return gone
 
     def _wanted(self) -> list[int]:
@@ -110,8 +111,11 @@ class GroupAhead(ReadAhead):
         each = max(WAITING_AT_ONCE // max(len(lacking), 1), 1)
         return sorted(offset for group in lacking for offset in self.groups.some_waiting(group, each))
 
-    def _hold_waiting(self, batch: dict[int, Record]) -> None:
-        for offset, record in batch.items():
+    def _hold_waiting(self, found: dict[int, Record]) -> None:
+        """Only once all is read: so that one receive may get all of it."""
+        if self._is_crowded:
+            self._let_waiting_go()
+        for offset, record in found.items():
             if offset not in self._waiting and self.groups.waits(offset):
                 self._waiting[offset] = record
                 self._waiting_bytes += record.size

@@ -10,6 +10,8 @@ ID = "quintet-id"
 """16 bytes that name a message, wherever it goes."""
 NUMBER = "quintet-number"
 """In digits: grows with each record that was sent to a queue that keeps an order."""
+DEDUPLICATION_ID = "quintet-deduplication-id"
+"""Of what was sent with one, or got one of its value."""
 EXPIRES_AT = "quintet-expires-at"
 """Milliseconds since 1970, from which on the record is not delivered any more."""
 MOVED_AT = "quintet-moved-at"
@@ -26,7 +28,7 @@ RECEIVES = "quintet-dead-letter-receives"
 """How often it was delivered there."""
 OF_MOVES = frozenset([MOVED_AT, FIRST_RECEIVED_AT, SOURCE, SOURCE_SHARD, REASON, RECEIVES, EXPIRES_AT])
 """What a move sets anew or takes away: what was dead-lettered, or came back, expires no more."""
-OF_ENGINE = OF_MOVES | {ID, NUMBER, PRIORITY}
+OF_ENGINE = OF_MOVES | {ID, NUMBER, PRIORITY, DEDUPLICATION_ID}
 
 
 def priority(record: Record) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, structs
 
-from quintet_api.queue import MessageCounts, QueueSpec
+from quintet_api.queue import Deduplication, MessageCounts, QueueSpec
 from quintet_api.topology import Entry, EntryStatus, PodStatus, StorageStatus, TopologyDocument, TopologyStatus
 from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.requests import Counts
@@ -152,8 +152,9 @@ class Keeper:
         return QueueSpec(broker_pool=self._pool)
 
     @property
-    def _there(self) -> set[str]:
-        return {queue.name for queue in self._catalogue.queues()}
+    def _there(self) -> dict[str, str]:
+        """The ordering of each queue."""
+        return {queue.name: queue.spec.ordering for queue in self._catalogue.queues()}
 
     # Documents
 
@@ -168,16 +169,22 @@ class Keeper:
     async def _apply(self, document: TopologyDocument) -> None:
         if document.revision < self._revision:
             raise RevisionConflict(f"Revision {document.revision} is older than {self._revision}.")
-        declared = {entry.name for entry in document.entries if entry.kind == "Queue"}
+        declared = {entry.name: self._ordering(entry) for entry in document.entries if entry.kind == "Queue"}
         for queue in self._catalogue.queues():
             if queue.origin == "Declared" and queue.name not in declared:
                 known = self._catalogue.known[queue.name]
                 self._pending[queue.name] = structs.replace(known, departed_at=self._seconds())
-        runtime = {queue.name for queue in self._catalogue.queues() if queue.origin == "Runtime"}
-        self._entries = [await self._try_entry(entry, declared | runtime) for entry in document.entries]
+        runtime = {queue.name: queue.spec.ordering for queue in self._catalogue.queues() if queue.origin == "Runtime"}
+        there = declared | runtime
+        self._entries = [await self._try_entry(entry, there) for entry in document.entries]
         self._revision = document.revision
 
-    async def _try_entry(self, entry: Entry, there: set[str]) -> EntryStatus:
+    def _ordering(self, entry: Entry) -> str:
+        known = self._known(entry.name)
+        spec = entry.spec if entry.spec is not None else known.spec if known else {}
+        return str(spec.get("ordering", "Standard"))
+
+    async def _try_entry(self, entry: Entry, there: dict[str, str]) -> EntryStatus:
         state: Literal["Applied", "Refused"] = "Applied"
         reason, message = "", ""
         try:
@@ -188,7 +195,7 @@ class Keeper:
             state, reason, message = "Refused", type(error).__name__, error.message
         return EntryStatus(kind=entry.kind, name=entry.name, uid=entry.uid, state=state, reason=reason, message=message)
 
-    async def _apply_entry(self, entry: Entry, there: set[str]) -> None:
+    async def _apply_entry(self, entry: Entry, there: dict[str, str]) -> None:
         if entry.kind != "Queue":
             raise Unsupported(f"The kind {entry.kind} is not supported yet.")
         known = self._known(entry.name)
@@ -221,17 +228,22 @@ class Keeper:
             )
         return structs.replace(known, uid=entry.uid, departed_at=None)
 
-    def _check(self, name: str, spec: QueueSpec, there: set[str]) -> None:
+    def _check(self, name: str, spec: QueueSpec, there: dict[str, str]) -> None:
+        """`there` has the ordering of each queue that there is."""
         if spec.broker_pool != self._pool:
             raise InvalidArgument(f"brokerPool: this is the pool {self._pool}, not {spec.broker_pool}.")
-        if spec.ordering == "Fifo":
-            raise Unsupported("ordering: Fifo is not supported yet.")
         if spec.limits.overflow == "DeadLetter" and spec.dead_letter is None:
             raise InvalidArgument("limits.overflow: must not be DeadLetter without deadLetter.")
         if spec.dead_letter and spec.dead_letter.queue == name:
             raise InvalidArgument("A queue cannot be its own dead-letter queue.")
+        if spec.deduplication != Deduplication() and spec.ordering != "Fifo":
+            raise InvalidArgument("deduplication: is for queues whose ordering is Fifo.")
         if spec.dead_letter and spec.dead_letter.queue not in there:
             raise DeadLetterQueueNotFound(f"The dead-letter queue {spec.dead_letter.queue} does not exist.")
+        if spec.dead_letter and there[spec.dead_letter.queue] != spec.ordering:
+            raise InvalidArgument(
+                f"deadLetter.queue: {spec.dead_letter.queue} is not {spec.ordering}, as this queue is."
+            )
 
     async def status(self) -> TopologyStatus:
         """What was applied, entry by entry, and what each live broker knows of it."""

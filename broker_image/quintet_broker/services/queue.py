@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import random
+import re
 import struct
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from quintet_api.queue import QueueSpec
 from quintet_broker.engine import headers as names
+from quintet_broker.engine.deduplication import HASH_BYTES
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import (
@@ -48,6 +50,7 @@ MAX_EXPIRY = 14 * 24 * 60 * 60
 MAX_PRODUCER = 2**53 - 1
 
 _OWN = "quintet-"
+_DEDUPLICATION_ID_TEXT = re.compile("[!-~]{1,128}")
 _ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
 _RECEIPT = struct.Struct(">BIBQI")  # version, shard, log, offset, nonce
 _RECEIPT_VERSION = 1
@@ -66,8 +69,18 @@ class NewMessage(Struct, frozen=True):
     """1 to 10, higher ones first; those without one come last."""
     expiry: float | None = None
     """Seconds from now on after which it is not delivered any more."""
+    deduplication_id: str | None = None
+    """In a Fifo queue: what was sent under an id is not stored again within 5 minutes."""
     system: Headers = ()
     """What a face keeps beside its record: names begin with the face's own, and no other face delivers them."""
+
+
+class Sent(Struct, frozen=True):
+    """What a send is confirmed with: of a duplicate, what the first one was."""
+
+    id: str
+    sequence: int | None
+    """In a Fifo queue: later messages have larger ones."""
 
 
 class Producer(Struct, frozen=True):
@@ -115,6 +128,7 @@ class Message(Struct, frozen=True):
     """In a Fifo queue: later messages have larger ones."""
     expires_at: int | None = None
     """Milliseconds since 1970."""
+    deduplication_id: str | None = None
 
 
 class Queue:
@@ -157,21 +171,47 @@ class Queue:
         shard = self.route.shard
         return shard.counts if shard and shard.taken else None
 
-    async def send(self, messages: Sequence[NewMessage], producer: Producer | None = None) -> list[str]:
-        """Store all messages or none; return their ids once the pool's durability holds.
+    async def send(self, messages: Sequence[NewMessage], producer: Producer | None = None) -> list[Sent]:
+        """Store all messages or none; return once the pool's durability holds.
+
+        In a Fifo queue each has a key, its group, and duplicates are confirmed and not stored.
 
         Raises MessageTooLarge, InvalidArgument, QueueFull, PoolFull.
         """
         self._check(messages, producer)
         now = self._now()
         ids = _ids(len(messages), self.route.number, producer)
-        records = [_record(message, message_id, now) for message, message_id in zip(messages, ids, strict=True)]
-        due = [self._due(message, now) for message in messages]
-        if producer is None:
-            await self._ask(Append(now, records, due))
-        else:
-            await self._ask(Append(now, records, due, producer.id, [producer.sequence] * len(records)))
-        return [_id_text(message_id) for message_id in ids]
+        texts = [self._deduplication_id(message) for message in messages]
+        append = Append(
+            now,
+            [
+                _record(message, message_id, text, now)
+                for message, message_id, text in zip(messages, ids, texts, strict=True)
+            ],
+            [self._due(message, now) for message in messages],
+            producer.id if producer else None,
+            [producer.sequence] * len(messages) if producer else None,
+            [self._hash(message, text) for message, text in zip(messages, texts, strict=True)],
+        )
+        stored = await self._ask(append)
+        if stored is None:
+            return [Sent(_id_text(message_id), None) for message_id in ids]
+        return [Sent(_id_text(sent.id), sent.sequence) for sent in stored]
+
+    def _deduplication_id(self, message: NewMessage) -> str | None:
+        by_content = self.spec.ordering == "Fifo" and self.spec.deduplication.content_based
+        if message.deduplication_id is None and by_content:
+            return hashlib.sha256(message.value).hexdigest()
+        return message.deduplication_id
+
+    def _hash(self, message: NewMessage, deduplication_id: str | None) -> bytes | None:
+        """Of what duplicates have in common."""
+        if deduplication_id is None:
+            return None
+        hashed = hashlib.blake2b(deduplication_id.encode(), digest_size=HASH_BYTES)
+        if self.spec.deduplication.scope == "Group":
+            hashed.update(b" " + (message.key or b""))
+        return hashed.digest()
 
     def _check(self, messages: Sequence[NewMessage], producer: Producer | None) -> None:
         if not 1 <= len(messages) <= MAX_SEND:
@@ -185,22 +225,35 @@ class Queue:
                 raise InvalidArgument(f"A delay is 0 to {MAX_DELAY} seconds.")
             if message.expiry is not None and not 0.001 <= message.expiry <= MAX_EXPIRY:
                 raise InvalidArgument(f"An expiry is 0.001 to {MAX_EXPIRY} seconds.")
-            if message.priority is not None:
-                self._check_priority(message.priority)
+            if message.priority is not None and not 1 <= message.priority <= MAX_PRIORITY:
+                raise InvalidArgument(f"A priority is 1 to {MAX_PRIORITY}.")
+            self._check_ordering(message)
             size = len(message.value) + sum(len(name) + len(value) for name, value in message.headers)
             if size > self.spec.max_message_size:
                 raise MessageTooLarge(
                     f"The message has {size} bytes; the queue takes at most {self.spec.max_message_size}."
                 )
 
-    def _check_priority(self, priority: int) -> None:
-        if self.spec.ordering == "Fifo":
+    def _check_ordering(self, message: NewMessage) -> None:
+        if self.spec.ordering == "Standard":
+            if message.deduplication_id is not None:
+                raise InvalidArgument("A deduplication id is for Fifo queues.")
+            return
+        if message.key is None:
+            raise InvalidArgument("In a Fifo queue each message has a key, which is its message group.")
+        if message.priority is not None:
             raise InvalidArgument("In a Fifo queue messages have no priority.")
-        if not 1 <= priority <= MAX_PRIORITY:
-            raise InvalidArgument(f"A priority is 1 to {MAX_PRIORITY}.")
+        if message.delay:
+            raise InvalidArgument(
+                "In a Fifo queue messages have no delay of their own; the queue's deliveryDelay holds."
+            )
+        if message.deduplication_id is not None and not _DEDUPLICATION_ID_TEXT.fullmatch(message.deduplication_id):
+            raise InvalidArgument("A deduplication id has 1 to 128 letters, digits and punctuation marks of ASCII.")
 
     def _due(self, message: NewMessage, now: int) -> int | None:
-        delay = self.spec.delivery_delay.total_seconds() if message.delay is None else message.delay
+        delay = message.delay
+        if delay is None or self.spec.ordering == "Fifo":
+            delay = self.spec.delivery_delay.total_seconds()
         return now + round(delay * 1000) if delay else None
 
     async def receive(
@@ -256,6 +309,7 @@ class Queue:
             priority=_number(own, names.PRIORITY),
             expires_at=_number(own, names.EXPIRES_AT),
             sequence=_number(own, names.NUMBER),
+            deduplication_id=_text(own, names.DEDUPLICATION_ID),
         )
 
     def _receipt(self, delivery: Delivery) -> str:
@@ -377,14 +431,21 @@ def _id_text(message_id: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _record(message: NewMessage, message_id: bytes, now: int) -> Record:
+def _record(message: NewMessage, message_id: bytes, deduplication_id: str | None, now: int) -> Record:
     headers = [(names.ID, message_id), *message.headers]
     headers += [(_OWN + name, value) for name, value in message.system]
     if message.priority is not None:
         headers.append((names.PRIORITY, str(message.priority).encode()))
     if message.expiry is not None:
         headers.append((names.EXPIRES_AT, str(now + round(message.expiry * 1000)).encode()))
+    if deduplication_id is not None:
+        headers.append((names.DEDUPLICATION_ID, deduplication_id.encode()))
     return Record(message.value, now, message.key, tuple(headers))
+
+
+def _text(own: dict[str, bytes], name: str) -> str | None:
+    found = own.get(name)
+    return None if found is None else found.decode()
 
 
 def _number(own: dict[str, bytes], name: str) -> int | None:

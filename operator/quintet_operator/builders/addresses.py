@@ -1,6 +1,7 @@
 """Where the parts of a pool are reached inside the cluster."""
 
 from quintet_api.broker_pool import BrokerPool
+from quintet_api.queue import Queue, sqs_name
 from quintet_operator.builders.metadata import child_name
 
 HTTP_PORT = 9400
@@ -21,9 +22,9 @@ def url(pool: BrokerPool) -> str:
     return f"http://{host(pool)}:{HTTP_PORT}"
 
 
-def queue_url(pool: BrokerPool, queue: str) -> str:
+def queue_url(pool: BrokerPool, queue: Queue) -> str:
     """As the SQS face makes it for clients inside the cluster."""
-    return f"{url(pool)}/{pool.spec.account}/{queue}"
+    return f"{url(pool)}/{pool.spec.account}/{sqs_name(queue.metadata.name, queue.spec.ordering)}"
 
 
 def pod_name(pool: BrokerPool, number: int) -> str:

@@ -35,7 +35,7 @@ def _entries(queue: Queue, pool: BrokerPool, credentials: Credentials) -> dict[s
         "uri": url(pool),
         "access-key-id": access_key,
         "secret-access-key": secret,
-        "queue-url": queue_url(pool, queue.metadata.name),
+        "queue-url": queue_url(pool, queue),
         "region": REGION,
         "AWS_ACCESS_KEY_ID": access_key,
         "AWS_SECRET_ACCESS_KEY": secret,

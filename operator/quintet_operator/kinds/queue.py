@@ -67,7 +67,7 @@ class QueueKind:
             name_taken=applied.taken,
             pool_found=True,
             pool_conditions=pool.status.conditions,
-            url=addresses.queue_url(pool, queue.metadata.name),
+            url=addresses.queue_url(pool, queue),
             entry=answer.entry(queue.metadata.uid, self._spec(queue)),
             broker_error=answer.error,
             bound=bound,

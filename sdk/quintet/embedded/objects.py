@@ -11,6 +11,7 @@ from quintet.embedded.state import Identity
 from quintet.wire import QueueInfo
 from quintet_api import names
 from quintet_api.broker_pool import BrokerPoolSpec
+from quintet_api.queue import sqs_name
 from quintet_api.validation import Manifest
 
 SOURCE = f"{names.GROUP}/source"
@@ -44,7 +45,7 @@ def objects(
     pools = [one for one in declared if one["kind"] == "BrokerPool"] or [_pool(pool)]
     found = [one for one in declared if one["kind"] == "Queue"] + run_time
     for one in found:
-        one["status"]["url"] = f"{queue_urls}/{one['metadata']['name']}"
+        one["status"]["url"] = f"{queue_urls}/{sqs_name(one['metadata']['name'], one['spec']['ordering'])}"
     for one in pools:
         one["status"] |= {**replicas, "objects": len(found)}
     return pools + sorted(found, key=lambda one: str(one["metadata"]["name"]))

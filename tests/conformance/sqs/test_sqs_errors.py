@@ -96,8 +96,6 @@ CREATE: list[tuple[str, dict[str, Any]]] = [
     ("InvalidParameterValue", redrive(deadLetterTargetArn=ARN + "q", maxReceiveCount="1001")),
     ("InvalidParameterValue", {"QueueName": "a b"}),
     ("InvalidParameterValue", {"QueueName": "x" * 81}),
-    (f"{LEGACY}UnsupportedOperation", {"QueueName": "orders.fifo"}),
-    (f"{LEGACY}UnsupportedOperation", visible(FifoQueue="true")),
     (f"{LEGACY}UnsupportedOperation", visible(KmsMasterKeyId="alias/key")),
     (f"{LEGACY}UnsupportedOperation", {"tags": {"team": "blue"}}),
 ]

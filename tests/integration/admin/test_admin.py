@@ -132,7 +132,7 @@ async def test_metrics_count_what_happened(admin: Admin) -> None:
 
 
 async def test_it_tells_how_many_messages_an_object_holds(admin: Admin) -> None:
-    await admin.apply(entry(deliveryDelay="0s"), entry("strict", ordering="Fifo"))
+    await admin.apply(entry(deliveryDelay="0s"), entry("strict", deadLetter={"queue": "nowhere"}))
     for value in "abc":
         assert await admin.send("orders", value) == 200
     await admin.queue("POST", "orders/messages:receive", {"limit": 1})
@@ -210,7 +210,7 @@ async def test_older_revision_is_refused(admin: Admin) -> None:
 
 async def test_bad_entry_spoils_only_itself(admin: Admin) -> None:
     bad = [
-        entry("fifo", ordering="Fifo"),
+        entry("fifo", ordering="Fifo", deadLetter={"queue": "before"}),
         entry("misspelt", visibilityTimeOut="1m"),
         entry("lost", deadLetter={"queue": "nowhere"}),
         entry("itself", deadLetter={"queue": "itself"}),
@@ -220,7 +220,7 @@ async def test_bad_entry_spoils_only_itself(admin: Admin) -> None:
     assert status == 200
     assert _states(answer) == {
         "before": ("Applied", ""),
-        "fifo": ("Refused", "Unsupported"),
+        "fifo": ("Refused", "InvalidArgument"),
         "misspelt": ("Refused", "InvalidArgument"),
         "lost": ("Refused", "DeadLetterQueueNotFound"),
         "itself": ("Refused", "InvalidArgument"),
@@ -311,7 +311,7 @@ async def test_declared_queue_is_not_changed_by_clients(admin: Admin) -> None:
 
 
 async def test_everything_survives_a_restart(admin: Admin) -> None:
-    await admin.apply(entry(visibilityTimeout="1m"), entry("bad", ordering="Fifo"), revision=(4, 2))
+    await admin.apply(entry(visibilityTimeout="1m"), entry("bad", deadLetter={"queue": "nowhere"}), revision=(4, 2))
     await admin.queue("PUT", "made", {"visibilityTimeout": "5s"})
     await admin.send("orders", "a")
     await admin.send("made", "b")

@@ -245,8 +245,8 @@ async def test_refusals_are_typed(client: quintet.Client, queue: quintet.Queue) 
         await client.create_queue(f"{queue.name}-bad", {"visibilityTimeout": "13h"})
     with pytest.raises(quintet.DeadLetterQueueNotFound):
         await client.create_queue(f"{queue.name}-bad", {"deadLetter": {"queue": "nowhere"}})
-    with pytest.raises(quintet.Unsupported):
-        await client.create_queue(f"{queue.name}-bad", {"ordering": "Fifo"})
+    with pytest.raises(quintet.InvalidArgument, match="deduplication"):
+        await client.create_queue(f"{queue.name}-bad", {"deduplication": {"contentBased": True}})
     with pytest.raises(quintet.InvalidArgument, match="reserved"):
         await queue.send("a", headers={"quintet-id": "x"})
     with pytest.raises(quintet.InvalidArgument, match="delay"):

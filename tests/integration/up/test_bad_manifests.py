@@ -51,8 +51,9 @@ def test_up_refuses_a_set_that_does_not_hold_together(up: Up, tmp_path: Path) ->
 def test_up_refuses_what_the_broker_does_not_take(up: Up, tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     dead = queue("a", deadLetter={"queue": "gone"})
-    file.write_text("---\n".join([dead, queue("b", ordering="Fifo")]))
+    mixed = queue("b", ordering="Fifo", deadLetter={"queue": "c"})
+    file.write_text("---\n".join([dead, mixed, queue("c")]))
     assert up.refused("-f", file).splitlines() == [
         f"{file}:5: spec.deadLetter.queue: The dead-letter queue gone does not exist.",
-        f"{file}:11: spec.ordering: Fifo is not supported yet.",
+        f"{file}:11: spec.deadLetter.queue: c is not Fifo, as this queue is.",
     ]

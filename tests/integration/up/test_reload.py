@@ -131,7 +131,10 @@ WRONG = [
         queue("orders", deadLetter={"queue": "gone"}),
         "5: spec.deadLetter.queue: The dead-letter queue gone does not exist",
     ),
-    (queue("orders") + "---\n" + queue("new", ordering="Fifo"), "11: spec.ordering: Fifo is not supported yet."),
+    (
+        queue("orders") + "---\n" + queue("new", ordering="Fifo", deadLetter={"queue": "orders"}),
+        "11: spec.deadLetter.queue: orders is not Fifo, as this queue is.",
+    ),
     ("a: [\n", "2: is not YAML"),
 ]
 

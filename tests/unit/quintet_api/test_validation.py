@@ -76,6 +76,7 @@ def test_the_defaults_of_the_crd_are_filled_in() -> None:
         "metadata": {"name": "orders"},
         "spec": {
             "ordering": "Standard",
+            "deduplication": {"scope": "Queue", "contentBased": False},
             "brokerPool": "default",
             "visibilityTimeout": "30s",
             "deliveryDelay": "0s",

@@ -14,6 +14,9 @@ Text = Annotated[str, Meta(description="Text, UTF-8.")]
 Base64 = Annotated[str, Meta(description="Bytes in base64, as RFC 4648 section 4 has it.")]
 Milliseconds = Annotated[int, Meta(description="Milliseconds since 1970.")]
 Duration = Annotated[str, Meta(description="A duration as 250ms, 30s, 1m30s or 12h.", pattern="^([0-9]+(ms|s|m|h))+$")]
+DeduplicationId = Annotated[
+    str, Meta(description="In a Fifo queue: what was sent under an id is not stored again within 5 minutes.")
+]
 Receipt = Annotated[str, Meta(description="Names one delivery of a message.", max_length=256)]
 HeaderValues = Annotated[dict[str, str], Meta(description="Headers by name.")]
 
@@ -39,6 +42,7 @@ class NewMessage(Body):
     headers: HeaderValues = {}
     headers_base64: HeaderValues = {}
     delay: Duration | UnsetType = UNSET
+    deduplication_id: DeduplicationId | UnsetType = UNSET
     priority: Annotated[int, Meta(ge=1, le=10, description="Higher ones first; without one, last.")] | UnsetType = UNSET
     expiry: Annotated[Duration, Meta(description="For how long it may be delivered.")] | UnsetType = UNSET
 
@@ -90,6 +94,8 @@ class Message(Body):
     priority: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     expires_at: Milliseconds | UnsetType = UNSET
     dead_letter: DeadLetter | UnsetType = UNSET
+    sequence: Annotated[int, Meta(description="In a Fifo queue: later messages have larger ones.")] | UnsetType = UNSET
+    deduplication_id: str | UnsetType = UNSET
 
 
 class Received(Struct):

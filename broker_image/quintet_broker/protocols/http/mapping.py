@@ -24,6 +24,7 @@ def new_message(message: codec.NewMessage, place: int) -> queue.NewMessage:
         key=_bytes(message.key, message.key_base64, f"{at}.key"),
         headers=(*texts, *others),
         delay=codec.seconds(message.delay, f"{at}.delay"),
+        deduplication_id=None if message.deduplication_id is UNSET else message.deduplication_id,
         priority=None if message.priority is UNSET else message.priority,
         expiry=codec.seconds(message.expiry, f"{at}.expiry"),
     )
@@ -55,6 +56,8 @@ def message(found: queue.Message) -> codec.Message:
         priority=UNSET if found.priority is None else found.priority,
         expires_at=UNSET if found.expires_at is None else found.expires_at,
         dead_letter=_dead_letter(found.dead_letter) if found.dead_letter else UNSET,
+        sequence=UNSET if found.sequence is None else found.sequence,
+        deduplication_id=found.deduplication_id or UNSET,
     )
 
 

@@ -115,7 +115,7 @@ async def send(request: web.Request) -> codec.Sent:
     messages = [mapping.new_message(message, place) for place, message in enumerate(body.messages)]
     producer = None if body.producer is UNSET else queue.Producer(body.producer.id, body.producer.sequence)
     found = await _queue(request)
-    return codec.Sent(await found.send(messages, producer))
+    return codec.Sent([sent.id for sent in await found.send(messages, producer)])
 
 
 async def receive(request: web.Request) -> codec.Received:

@@ -136,6 +136,7 @@ class Sent(Shape):
     system_attributes_md5: str | None = field(default=None, name="MD5OfMessageSystemAttributes")
     id: str | None = None
     """Of its entry in a batch."""
+    sequence_number: str | None = None
 
 
 class SentBatch(Shape):
@@ -153,6 +154,7 @@ class ReceiveMessage(OfQueue):
     max_number_of_messages: int | None = None
     visibility_timeout: int | None = None
     wait_time_seconds: int | None = None
+    receive_request_attempt_id: str | None = None
 
 
 class Message(Shape):

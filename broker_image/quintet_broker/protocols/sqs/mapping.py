@@ -3,10 +3,12 @@
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+from msgspec import Struct
 
+from quintet_api.queue import QueueSpec
 from quintet_broker.engine.record import Headers
 from quintet_broker.errors import MessageTooLarge
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER, AwsError
@@ -49,25 +51,49 @@ _ALL = frozenset(["All", ".*"])
 # Sending
 
 
-def new_message(sent: codec.NewMessage, most: int) -> queue.NewMessage:
-    """`most` is the queue's maxMessageSize. Raises AwsError, MessageTooLarge."""
+def new_message(sent: codec.NewMessage, spec: QueueSpec) -> queue.NewMessage:
+    """For a queue of that spec. Raises AwsError, MessageTooLarge."""
     _check_body(sent.message_body)
     _check_attributes(sent.message_attributes)
-    if sent.message_deduplication_id is not None:
-        raise AwsError(INVALID_VALUE, "MessageDeduplicationId is not valid for this queue type: it is for FIFO queues.")
-    if sent.message_group_id is not None and not _GROUP.fullmatch(sent.message_group_id):
-        raise AwsError(INVALID_VALUE, "MessageGroupId has 1 to 128 letters, digits and punctuation marks.")
+    _check_ordering(sent, spec)
     if sent.delay_seconds is not None and not 0 <= sent.delay_seconds <= MAX_DELAY:
         raise _invalid(sent.delay_seconds, "DelaySeconds", f"it must be from 0 to {MAX_DELAY}")
-    if size(sent) > most:
-        raise MessageTooLarge(f"One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.")
+    if size(sent) > spec.max_message_size:
+        raise MessageTooLarge(
+            f"One or more parameters are invalid. Reason: Message must be shorter than {spec.max_message_size} bytes."
+        )
     return queue.NewMessage(
         value=sent.message_body.encode(),
         key=None if sent.message_group_id is None else sent.message_group_id.encode(),
         headers=tuple((name, _content(attribute)) for name, attribute in sent.message_attributes.items()),
         delay=sent.delay_seconds,
         system=_system(sent),
+        deduplication_id=sent.message_deduplication_id,
     )
+
+
+def _check_ordering(sent: codec.NewMessage, spec: QueueSpec) -> None:
+    for name, value in (
+        ("MessageGroupId", sent.message_group_id),
+        ("MessageDeduplicationId", sent.message_deduplication_id),
+    ):
+        if value is not None and not _GROUP.fullmatch(value):
+            reason = f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length"
+            raise _invalid(value[:300], name, reason)
+    if spec.ordering == "Standard":
+        if sent.message_deduplication_id is not None:
+            raise not_of_this_type(sent.message_deduplication_id, "MessageDeduplicationId")
+        return
+    if sent.message_group_id is None:
+        raise AwsError(MISSING_PARAMETER, "The request must contain the parameter MessageGroupId.")
+    if sent.delay_seconds:
+        raise not_of_this_type(sent.delay_seconds, "DelaySeconds")
+    if sent.message_deduplication_id is None and not spec.deduplication.content_based:
+        raise AwsError(
+            INVALID_VALUE,
+            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
+            "explicitly",
+        )
 
 
 def size(sent: codec.NewMessage) -> int:
@@ -79,14 +105,15 @@ def size(sent: codec.NewMessage) -> int:
     return len(sent.message_body.encode()) + attributes
 
 
-def answer(sent: codec.NewMessage, message_id: str, entry_id: str | None = None) -> codec.Sent:
+def answer(sent: codec.NewMessage, stored: queue.Sent, entry_id: str | None = None) -> codec.Sent:
     """What is said of a message that was stored; `entry_id` is that of its entry in a batch."""
     return codec.Sent(
-        message_id=message_id,
+        message_id=stored.id,
         body_md5=digest.of_text(sent.message_body),
         attributes_md5=digest.of_attributes(sent.message_attributes),
         system_attributes_md5=digest.of_attributes(sent.message_system_attributes),
         id=entry_id,
+        sequence_number=None if stored.sequence is None else _sequence_number(stored.sequence),
     )
 
 
@@ -154,7 +181,12 @@ def _bad_attribute(name: str, reason: str) -> AwsError:
     return AwsError(INVALID_VALUE, f"The message attribute '{name[:300]}' is not valid: {reason}.")
 
 
-def _invalid(value: int, name: str, reason: str) -> AwsError:
+def not_of_this_type(value: object, name: str) -> AwsError:
+    """A parameter is for FIFO queues alone, or for others."""
+    return _invalid(value, name, "The request include parameter that is not valid for this queue type")
+
+
+def _invalid(value: object, name: str, reason: str) -> AwsError:
     return AwsError(INVALID_VALUE, f"Value {value} for parameter {name} is invalid. Reason: {reason}.")
 
 
@@ -168,31 +200,35 @@ def check_names(names: Sequence[str]) -> None:
             raise AwsError(INVALID_ATTRIBUTE_NAME, f"Unknown Attribute {name}.")
 
 
-def message(
-    found: queue.Message, system_names: Sequence[str], names: Sequence[str], account: str, arn: str
-) -> codec.Message:
-    """As it is delivered, with the system attributes and the attributes that were asked for.
+class Named(Struct, frozen=True):
+    """The attributes that are asked for, by their names."""
 
-    `arn` is what the ARNs of the account's queues begin with.
-    """
+    system: Sequence[str]
+    others: Sequence[str]
+
+
+def message(found: queue.Message, named: Named, account: str, arn_of: Callable[[str], str]) -> codec.Message:
+    """As it is delivered. `arn_of` makes the ARN of a queue from which it may have come."""
     body, attributes = _text(found.value), {}
     if body is None:
         body = base64.b64encode(found.value).decode()
         attributes[ENCODING] = MessageAttribute("String", "base64")
-    if names:
-        attributes |= {name: value for name, value in _attributes(found).items() if _wanted(name, names)}
+    if named.others:
+        attributes |= {name: value for name, value in _attributes(found).items() if _wanted(name, named.others)}
     return codec.Message(
         message_id=found.id,
         receipt_handle=found.receipt,
         body_md5=digest.of_text(body),
         body=body,
-        attributes=_system_attributes(found, system_names, account, arn) if system_names else {},
+        attributes=_system_attributes(found, named.system, account, arn_of) if named.system else {},
         attributes_md5=digest.of_attributes(attributes),
         message_attributes=attributes,
     )
 
 
-def _system_attributes(found: queue.Message, names: Sequence[str], account: str, arn: str) -> dict[str, str]:
+def _system_attributes(
+    found: queue.Message, names: Sequence[str], account: str, arn_of: Callable[[str], str]
+) -> dict[str, str]:
     every = {
         "SenderId": account,
         "SentTimestamp": str(found.sent_at),
@@ -204,8 +240,17 @@ def _system_attributes(found: queue.Message, names: Sequence[str], account: str,
     if trace := dict(found.system).get(TRACE):
         every["AWSTraceHeader"] = trace.decode()
     if found.dead_letter:
-        every["DeadLetterQueueSourceArn"] = arn + found.dead_letter.source
+        every["DeadLetterQueueSourceArn"] = arn_of(found.dead_letter.source)
+    if found.deduplication_id:
+        every["MessageDeduplicationId"] = found.deduplication_id
+    if found.sequence is not None:
+        every["SequenceNumber"] = _sequence_number(found.sequence)
     return every if "All" in names else {name: value for name, value in every.items() if name in names}
+
+
+def _sequence_number(sequence: int) -> str:
+    """As AWS has them, of 20 digits."""
+    return f"{sequence:020}"
 
 
 def _attributes(found: queue.Message) -> dict[str, MessageAttribute]:

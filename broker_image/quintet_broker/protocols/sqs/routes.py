@@ -23,7 +23,7 @@ from quintet_broker.protocols.aws.errors import (
 )
 from quintet_broker.protocols.aws.shapes import Names
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
-from quintet_broker.protocols.sqs import attributes, batch, codec, errors, mapping
+from quintet_broker.protocols.sqs import attributes, batch, codec, errors, mapping, names
 from quintet_broker.services.access import Access, Verb
 from quintet_broker.services.queue import MAX_VISIBILITY, MAX_WAIT, Queue
 from quintet_broker.services.topology import Topology
@@ -49,17 +49,17 @@ class Call(Struct, frozen=True):
     async def queue(self, url: str, verb: Verb) -> Queue:
         """The queue of a QueueUrl, whatever host that names. Raises QueueNotFound, AccessDenied."""
         _, _, way = url.rpartition(f"/{self.account}/")
-        self.allow(verb, way or None)
+        self.allow(verb, names.plain(way) or None)
         if not way:
             raise QueueNotFound(f"The QueueUrl {url[:300]} does not end in /{self.account}/<queue>.")
-        return await self.topology.queue(way)
+        return await names.found(self.topology, way)
 
     def allow(self, verb: Verb, name: str | None) -> None:
         """Raises AccessDenied unless the caller may do that, with a queue or (None) with the pool."""
         self.access.check(self.key_id, verb, name)
 
-    def url(self, name: str) -> str:
-        return f"{self.base_url}/{self.account}/{name}"
+    def url(self, queue: Queue) -> str:
+        return f"{self.base_url}/{self.account}/{names.shown(queue)}"
 
 
 # Queues
@@ -68,23 +68,21 @@ class Call(Struct, frozen=True):
 async def create_queue(call: Call, asked: codec.CreateQueue) -> codec.QueueUrl:
     """Make a queue; one that exists must agree with the attributes that are given."""
     name = asked.queue_name
-    call.allow("manage", name)
+    call.allow("manage", names.plain(name))
     if asked.tags:
         raise AwsError(errors.UNSUPPORTED, "Tags are not supported yet.")
-    if name.endswith(".fifo"):
-        raise AwsError(errors.UNSUPPORTED, "FIFO queues are not supported yet.")
     patch = attributes.patch(call.topology.defaults, asked.attributes, call.account)
-    await call.topology.create_queue(name, patch)
-    return codec.QueueUrl(call.url(name))
+    names.check_new(name, is_fifo=patch.get("ordering") == "Fifo")
+    made = await call.topology.create_queue(names.plain(name), {"ordering": "Standard"} | patch)
+    return codec.QueueUrl(call.url(made))
 
 
 async def get_queue_url(call: Call, asked: codec.GetQueueUrl) -> codec.QueueUrl:
     """Tell a queue's address."""
-    call.allow("receive", asked.queue_name)
+    call.allow("receive", names.plain(asked.queue_name))
     if asked.queue_owner_account not in (None, call.account):
         raise QueueNotFound(f"This endpoint has the queues of account {call.account} only.")
-    found = await call.topology.queue(asked.queue_name)
-    return codec.QueueUrl(call.url(found.name))
+    return codec.QueueUrl(call.url(await names.found(call.topology, asked.queue_name)))
 
 
 async def list_queues(call: Call, asked: codec.ListQueues) -> codec.QueueUrls:
@@ -92,10 +90,11 @@ async def list_queues(call: Call, asked: codec.ListQueues) -> codec.QueueUrls:
     call.allow("manage", None)
     limit = _within("MaxResults", asked.max_results, 1, MAX_LIST) or MAX_LIST
     after = _opened(asked.next_token) if asked.next_token else ""
-    found = [one.name for one in call.topology.queues(asked.queue_name_prefix) if one.name > after]
+    prefix = asked.queue_name_prefix
+    found = [one for one in call.topology.queues() if one.name > after and names.shown(one).startswith(prefix)]
     more = asked.max_results is not None and len(found) > limit
-    token = base64.urlsafe_b64encode(found[limit - 1].encode()).decode() if more else None
-    return codec.QueueUrls([call.url(name) for name in found[:limit]], token)
+    token = base64.urlsafe_b64encode(found[limit - 1].name.encode()).decode() if more else None
+    return codec.QueueUrls([call.url(one) for one in found[:limit]], token)
 
 
 async def delete_queue(call: Call, asked: codec.DeleteQueue) -> None:
@@ -129,8 +128,8 @@ async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> N
 async def send_message(call: Call, asked: codec.SendMessage) -> codec.Sent:
     """Store a message; the answer confirms it."""
     found = await call.queue(asked.queue_url, "send")
-    (message_id,) = await found.send([mapping.new_message(asked, found.spec.max_message_size)])
-    return mapping.answer(asked, message_id)
+    (sent,) = await found.send([mapping.new_message(asked, found.spec)])
+    return mapping.answer(asked, sent)
 
 
 async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec.SentBatch:
@@ -145,12 +144,12 @@ async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec
     good, messages, failed = [], [], []
     for entry in asked.entries:
         try:
-            messages.append(mapping.new_message(entry, found.spec.max_message_size))
+            messages.append(mapping.new_message(entry, found.spec))
             good.append(entry)
         except (AwsError, MessageTooLarge) as error:
             failed.append(batch.refused(entry, error))
-    ids = await found.send(messages) if messages else []
-    sent = [mapping.answer(entry, message_id, entry.id) for entry, message_id in zip(good, ids, strict=True)]
+    stored = await found.send(messages) if messages else []
+    sent = [mapping.answer(entry, one, entry.id) for entry, one in zip(good, stored, strict=True)]
     return codec.SentBatch(sent, failed)
 
 
@@ -162,14 +161,19 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
     found = await call.queue(asked.queue_url, "receive")
     system_names = asked.attribute_names + asked.message_system_attribute_names
     mapping.check_names(system_names)
+    if asked.receive_request_attempt_id is not None and found.spec.ordering != "Fifo":
+        raise mapping.not_of_this_type(asked.receive_request_attempt_id, "ReceiveRequestAttemptId")
     messages = await found.receive(
         _within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MAX_RECEIVE) or 1,
         visibility_timeout=_within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY),
         wait=_within("WaitTimeSeconds", asked.wait_time_seconds, 0, MAX_WAIT),
     )
-    arn = attributes.arn(call.account, "")
+    named = mapping.Named(system_names, asked.message_attribute_names)
     return codec.Messages(
-        [mapping.message(one, system_names, asked.message_attribute_names, call.account, arn) for one in messages]
+        [
+            mapping.message(one, named, call.account, lambda name: attributes.arn(call.account, name, found.spec))
+            for one in messages
+        ]
     )
 
 
@@ -188,9 +192,21 @@ async def delete_message_batch(call: Call, asked: codec.DeleteMessageBatch) -> c
     return batch.settled(asked.entries, await _deleted(found, [entry.receipt_handle for entry in asked.entries]))
 
 
-async def _deleted(found: Queue, receipts: list[str]) -> list[BrokerError | None]:
-    # As AWS has it: an old receipt deletes nothing, and is no error.
-    return [None if isinstance(e, ReceiptStale) else e for e in await found.acknowledge(receipts)]
+async def _deleted(found: Queue, receipts: list[str]) -> list[AwsError | BrokerError | None]:
+    outcomes = zip(receipts, await found.acknowledge(receipts), strict=True)
+    return [_outcome(found, receipt, error) if error else None for receipt, error in outcomes]
+
+
+def _outcome(found: Queue, receipt: str, error: BrokerError) -> AwsError | BrokerError | None:
+    """As AWS has it: an old receipt deletes nothing, and is an error in a FIFO queue alone."""
+    if not isinstance(error, ReceiptStale):
+        return error
+    if found.spec.ordering == "Standard":
+        return None
+    return AwsError(
+        INVALID_VALUE,
+        f"Value {receipt} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
+    )
 
 
 async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibility) -> None:

@@ -9,12 +9,13 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quintet_api.queue import QueueSpec
 from quintet_broker.protocols.aws import json_rpc, query
 from quintet_broker.protocols.sqs import codec, mapping
 from quintet_broker.services.queue import DeadLetter, Message, NewMessage
 
 ACCOUNT, ARN = "000000000000", "arn:aws:sqs:us-east-1:000000000000:"
-MIB = 1024 * 1024
+ALL = mapping.Named(["All"], ["All"])
 
 unicode_texts = st.text(st.characters(codec="utf-8"), max_size=8)
 contents = st.one_of(st.binary(max_size=8), unicode_texts.map(str.encode))
@@ -29,7 +30,7 @@ def delivered(new: NewMessage) -> Message:
 
 @given(contents, st.none() | contents, st.lists(st.tuples(names, contents), max_size=4))
 def test_any_record_can_be_delivered(value: bytes, key: bytes | None, headers: list[tuple[str, bytes]]) -> None:
-    found = mapping.message(delivered(NewMessage(value, key, tuple(headers))), ["All"], ["All"], ACCOUNT, ARN)
+    found = mapping.message(delivered(NewMessage(value, key, tuple(headers))), ALL, ACCOUNT, ARN.__add__)
     attributes = found.message_attributes
     packed = attributes.get("quintet.encoding")
     assert (base64.b64decode(found.body) if packed else found.body.encode()) == value
@@ -53,9 +54,9 @@ def test_what_was_sent_is_what_is_delivered() -> None:
         },
         message_system_attributes={"AWSTraceHeader": codec.MessageAttribute("String", "Root=1")},
     )
-    new = mapping.new_message(sent, MIB)
+    new = mapping.new_message(sent, QueueSpec())
     assert new.headers == (("s", b"text"), ("n", b"1"), ("b", b"text"))
-    found = mapping.message(delivered(new), ["All"], ["All"], ACCOUNT, ARN)
+    found = mapping.message(delivered(new), ALL, ACCOUNT, ARN.__add__)
     assert found.message_attributes == sent.message_attributes
     assert found.attributes == {
         "SenderId": ACCOUNT,
