@@ -54,7 +54,8 @@ class RedisNode(Process):
         return Redis(port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
 
     def command(self) -> list[str]:
-        return [redis_server.find(), *words(self.options)]
+        # One that has several words is one only to Redis 7.
+        return [redis_server.find(), *(part for word in words(self.options) for part in word.split() or [""])]
 
     def is_up(self) -> bool:
         try:

@@ -150,3 +150,34 @@ async def test_a_shard_that_nobody_uses_is_not_looked_at(monkeypatch: pytest.Mon
             await asyncio.sleep(0.01)
         assert not used._state.holds_some
     running.cancel()
+
+
+class MovingStore(SilentStore):
+    """Refuses so many writes, as a Redis Cluster does while the slot moves."""
+
+    refusals = 3
+
+    async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
+        if self.refusals:
+            self.refusals -= 1
+            return [Outcome.MOVING] * len(ticks)
+        return await super().write(ticks)
+
+
+async def test_a_shard_whose_slot_moves_is_tried_until_it_has_moved() -> None:
+    """With pauses, and without a word to the others: for them the store is there."""
+    store = MovingStore()
+    store.answers.set()
+    loop = Ticker(cast(Store, store), lambda shard: None)
+    shard = Shard(1, POLICY, cast(Store, store), loop)
+    loop.add(shard)
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(5):
+        began = asyncio.get_running_loop().time()
+        append = Append(store.now(), [Record(b"", store.now())], [None])
+        shard.ask(append)
+        await append.future
+        assert asyncio.get_running_loop().time() - began >= MovingStore.refusals * ticker.TRY_AGAIN_AFTER
+    assert store.takes == [1] * (1 + MovingStore.refusals)
+    assert loop.connected
+    running.cancel()
