@@ -64,7 +64,8 @@ async def deliver(system: System, messages: int, batch: int) -> float:
 
         async def receive(url: str) -> None:
             nonlocal received
-            received += len((await post(f"{url}:receive", {"limit": batch}))["messages"])
+            found = await post(f"{url}:receive", {"limit": batch})
+            received += len(found["messages"])
 
         for url, count in urls:
             await repeat(count // batch - 1, partial(receive, url))

@@ -14,7 +14,9 @@ from quintet_broker.engine.record import Record
 READ_AHEAD_BYTES = 1024 * 1024
 """About how much is held of records that are due, and of unread ones."""
 READ_AHEAD_BATCHES = 16
-"""Batches of unread records that are read at once."""
+"""Batches of unread records that are read at once, at most: as many as are expected to fit."""
+RECORD_BYTES = 350
+"""What a decoded record takes beside its value, key and headers."""
 DUE_AT_ONCE = 500
 """Records that are due and read at once."""
 
@@ -40,6 +42,8 @@ class ReadAhead:
         self._unread_bytes = 0
         self._held_to = 0
         """Every unread record below is in `_unread`."""
+        self._batches = 4
+        """To be read at once. As large as they may be, four are 1 MiB."""
 
     # For a claim
 
@@ -80,7 +84,7 @@ class ReadAhead:
 
     def _hold(self, records: Iterable[tuple[int, Record]]) -> None:
         for offset, record in records:
-            size = record.size
+            size = record.size + RECORD_BYTES
             self._unread.append((offset, record, size))
             self._unread_bytes += size
             self._held_to = offset + 1
@@ -129,11 +133,14 @@ class ReadAhead:
 
     async def _fetch_unread(self, store: Reader, shard: int, confirmed: int) -> list[range]:
         start = self._unread_from
-        records = await self._log.read(store, shard, start, READ_AHEAD_BATCHES)
+        records = await self._log.read(store, shard, start, self._batches)
         if start != self._unread_from:
             return []
         if records:
+            before = self._unread_bytes
             self._hold(records)
+            fitting = self._batches * READ_AHEAD_BYTES // (self._unread_bytes - before)
+            self._batches = max(1, min(fitting, 2 * self._batches, READ_AHEAD_BATCHES))
             return []
         self._held_to = confirmed
         return [range(start, confirmed)]

@@ -2,28 +2,31 @@
 
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.log import Log
-from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
+from quintet_broker.engine.read_ahead import READ_AHEAD_BATCHES, READ_AHEAD_BYTES, RECORD_BYTES, ReadAhead
 from quintet_broker.engine.record import Record, encode
 
 
 class Batches:
-    """A segment of one record a batch; counts what was read of it."""
+    """A segment of batches of so many records each; counts what was read of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         self.records: dict[int, Record] = {}
+        self.size = size
         self.reads = 0
 
     async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]:
         self.reads += 1
-        offsets = [o for o in sorted(self.records) if o >= offset][:count]
-        return [(o + 1, encode([self.records[o]], o)) for o in offsets]
+        first = offset - offset % self.size
+        offsets = [o for o in sorted(self.records) if first <= o < first + count * self.size]
+        parts = [offsets[place : place + self.size] for place in range(0, len(offsets), self.size)]
+        return [(part[-1] + 1, encode([self.records[o] for o in part], part[0])) for part in parts]
 
 
 class Bench:
     """A log of stored records with a cursor, and nothing held yet."""
 
-    def __init__(self, *values: bytes) -> None:
-        self.store = Batches()
+    def __init__(self, *values: bytes, batch: int = 1) -> None:
+        self.store = Batches(batch)
         self.log = Log()
         for value in values:
             self.store.records[self.log.tail] = Record(value, 0)
@@ -89,6 +92,26 @@ async def test_no_more_is_read_than_may_be_held() -> None:
     await bench.fetch()
     assert bench.store.reads == 2
     assert bench.due() == [0, 1]
+
+
+async def test_however_small_records_are_no_more_of_them_is_held_than_fits_and_a_batch() -> None:
+    batch = 1000
+    bench = Bench(*[b""] * 20 * batch, batch=batch)
+    read: list[int] = []
+    most = 0
+    while len(read) < 20 * batch:
+        await bench.fetch()
+        most = max(most, bench.ahead._unread_bytes)
+        read += [offset for offset, _ in filter(None, (bench.ahead.next_unread() for _ in range(500)))]
+    assert read == list(range(20 * batch))
+    assert most < READ_AHEAD_BYTES * 3 / 2 + batch * RECORD_BYTES
+
+
+async def test_small_batches_are_read_many_at_once() -> None:
+    bench = Bench(*[b""] * 1000)
+    while bench.ahead.wants_fetch(bench.log.tail):
+        await bench.fetch()
+    assert bench.store.reads < 1000 / READ_AHEAD_BATCHES + 5
 
 
 async def test_a_due_record_that_is_gone_is_told_and_no_longer_due() -> None:
