@@ -121,16 +121,21 @@ class Groups:
         if group not in self._busy:
             self._ready[group] = None
 
-    def touch(self, offset: int) -> None:
-        """The cursor may have changed what a record is."""
+    def touch(self, offset: int) -> bool:
+        """The cursor may have changed what a record is; whether it is to be looked at anew, and all behind it."""
         if self._cursor.is_acknowledged(offset):
             self._waits.pop(offset, None)
             self._let_go(offset)
         elif self._cursor.is_due(offset):
             if (group := self._let_go(offset)) is not None:
                 self.wait(offset, group)
+            elif self.is_complete and offset < self._looked_to and offset not in self._waits:
+                # It left before anybody looked at it, and could not go.
+                self._looked_to = offset
+                return True
         elif (group := self._waits.pop(offset, None)) is not None:
             self._hold(offset, group)
+        return False
 
     def touch_all(self) -> None:
         """The cursor was moved."""

@@ -107,8 +107,9 @@ class Lane:
     def touch(self, offsets: Iterable[int]) -> None:
         """The cursor may have changed what these records are."""
         if self.groups:
-            for offset in offsets:
-                self.groups.touch(offset)
+            looks_anew = [self.groups.touch(offset) for offset in offsets]
+            if any(looks_anew):
+                self.ahead.let_go()
 
     def trim(self, tick: Tick) -> None:
         """Let the tick free the segments that are acknowledged as a whole."""

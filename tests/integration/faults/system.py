@@ -37,7 +37,8 @@ async def spread(clients: Sequence[Client], spec: Mapping[str, Any] | None = Non
     """Make QUEUES, and those that are WATCHED; a port to each of QUEUES through each client."""
     await asyncio.gather(*(clients[0].create_queue(queue, spec) for queue in QUEUES))
     await asyncio.gather(*(clients[0].create_queue(queue) for queue in WATCHED))
-    return [QuintetPort(client.queue(queue)) for queue in QUEUES for client in clients]
+    ordered = spec is not None and spec.get("ordering") == "Fifo"
+    return [QuintetPort(client.queue(queue), ordered=ordered) for queue in QUEUES for client in clients]
 
 
 async def served(clients: Sequence[Client]) -> float:

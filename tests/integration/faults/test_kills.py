@@ -52,6 +52,19 @@ async def test_what_nobody_acknowledges_is_dead_lettered_once(
     assert prober.poisoned - prober.ledger.dead_lettered == set()
 
 
+async def test_a_group_keeps_its_order(
+    own_broker: Broker, own_redis: RedisServer, client: Client, hasty_client: Client
+) -> None:
+    await client.create_queue("orders", {"ordering": "Fifo"})
+    ports = [QuintetPort(one.queue("orders"), ordered=True) for one in (client, hasty_client)]
+    async with Prober(ports, Load(rate=100, visibility=2.0)) as prober:
+        await strike(prober, Killer(seed(), [own_broker], own_redis))
+        verdict = await prober.finish()
+    print(verdict)
+    assert verdict.faults() == {}
+    assert verdict.confirmed > 100
+
+
 async def test_nothing_is_lost_to_boto3(own_broker: Broker, own_redis: RedisServer, client: Client) -> None:
     await client.create_queue("orders")
     with SqsPort(own_broker.http_url, "orders") as port:

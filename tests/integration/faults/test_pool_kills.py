@@ -18,8 +18,9 @@ LOAD = Load(producers=18, consumers=18, rate=10, visibility=3.0)
 pytestmark = pytest.mark.timeout(120 + 5 * KILLS)
 
 
-async def test_nothing_is_lost(pool: Pool, clients: list[Client]) -> None:
-    async with Prober(await spread(clients), LOAD) as prober:
+@pytest.mark.parametrize("ordering", ["Standard", "Fifo"])
+async def test_nothing_is_lost(pool: Pool, clients: list[Client], ordering: str) -> None:
+    async with Prober(await spread(clients, {"ordering": ordering}), LOAD) as prober:
         await strike(prober, Killer(seed(), pool.brokers, pool.redis), KILLS)
         verdict = await prober.finish()
     print(verdict)

@@ -24,9 +24,11 @@ GROWS_WITHIN = 10.0
 """Seconds until each broker has its part of the shards."""
 
 
-async def test_a_rolling_restart_is_not_noticed(pool: Pool, clients: list[Client]) -> None:
+@pytest.mark.parametrize("ordering", ["Standard", "Fifo"])
+async def test_a_rolling_restart_is_not_noticed(pool: Pool, clients: list[Client], ordering: str) -> None:
     # What a consumer got just before its broker ended is acknowledged through the same one, when it is back.
-    async with Prober(await spread(clients), replace(LOAD, visibility=10.0)) as prober:
+    ports = await spread(clients, {"ordering": ordering})
+    async with Prober(ports, replace(LOAD, visibility=10.0)) as prober:
         await prober.progress(STEP)
         for broker in pool.brokers:
             assert await asyncio.to_thread(broker.stop) == 0

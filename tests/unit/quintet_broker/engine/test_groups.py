@@ -120,3 +120,19 @@ async def drain(bench: Bench, shard: Shard, count: int, consumers: int) -> None:
         assert answered
         await bench.acknowledge(shard, *answered)
         done += len(answered)
+
+
+async def test_what_could_not_leave_comes_again_before_what_follows() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(FIFO, messages=2, overflow="DeadLetter", dead_letter=9, max_receives=5))
+    for place, key in enumerate([1, 2, 1, 1]):
+        await send(bench, shard, key, value=b"%d" % place)
+    assert shard.leaving == 2
+    [held] = await bench.receive(shard, 1)
+    assert held.record.value == b"2"
+    await bench.move(shard)
+    [other] = await bench.receive(shard, 10)
+    assert other.record.value == b"1"
+    bench.store.time += 1000
+    await bench.acknowledge(shard, other)
+    assert values(await bench.receive(shard, 10)) == [b"0", b"2", b"3"]
