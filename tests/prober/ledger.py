@@ -193,6 +193,11 @@ class Ledger:
         """Those that were confirmed and not received."""
         return {name for name, entry in self._entries.items() if entry.confirmed and not entry.deliveries}
 
+    @property
+    def unconfirmed(self) -> set[Name]:
+        """Those that were sent and not confirmed yet."""
+        return {name for name, entry in self._entries.items() if not entry.confirmed}
+
     def verdict(self) -> Verdict:
         lost = Finding()
         for name in sorted(self.unreceived):

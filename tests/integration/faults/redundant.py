@@ -1,8 +1,8 @@
-"""A broker over Redis processes that stand in for each other, under the prober."""
+"""Brokers over Redis processes that stand in for each other, under the prober."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -26,10 +26,10 @@ class System(Struct):
     """What is put to the test."""
 
     redises: RedisSet
-    broker: Broker
+    brokers: list[Broker]
     prober: Prober
-    port: GatedPort
-    """Open."""
+    ports: list[GatedPort]
+    """One to each broker, open."""
 
     @property
     def primary(self) -> RedisNode:
@@ -47,34 +47,59 @@ class System(Struct):
 
     async def stop_receiving(self) -> None:
         """Until all that was received is acknowledged."""
-        books, port = self.prober.ledger, self.port
-        port.gate.clear()
-        await self.prober.until(lambda: not port.asking and books.received == books.acknowledged, within=10)
+        books = self.prober.ledger
+        for port in self.ports:
+            port.gate.clear()
+        await self.prober.until(
+            lambda: not any(port.asking for port in self.ports) and books.received == books.acknowledged, within=10
+        )
+
+    def receive(self) -> None:
+        for port in self.ports:
+            port.gate.set()
 
     async def send_some(self) -> None:
         """Until so many more are confirmed."""
         confirmed = self.prober.ledger.confirmed + SOME
         await self.prober.until(lambda: self.prober.ledger.confirmed >= confirmed, within=20)
 
-    async def told(self, text: str) -> None:
-        """Until the broker's log tells it."""
-        await self.prober.until(lambda: text in self.broker.log.read_text(), within=20)
+    @property
+    def told(self) -> str:
+        """What the brokers' logs tell."""
+        return "".join(broker.log.read_text() for broker in self.brokers)
+
+    async def until_told(self, text: str) -> None:
+        await self.prober.until(lambda: text in self.told, within=20)
 
 
 @asynccontextmanager
 async def running(
-    directory: Path, redises: RedisSet, durability: str, load: Load, *, ordered: bool = False
+    directory: Path, redises: RedisSet, durability: str, load: Load, ordering: str = "Standard", brokers: int = 1
 ) -> AsyncIterator[System]:
-    broker = Broker(directory, redises.url, durability=durability)
+    started = [
+        Broker(directory, redises.url, durability=durability, pod_name=f"broker-{number}") for number in range(brokers)
+    ]
     try:
         await asyncio.to_thread(redises.start)
-        await asyncio.to_thread(broker.start)
-        async with quintet.connect(broker.http_url, timeout=60) as client:
-            await client.create_queue("orders")
-            port = GatedPort(client.queue("orders"), ordered=ordered)
-            port.gate.set()
-            async with Prober([port], load) as prober:
-                yield System(redises, broker, prober, port)
+        await asyncio.to_thread(_start, started)
+        async with AsyncExitStack() as stack:
+            clients = [
+                await stack.enter_async_context(quintet.connect(broker.http_url, timeout=60)) for broker in started
+            ]
+            await clients[0].create_queue("orders", {"ordering": ordering})
+            ports = [GatedPort(client.queue("orders"), ordered=ordering == "Fifo") for client in clients]
+            prober = await stack.enter_async_context(Prober(ports, load))
+            system = System(redises, started, prober, ports)
+            system.receive()
+            yield system
     finally:
-        broker.kill()
+        for broker in started:
+            broker.kill()
         redises.kill()
+
+
+def _start(brokers: list[Broker]) -> None:
+    for broker in brokers:
+        broker.launch()
+    for broker in brokers:
+        broker.wait_until_up()
