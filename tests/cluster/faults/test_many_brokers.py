@@ -16,7 +16,7 @@ POOL = "default-broker-pool"
 BROKERS = 3
 BETWEEN = 200
 """Messages that make the whole way between two faults."""
-LOAD = ("--rate", "40")
+LOAD = ("--ordered", "--rate", "40")
 ASK = """
 import urllib.request
 headers = {"Authorization": "Bearer " + open("/etc/quintet/admin-token").read()}
@@ -28,7 +28,7 @@ print(urllib.request.urlopen(request, timeout=10).read().decode())
 @pytest.fixture(scope="module")
 def pool_of_three(cluster: Cluster) -> Iterator[Kubectl]:
     with cluster.namespace() as made:
-        client_pod.furnish(made, cluster.client_image, replicas=BROKERS)
+        client_pod.furnish(made, cluster.client_image, "Fifo", replicas=BROKERS)
         yield made
 
 
