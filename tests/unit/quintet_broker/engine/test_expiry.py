@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from quintet_broker.engine.headers import EXPIRES_AT, REASON, RECEIVES
+from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY, REASON, RECEIVES
 from quintet_broker.engine.record import Headers
 from quintet_broker.engine.shard import Shard
 from tests.unit.shard_bench import POLICY, Bench, values
@@ -107,3 +107,36 @@ async def test_at_the_end_of_their_retention_records_are_dropped_in_any_case() -
     assert await bench.receive(shard) == []
     await bench.move(shard)
     assert (shard.totals.expired, dead.counts.visible) == (2, 0)
+
+
+async def test_what_is_on_its_way_elsewhere_is_not_lost_when_it_expires() -> None:
+    bench = Bench()
+    shard, dead = await dead_lettering(bench)
+    shard.set_policy(structs.replace(shard.policy, max_receives=1, expired_to=None))
+    await bench.send(shard, b"a", headers=expiring(bench, 10))
+    await bench.receive(shard, visibility=5)
+    bench.store.time += 5
+    await bench.turn()
+    assert shard.leaving == 1
+    bench.store.time += 5
+    await bench.turn()
+    await bench.move(shard)
+    assert values(await bench.receive(dead)) == [b"a"]
+
+
+async def test_retention_and_pause_hold_for_every_priority() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, paused=True))
+    for priority in b"1", b"10":
+        await bench.send(shard, b"old", headers=((PRIORITY, priority),))
+    bench.store.time += POLICY.retention // 2
+    for priority in b"1", b"10":
+        await bench.send(shard, b"new " + priority, headers=((PRIORITY, priority),))
+    assert await bench.receive(shard) == []
+    bench.store.time += POLICY.retention // 2
+    shard.set_policy(POLICY)
+    assert values(await bench.receive(shard, visibility=0)) == [b"new 10", b"new 1"]
+    assert shard.totals.expired == 2
+    bench.store.time += POLICY.retention
+    await bench.turn()
+    assert (shard.counts.visible, shard.totals.expired) == (0, 4)

@@ -111,3 +111,13 @@ async def test_no_more_leave_than_may_be_in_flight() -> None:
     with pytest.raises(QueueFull):
         await bench.send(shard, b"5")
     assert shard.leaving == 3
+
+
+async def test_two_queues_do_not_push_out_each_others_records_for_ever() -> None:
+    bench = Bench()
+    first = limited(bench, messages=1, overflow="DeadLetter", dead_letter=2)
+    second = bench.open(2, structs.replace(first.policy, dead_letter=1))
+    for count in range(3):
+        await bench.send(first, b"a")
+        await bench.move(first)
+        assert (first.counts.visible, second.counts.visible, second.leaving) == (1, count, 0)

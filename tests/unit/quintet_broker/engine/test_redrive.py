@@ -67,8 +67,11 @@ async def test_what_came_from_no_queue_stays_and_holds_nothing_up() -> None:
     dead = bench.open(9)
     await bench.send(dead, *[b"sent by a client"] * 2)
     source, _ = await dead_lettered(bench, 1)
-    await start(bench, dead)
-    await bench.move(dead)
+    await start(bench, dead, rate=10)
+    for _ in range(5):
+        bench.store.time += 100
+        await bench.turn()
+        await bench.move(dead)
     assert values(await bench.receive(source)) == [b"1-0"]
     assert (await progress(bench, dead)).moved == 1
     bench.store.time += 60_000
