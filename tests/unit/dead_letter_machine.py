@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, rule
@@ -10,9 +10,10 @@ from msgspec import structs
 
 from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
 from quintet_broker.engine.mover import move
+from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers
 from quintet_broker.engine.redriver import HIDDEN
-from quintet_broker.engine.requests import Delivery, StartRedrive
+from quintet_broker.engine.requests import Delivery, Request, StartRedrive, StopRedrive
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueFull
 from tests.unit.shard_bench import HOUR, POLICY, Bench
@@ -26,6 +27,7 @@ queues = st.sampled_from([1, 2])
 class DeadLetterMachine(RuleBasedStateMachine):
     """Sends, receives in vain, acknowledges; owners and movers die after any step, and writes are lost."""
 
+    base: ClassVar[Policy] = structs.replace(POLICY, retention=1000 * HOUR)
     deliveries: Bundle[tuple[int, Delivery]] = Bundle("deliveries")
 
     def __init__(self) -> None:
@@ -37,7 +39,7 @@ class DeadLetterMachine(RuleBasedStateMachine):
         """What was confirmed and not acknowledged."""
         self.most_receives = 0
         for number, other in OTHER.items():
-            policy = structs.replace(POLICY, retention=1000 * HOUR, dead_letter=other, expired_to=other, max_receives=1)
+            policy = structs.replace(self.base, dead_letter=other, expired_to=other, max_receives=1)
             self.bench.open(number, policy)
             self.change_policy(number, 1, None)
 
@@ -105,12 +107,13 @@ class DeadLetterMachine(RuleBasedStateMachine):
     @rule(number=queues, limit=st.sampled_from([None, 1]))
     def redrive(self, number: int, limit: int | None) -> None:
         """What came from the other queue goes back; owners and movers may die meanwhile."""
-        shard = self.bench.shards[number]
+        self.ask(number, StartRedrive, None, None, limit)
 
-        async def ask() -> None:
-            await self.bench.ask(shard, StartRedrive(self.bench.store.now(), None, None, limit))
+    def ask(self, number: int, kind: type[Request[Any]], *arguments: Any) -> None:
+        async def inside() -> None:
+            await self.bench.ask(self.bench.shards[number], kind(self.bench.store.now(), *arguments))
 
-        self.loop.run_until_complete(ask())
+        self.loop.run_until_complete(inside())
 
     @rule()
     def wait(self) -> None:
@@ -148,8 +151,9 @@ class DeadLetterMachine(RuleBasedStateMachine):
         """Whatever was confirmed and not acknowledged is in one of the two, once."""
         self.bench.store.lose_next = None
         for number, other in OTHER.items():
-            policy = structs.replace(POLICY, retention=1000 * HOUR, in_flight=10_000, expired_to=other)
+            policy = structs.replace(self.base, in_flight=10_000, expired_to=other)
             self.bench.shards[number].set_policy(policy)
+            self.ask(number, StopRedrive)
         self.bench.store.time += HIDDEN
         self.settle()
         received = self.receive_all()
@@ -163,4 +167,11 @@ class DeadLetterMachine(RuleBasedStateMachine):
         for shard in self.bench.shards.values():
             while some := self.loop.run_until_complete(self.bench.receive(shard, 100, HOUR)):
                 received += [delivery.record.value for delivery in some]
+                self.loop.run_until_complete(self.bench.acknowledge(shard, *some))
         return received
+
+
+class OrderedDeadLetterMachine(DeadLetterMachine):
+    """The same between two queues that keep an order."""
+
+    base: ClassVar[Policy] = structs.replace(DeadLetterMachine.base, ordered=True)

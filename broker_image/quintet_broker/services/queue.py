@@ -365,6 +365,8 @@ class Queue:
         """
         if target is self:
             raise InvalidArgument("target: is the queue itself.")
+        if target and target.spec.ordering != self.spec.ordering:
+            raise InvalidArgument(f"target: its ordering is {target.spec.ordering}, not {self.spec.ordering}.")
         if rate is not None and not 0 < rate <= MAX_RATE:
             raise InvalidArgument(f"rate: is more than 0 and at most {MAX_RATE}.")
         if limit is not None and limit < 1:

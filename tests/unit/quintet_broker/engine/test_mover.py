@@ -14,7 +14,7 @@ from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueNotFound
 from quintet_broker.store.tick import Outcome
-from tests.unit.dead_letter_machine import DeadLetterMachine
+from tests.unit.dead_letter_machine import DeadLetterMachine, OrderedDeadLetterMachine
 from tests.unit.shard_bench import POLICY, Bench, values
 
 
@@ -172,6 +172,9 @@ async def test_large_records_move_though_they_do_not_fit_at_once(monkeypatch: py
     assert sorted(value[:1] for value in values(received)) == [b"0", b"1", b"2", b"3"]
 
 
-def test_whatever_dies_meanwhile_none_is_lost_and_none_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("machine", [DeadLetterMachine, OrderedDeadLetterMachine])
+def test_whatever_dies_meanwhile_none_is_lost_and_none_doubled(
+    monkeypatch: pytest.MonkeyPatch, machine: type[DeadLetterMachine]
+) -> None:
     monkeypatch.setattr("quintet_broker.engine.mover.RETRY_AFTER", 0)
-    run_state_machine_as_test(DeadLetterMachine, settings=settings(max_examples=150, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=100, deadline=None))

@@ -121,3 +121,17 @@ async def test_two_queues_do_not_push_out_each_others_records_for_ever() -> None
         await bench.send(first, b"a")
         await bench.move(first)
         assert (first.counts.visible, second.counts.visible, second.leaving) == (1, count, 0)
+
+
+async def test_what_was_to_go_to_a_queue_that_is_gone_is_delivered_though_an_order_is_kept() -> None:
+    bench = Bench()
+    shard = limited(bench, messages=2, overflow="DeadLetter", dead_letter=2, max_receives=3, ordered=True)
+    await bench.send(shard, b"a", b"b")
+    await bench.send(shard, b"c", b"d")
+    assert shard.leaving == 2
+    received = await bench.receive(shard)
+    await bench.acknowledge(shard, *received)
+    # As when its queue departs, its policy is another one at once.
+    shard.set_policy(structs.replace(POLICY, ordered=True))
+    await bench.move(shard)
+    assert sorted(values(received + await bench.receive(shard))) == [b"a", b"b", b"c", b"d"]
