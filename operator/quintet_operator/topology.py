@@ -18,7 +18,7 @@ from quintet_operator.work_queue import TryAgain, WorkQueue
 POLL = 10.0
 """Seconds, at most, until the brokers are asked again how they are."""
 POLL_SOON = 0.25
-"""Seconds, while what was applied begins."""
+"""Seconds, while what was applied begins; twice as long each time that it still does."""
 NO_BROKER = "no broker is ready"
 
 
@@ -83,6 +83,8 @@ class Topologies:
         self._answers: dict[Key, Answer] = {}
         self._failed: set[Key] = set()
         """Pools that gave no answer when they were asked last."""
+        self._pauses: dict[Key, float] = {}
+        """Seconds until those are asked again of which something begins."""
 
     def asked(self, pool: Key) -> bool:
         """Whether its brokers were asked in this term, or could not be. Until then nothing can be said of it, and
@@ -101,6 +103,7 @@ class Topologies:
         manifest = self._index.get(place)
         if manifest is None or leaves(manifest):
             self._answers.pop(place, None)
+            self._pauses.pop(place, None)
             return
         try:
             pool = resources.read(BrokerPool, manifest)
@@ -121,6 +124,7 @@ class Topologies:
             if _needs(status, revision, sent, entries):
                 status, revision = await self._put(pool, credentials.admin_token, status, revision, entries)
                 sent = entries
+                self._pauses.pop(place, None)
         except BrokerError as error:
             # Once may be a connection that ended with the broker before; it is asked again at once.
             if place in self._failed:
@@ -129,7 +133,15 @@ class Topologies:
             raise TryAgain(str(error)) from error
         self._failed.discard(place)
         self._tell(place, Answer(revision, sent, status))
-        self._queue.add_after(topology_of(place), POLL_SOON if _changes(status, self._ready(pool)) else POLL)
+        self._queue.add_after(topology_of(place), self._pause(place, _changes(status, self._ready(pool))))
+
+    def _pause(self, place: Key, changes: bool) -> float:
+        """Seconds until it is worth to ask again."""
+        if not changes:
+            self._pauses.pop(place, None)
+            return POLL
+        self._pauses[place] = min(2 * self._pauses.get(place, POLL_SOON / 2), POLL)
+        return self._pauses[place]
 
     def _ready(self, pool: BrokerPool) -> int:
         """How many brokers are ready. Where none is, it is not worth to ask."""

@@ -37,10 +37,15 @@ class FakeBroker(BrokerClient):
         self.error = ""
         self.puts: list[TopologyDocument] = []
         self.visible = 0
+        self.asked = 0
+        """How often."""
+        self.unserved: set[str] = set()
+        """Names of those whose shard nobody has."""
         self.live = 1
         """Brokers that know of each other."""
 
     async def get(self, pool: BrokerPool, token: str) -> TopologyStatus:
+        self.asked += 1
         if self.error:
             raise BrokerError(self.error)
         return self._status()
@@ -67,7 +72,7 @@ class FakeBroker(BrokerClient):
             uid=entry.uid,
             state="Refused" if reason else "Applied",
             reason=reason,
-            messages=None if reason else MessageCounts(visible=self.visible),
+            messages=None if reason or entry.name in self.unserved else MessageCounts(visible=self.visible),
         )
 
 

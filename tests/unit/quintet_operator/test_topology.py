@@ -9,6 +9,7 @@ from quintet_api.broker_pool import BrokerPool
 from quintet_api.topology import TopologyStatus
 from quintet_operator.dispatch import GATHER
 from quintet_operator.lease import LeaseLost
+from quintet_operator.topology import POLL_SOON
 from tests.unit.quintet_operator.room import Room
 
 
@@ -60,6 +61,31 @@ async def test_what_was_applied_of_an_older_spec_is_not_told_of_a_newer(room: Ro
     assert room.condition("Queue", "orders", "Applied") == ("False", "Pending")
     await room.settle()
     assert room.condition("Queue", "orders") == ("True", "Available")
+
+
+async def test_a_queue_is_ready_soon_after_somebody_has_its_shard(room: Room) -> None:
+    room.broker.unserved = {"orders"}
+    room.user("Queue", "orders")
+    await room.settle()
+    assert room.condition("Queue", "orders", "Applied") == ("False", "Pending")
+    room.broker.unserved.clear()
+    await room.settle(POLL_SOON)
+    assert room.condition("Queue", "orders") == ("True", "Available")
+
+
+async def test_brokers_are_asked_less_and_less_while_nobody_has_a_shard(room: Room) -> None:
+    room.broker.unserved = {"orders"}
+    room.user("Queue", "orders")
+    await room.settle()
+    room.broker.asked = 0
+    for _ in range(round(60 / POLL_SOON)):
+        await room.settle(POLL_SOON)
+    assert room.broker.asked < 12
+    room.user("Queue", "other")
+    await room.settle()
+    room.broker.unserved.clear()
+    await room.settle(POLL_SOON)
+    assert room.condition("Queue", "other") == ("True", "Available")
 
 
 async def test_a_queue_that_goes_leaves_the_document_before_it_is_gone(room: Room) -> None:
