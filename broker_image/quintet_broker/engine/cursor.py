@@ -136,6 +136,14 @@ class Cursor:
         places = (place for found in due for place in range(max(found.offset, offset), found.end))
         return next((place for place in places if not self.is_acknowledged(place)), self.read_to)
 
+    def look(self, offset: int) -> tuple[int, int, bool] | None:
+        """How often a record was delivered, when first (milliseconds, 0 where it never was), and whether it is in
+        flight; None where it is settled or leaving."""
+        if self.is_acknowledged(offset) or offset in self.leaving:
+            return None
+        found = self._ranges.find(offset)
+        return (found.deliveries, found.first_received, not found.due) if found else (0, 0, False)
+
     def held(self) -> Iterator[int]:
         """The offsets of the records that are in flight or leaving."""
         in_flight = (found for found in self._ranges if not found.due)

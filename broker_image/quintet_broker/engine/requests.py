@@ -164,6 +164,33 @@ class TellRedrive(Request[Progress]):
     answer_type = Progress
 
 
+class Seen(Struct, frozen=True, gc=False, array_like=True):
+    """A record that was looked at and not claimed."""
+
+    record: Record
+    deliveries: int
+    first_received: int
+    """Milliseconds since 1970; 0 where it was never delivered."""
+    is_in_flight: bool
+
+
+class Peeked(Struct, frozen=True, array_like=True):
+    seen: list[Seen]
+    next: Place | None
+    """Where to go on."""
+
+
+class Peek(Request[Peeked]):
+    """Look at up to `limit` records from `place` on, or from the beginning."""
+
+    answer_type = Peeked
+
+    def __init__(self, at: int, limit: int, place: Place | None) -> None:
+        super().__init__(at)
+        self.limit = limit
+        self.place = place
+
+
 class Purge(Request[None]):
     """Drop every record, delayed ones too."""
 

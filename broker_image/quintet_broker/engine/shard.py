@@ -19,13 +19,14 @@ from quintet_broker.engine.expiry import Expiry
 from quintet_broker.engine.intake import Intake
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.ordered_claim import OrderedClaim
+from quintet_broker.engine.peek import peek
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.receives import Receives
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.redriver import Redriver
-from quintet_broker.engine.requests import Append, Counts, Receive, Request
+from quintet_broker.engine.requests import Append, Counts, Peek, Receive, Request
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Totals, Work
 from quintet_broker.errors import BrokerError, NotOwner, PoolFull, TooManyInFlight, Unavailable
@@ -64,6 +65,7 @@ class Shard:
         self._pod = pod
         self._arrivals = Arrivals(pod)
         self._receives = Receives()
+        self._peeks = Arrivals(pod)
         self._work: Work | None = None
         self._fetching = False
         self._served = False
@@ -97,7 +99,8 @@ class Shard:
     @property
     def holds_anything(self) -> bool:
         """Whether there is something to refuse or to let go in time."""
-        return bool(self._arrivals or self._work or self._served or self._state.holds_some or self._receives.first())
+        asked = self._arrivals or self._receives.first() or self._peeks
+        return bool(asked or self._work or self._served or self._state.holds_some)
 
     # Asking
 
@@ -109,6 +112,8 @@ class Shard:
             if self._pod.draining:
                 request.until = request.at
             self._receives.add(request)
+        elif isinstance(request, Peek):
+            self._peeks.add(request)
         else:
             self._arrivals.add(request)
         self._pod.wake(self)
@@ -140,12 +145,14 @@ class Shard:
         self._closed = NotOwner()
         self._arrivals.refuse(self._closed)
         self._receives.refuse(self._closed)
+        self._peeks.refuse(self._closed)
         if self._work and not self.taken:
             self._refuse_work(Unavailable())
 
     def _refuse(self, error: BrokerError, before: float = math.inf) -> None:
         self._arrivals.refuse(error, before)
         self._receives.refuse(error, before)
+        self._peeks.refuse(error, before)
         if self._work:
             self._work.refuse(error, before)
 
@@ -308,7 +315,7 @@ class Shard:
         return any(lane.wants_fetch for lane in self.lanes.values())
 
     def wants_fetch(self, now: int) -> bool:
-        return self.taken and not self._fetching and self._has_unfetched(now)
+        return self.taken and not self._fetching and (bool(self._peeks) or self._has_unfetched(now))
 
     def fetch(self, now: int) -> Coroutine[None, None, None]:
         """Read what `wants_fetch` found missing. Raises Unavailable."""
@@ -318,6 +325,8 @@ class Shard:
     async def _fetch(self, state: State, now: int) -> None:
         """Read into a state; if the shard is taken again meanwhile, nobody looks there any more."""
         try:
+            if self._peeks:
+                await self._peek(state)
             if self._has_due_delayed(now):
                 await state.delayed.fetch(self._store, self.number, now)
             if state is self._state and self._has_unfetched_for_consumers():
@@ -326,6 +335,16 @@ class Shard:
         finally:
             self._fetching = False
             self._pod.wake(self)
+
+    async def _peek(self, state: State) -> None:
+        asked = self._peeks.take()
+        if not isinstance(asked, Peek):
+            return
+        try:
+            asked.answer(await peek(state.lanes, self.policy, self._store, self.number, asked))
+        except Unavailable:
+            self._peeks.put_back(asked)
+            raise
 
     async def _fetch_lane(self, state: State, lane: Lane) -> None:
         gone = await lane.ahead.fetch(self._store, self.number, lane.confirmed)

@@ -24,6 +24,8 @@ from quintet_broker.engine.requests import (
     Delivery,
     Extend,
     GiveBack,
+    Peek,
+    Place,
     Progress,
     Purge,
     Receipt,
@@ -53,6 +55,7 @@ _OWN = "quintet-"
 _DEDUPLICATION_ID_TEXT = re.compile("[!-~]{1,128}")
 _ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
 _RECEIPT = struct.Struct(">BIBQI")  # version, shard, log, offset, nonce
+_PLACE = struct.Struct(">BIBQ")  # version, shard, log, offset
 _RECEIPT_VERSION = 1
 
 
@@ -111,7 +114,7 @@ class Message(Struct, frozen=True):
     id: str
     """A UUID, the same in each delivery, kept through delay and dead letter."""
     receipt: str
-    """Names this delivery to acknowledge, release and extend."""
+    """Names this delivery to acknowledge, release and extend; "" where it was only looked at."""
     value: bytes
     key: bytes | None
     headers: Headers
@@ -119,7 +122,7 @@ class Message(Struct, frozen=True):
     sent_at: int
     """Milliseconds since 1970, when the broker accepted it."""
     first_received_at: int
-    """Milliseconds since 1970."""
+    """Milliseconds since 1970; 0 where it never was."""
     deliveries: int
     """How often it was delivered, this time included."""
     dead_letter: DeadLetter | None = None
@@ -129,6 +132,15 @@ class Message(Struct, frozen=True):
     expires_at: int | None = None
     """Milliseconds since 1970."""
     deduplication_id: str | None = None
+    is_in_flight: bool = True
+
+
+class Peeked(Struct, frozen=True):
+    """Messages that were looked at."""
+
+    messages: list[Message]
+    next: str | None
+    """Where the next look starts; None where there was nothing more."""
 
 
 class Queue:
@@ -277,44 +289,40 @@ class Queue:
         deliveries = await self._ask(request)
         # A broker may have stood still, and on waking finds here what others got since.
         in_time = [one for one in deliveries if self._now() < one.deadline or not visible_after]
-        return [self._message(delivery) for delivery in in_time]
+        return [
+            _message(one.record, self._receipt(one), one.deliveries, one.first_received, is_in_flight=True)
+            for one in in_time
+        ]
+
+    async def peek(self, limit: int, start: str | None = None) -> Peeked:
+        """Up to `limit` (1 - 1000) messages that are visible or in flight, which change nothing by it, oldest first.
+
+        Fewer, or none, may come though there are more: `next` tells, and where to start then.
+        Raises InvalidArgument.
+        """
+        if not 1 <= limit <= MAX_RECEIVE:
+            raise InvalidArgument(f"A peek takes 1 to {MAX_RECEIVE} messages.")
+        found = await self._ask(Peek(self._now(), limit, None if start is None else self._place(start)))
+        return Peeked(
+            [_message(seen.record, "", seen.deliveries, seen.first_received, seen.is_in_flight) for seen in found.seen],
+            None if found.next is None else _packed(_PLACE.pack(_RECEIPT_VERSION, self.route.number, *found.next)),
+        )
+
+    def _place(self, text: str) -> Place:
+        try:
+            version, shard, log, offset = _PLACE.unpack(base64.b64decode(text, altchars=b"-_", validate=True))
+        except (binascii.Error, struct.error, ValueError) as error:
+            raise InvalidArgument("A peek goes on from what another one answered as next.") from error
+        if (version, shard) != (_RECEIPT_VERSION, self.route.number):
+            raise InvalidArgument("A peek goes on from what another one of the same queue answered as next.")
+        return log, offset
 
     @staticmethod
     def _or_default(value: float | None, default: float) -> float:
         return default if value is None else value
 
-    def _message(self, delivery: Delivery) -> Message:
-        record = delivery.record
-        own: dict[str, bytes] = {}
-        headers = []
-        system = []
-        for pair in record.headers:
-            if not pair[0].startswith(_OWN):
-                headers.append(pair)
-            elif pair[0] in names.OF_ENGINE:
-                own[pair[0]] = pair[1]
-            else:
-                system.append((pair[0][len(_OWN) :], pair[1]))
-        return Message(
-            id=_id_text(own[names.ID]),
-            receipt=self._receipt(delivery),
-            value=record.value,
-            key=record.key,
-            headers=tuple(headers),
-            system=tuple(system),
-            sent_at=record.timestamp,
-            first_received_at=_number(own, names.FIRST_RECEIVED_AT) or delivery.first_received,
-            deliveries=delivery.deliveries,
-            dead_letter=_dead_letter(own),
-            priority=_number(own, names.PRIORITY),
-            expires_at=_number(own, names.EXPIRES_AT),
-            sequence=_number(own, names.NUMBER),
-            deduplication_id=_text(own, names.DEDUPLICATION_ID),
-        )
-
     def _receipt(self, delivery: Delivery) -> str:
-        packed = _RECEIPT.pack(_RECEIPT_VERSION, self.route.number, *delivery.receipt)
-        return base64.urlsafe_b64encode(packed).decode()
+        return _packed(_RECEIPT.pack(_RECEIPT_VERSION, self.route.number, *delivery.receipt))
 
     async def acknowledge(self, receipts: Sequence[str]) -> list[BrokerError | None]:
         """Settle messages for good. Acknowledging twice is fine."""
@@ -443,6 +451,40 @@ def _record(message: NewMessage, message_id: bytes, deduplication_id: str | None
     if deduplication_id is not None:
         headers.append((names.DEDUPLICATION_ID, deduplication_id.encode()))
     return Record(message.value, now, message.key, tuple(headers))
+
+
+def _packed(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode()
+
+
+def _message(record: Record, receipt: str, deliveries: int, first_received: int, is_in_flight: bool) -> Message:
+    own: dict[str, bytes] = {}
+    headers = []
+    system = []
+    for pair in record.headers:
+        if not pair[0].startswith(_OWN):
+            headers.append(pair)
+        elif pair[0] in names.OF_ENGINE:
+            own[pair[0]] = pair[1]
+        else:
+            system.append((pair[0][len(_OWN) :], pair[1]))
+    return Message(
+        id=_id_text(own[names.ID]),
+        receipt=receipt,
+        value=record.value,
+        key=record.key,
+        headers=tuple(headers),
+        system=tuple(system),
+        sent_at=record.timestamp,
+        first_received_at=_number(own, names.FIRST_RECEIVED_AT) or first_received,
+        deliveries=deliveries,
+        dead_letter=_dead_letter(own),
+        priority=_number(own, names.PRIORITY),
+        expires_at=_number(own, names.EXPIRES_AT),
+        sequence=_number(own, names.NUMBER),
+        deduplication_id=_text(own, names.DEDUPLICATION_ID),
+        is_in_flight=is_in_flight,
+    )
 
 
 def _text(own: dict[str, bytes], name: str) -> str | None:

@@ -496,3 +496,66 @@ async def test_a_message_that_nobody_saw_is_released_uncounted(face: Face) -> No
     [message] = await face.receive()
     assert (await face.verb(":release", {"receipts": [message["receipt"]]}))[1] == {"results": [None]}
     assert await face.receive() == []
+
+
+async def test_a_peek_shows_messages_and_changes_nothing(face: Face) -> None:
+    await face.send({"value": "a", "key": "k", "headers": {"h": "x"}}, {"valueBase64": "/w=="}, {"value": "c"})
+    [held] = await face.receive(limit=1)
+    status, first = await face.verb(":peek", {"limit": 2})
+    assert status == 200
+    assert first["messages"] == [
+        {
+            "id": held["id"],
+            "sentAt": held["sentAt"],
+            "firstReceivedAt": held["firstReceivedAt"],
+            "deliveries": 1,
+            "state": "inFlight",
+            "value": "a",
+            "key": "k",
+            "headers": {"h": "x"},
+        },
+        {
+            "id": first["messages"][1]["id"],
+            "sentAt": held["sentAt"],
+            "deliveries": 0,
+            "state": "visible",
+            "valueBase64": "/w==",
+        },
+    ]
+    _, rest = await face.verb(":peek", {"from": first["next"]})
+    assert ([message["value"] for message in rest["messages"]], rest["next"]) == (["c"], None)
+    assert len(await face.receive()) == 2
+    for wrong in {"limit": 0}, {"from": "nowhere"}, {"from": "AQAAAAEAAAAAAAAAAAA="}:
+        status, problem = await face.verb(":peek", wrong)
+        assert (status, problem["type"]) == (400, "urn:quintet:problem:InvalidArgument")
+
+
+async def test_a_fifo_queue_keeps_the_order_of_each_key_and_drops_duplicates(face: Face) -> None:
+    name = f"{face.name}-fifo"
+    spec = {"ordering": "Fifo", "deduplication": {"contentBased": True}}
+    assert (await face.ask("PUT", f"/v1/queues/{name}", spec))[0] == 200
+    fifo = Face(face.session, face.base, name)
+    status, sent = await fifo.send(
+        {"value": "1", "key": "a"},
+        {"value": "1", "key": "a"},
+        {"value": "2", "key": "a", "deduplicationId": "two"},
+        {"value": "3", "key": "b", "deduplicationId": "two"},
+    )
+    assert status == 200
+    assert sent["ids"][0] == sent["ids"][1]
+    assert sent["ids"][2] == sent["ids"][3]
+    await fifo.send({"value": "4", "key": "b"})
+    [one] = await fifo.receive(limit=1)
+    [other] = await fifo.receive()
+    assert [(message["value"], message["key"], message["sequence"]) for message in (one, other)] == [
+        ("1", "a", 0),
+        ("4", "b", 2),
+    ]
+    await fifo.verb(":release", {"receipts": [one["receipt"]]})
+    again = await fifo.receive(wait="5s")
+    assert [message["value"] for message in again] in (["1"], ["1", "2"])
+    for wrong in {"value": "x"}, {"value": "x", "key": "k", "delay": "1s"}, {"value": "x", "key": "k", "priority": 1}:
+        status, problem = await fifo.send(wrong)
+        assert (status, problem["type"]) == (400, "urn:quintet:problem:InvalidArgument")
+    status, problem = await face.send({"value": "x", "deduplicationId": "1"})
+    assert (status, problem["type"]) == (400, "urn:quintet:problem:InvalidArgument")

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from quintet_api.common import parse_duration
 from quintet_broker.errors import InvalidArgument
@@ -77,14 +77,11 @@ class DeadLetter(Body):
     at: Milliseconds
 
 
-class Message(Body):
-    """A delivered message. What is not UTF-8 comes in the fields that end in Base64."""
+class Content(Body, kw_only=True):
+    """What a message holds. What is not UTF-8 comes in the fields that end in Base64."""
 
     id: str
-    receipt: Receipt
     sent_at: Milliseconds
-    first_received_at: Milliseconds
-    deliveries: Annotated[int, Meta(ge=1, description="How often it was delivered, this time included.")]
     value: Text | UnsetType = UNSET
     value_base64: Base64 | UnsetType = UNSET
     key: Text | UnsetType = UNSET
@@ -96,6 +93,36 @@ class Message(Body):
     dead_letter: DeadLetter | UnsetType = UNSET
     sequence: Annotated[int, Meta(description="In a Fifo queue: later messages have larger ones.")] | UnsetType = UNSET
     deduplication_id: str | UnsetType = UNSET
+
+
+class Message(Content, kw_only=True):
+    """A delivered message."""
+
+    receipt: Receipt
+    first_received_at: Milliseconds
+    deliveries: Annotated[int, Meta(ge=1, description="How often it was delivered, this time included.")]
+
+
+class Peek(Body):
+    """What to look at; `from` is what the look before answered as `next`."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 10
+    start: Annotated[str, Meta(max_length=64)] | UnsetType = field(default=UNSET, name="from")
+
+
+class PeekedMessage(Content, kw_only=True):
+    """A message that was looked at, and can be received as before."""
+
+    state: Literal["visible", "inFlight"]
+    deliveries: Annotated[int, Meta(ge=0, description="How often it was delivered.")]
+    first_received_at: Milliseconds | UnsetType = UNSET
+
+
+class Peeked(Struct):
+    """Messages, and where to go on; next is null where there was nothing more."""
+
+    messages: list[PeekedMessage]
+    next: str | None
 
 
 class Received(Struct):

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 
@@ -32,6 +33,28 @@ def new_message(message: codec.NewMessage, place: int) -> queue.NewMessage:
 
 def message(found: queue.Message) -> codec.Message:
     """As it is delivered."""
+    return codec.Message(
+        **_content(found),
+        receipt=found.receipt,
+        first_received_at=found.first_received_at,
+        deliveries=found.deliveries,
+    )
+
+
+def peeked(found: queue.Peeked) -> codec.Peeked:
+    return codec.Peeked([_peeked(one) for one in found.messages], found.next)
+
+
+def _peeked(found: queue.Message) -> codec.PeekedMessage:
+    return codec.PeekedMessage(
+        **_content(found),
+        state="inFlight" if found.is_in_flight else "visible",
+        deliveries=found.deliveries,
+        first_received_at=found.first_received_at or UNSET,
+    )
+
+
+def _content(found: queue.Message) -> dict[str, Any]:
     value, value_base64 = _text(found.value)
     key, key_base64 = _text(found.key) if found.key is not None else (UNSET, UNSET)
     texts, others = {}, {}
@@ -41,24 +64,21 @@ def message(found: queue.Message) -> codec.Message:
             texts[name] = text
         elif packed is not UNSET:
             others[name] = packed
-    return codec.Message(
-        id=found.id,
-        receipt=found.receipt,
-        sent_at=found.sent_at,
-        first_received_at=found.first_received_at,
-        deliveries=found.deliveries,
-        value=value,
-        value_base64=value_base64,
-        key=key,
-        key_base64=key_base64,
-        headers=texts,
-        headers_base64=others,
-        priority=UNSET if found.priority is None else found.priority,
-        expires_at=UNSET if found.expires_at is None else found.expires_at,
-        dead_letter=_dead_letter(found.dead_letter) if found.dead_letter else UNSET,
-        sequence=UNSET if found.sequence is None else found.sequence,
-        deduplication_id=found.deduplication_id or UNSET,
-    )
+    return {
+        "id": found.id,
+        "sent_at": found.sent_at,
+        "value": value,
+        "value_base64": value_base64,
+        "key": key,
+        "key_base64": key_base64,
+        "headers": texts,
+        "headers_base64": others,
+        "priority": UNSET if found.priority is None else found.priority,
+        "expires_at": UNSET if found.expires_at is None else found.expires_at,
+        "dead_letter": _dead_letter(found.dead_letter) if found.dead_letter else UNSET,
+        "sequence": UNSET if found.sequence is None else found.sequence,
+        "deduplication_id": found.deduplication_id or UNSET,
+    }
 
 
 def progress(found: Progress) -> codec.Progress:

@@ -130,6 +130,13 @@ async def receive(request: web.Request) -> codec.Received:
     return codec.Received([mapping.message(message) for message in messages])
 
 
+async def peek(request: web.Request) -> codec.Peeked:
+    """Look at messages that are visible or in flight, without receiving them."""
+    body = codec.decode(request[BODY], codec.Peek)
+    found = await _queue(request)
+    return mapping.peeked(await found.peek(body.limit, None if body.start is UNSET else body.start))
+
+
 async def acknowledge(request: web.Request) -> codec.Results:
     """Settle messages for good."""
     body = codec.decode(request[BODY], codec.Receipts)
@@ -169,6 +176,7 @@ ROUTES = (
     Route("DELETE", f"{QUEUE}:redrive", "redrive", stop_redrive, None, codec.Progress),
     Route("POST", MESSAGES, "send", send, codec.Send, codec.Sent),
     Route("POST", f"{MESSAGES}:receive", "receive", receive, codec.Receive, codec.Received),
+    Route("POST", f"{MESSAGES}:peek", "receive", peek, codec.Peek, codec.Peeked),
     Route("POST", f"{MESSAGES}:acknowledge", "receive", acknowledge, codec.Receipts, codec.Results),
     Route("POST", f"{MESSAGES}:release", "receive", release, codec.Releases, codec.Results),
     Route("POST", f"{MESSAGES}:extend", "receive", extend, codec.Extensions, codec.Results),
