@@ -1,6 +1,7 @@
 """How a prober talks to a queue: a small protocol, and an implementation for each client."""
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -138,12 +139,13 @@ class RoamingPort:
 class SqsPort:
     """Unmodified boto3, in threads that end with the `with`.
 
-    What it asks again after a lost answer may be stored twice.
+    What it asks again after a lost answer may be stored twice, but for a Fifo queue, where each body is stored once.
     """
 
-    ordered = False
-
-    def __init__(self, url: str, queue: str, key_id: str = "any", secret: str = "any") -> None:
+    def __init__(
+        self, url: str, queue: str, key_id: str = "any", secret: str = "any", *, ordered: bool = False
+    ) -> None:
+        self.ordered = ordered
         self._threads = ThreadPoolExecutor(THREADS)
         self._sqs = boto3.client(
             "sqs",
@@ -154,7 +156,7 @@ class SqsPort:
             # A pod that is gone with its node's network ends no connection: without a limit boto3 waits a minute.
             config=Config(max_pool_connections=THREADS, connect_timeout=ANSWERS_WITHIN, read_timeout=ANSWERS_WITHIN),
         )
-        self._queue_url = f"{url}/000000000000/{queue}"
+        self._queue_url = f"{url}/000000000000/{queue}{'.fifo' * ordered}"
 
     def __enter__(self) -> "SqsPort":
         return self
@@ -164,7 +166,8 @@ class SqsPort:
         self._sqs.close()
 
     async def send(self, body: str, key: str) -> None:
-        await self._call(self._sqs.send_message, MessageBody=body)
+        group = {"MessageGroupId": key, "MessageDeduplicationId": hashlib.sha256(body.encode()).hexdigest()}
+        await self._call(self._sqs.send_message, MessageBody=body, **(group if self.ordered else {}))
 
     async def receive(self, limit: int, wait: float, visibility: float) -> list[Received]:
         answer = await self._call(

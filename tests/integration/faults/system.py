@@ -4,10 +4,9 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from signal import SIGCONT, SIGSTOP
-from typing import Any
 
 import aiohttp
 
@@ -18,6 +17,9 @@ from tests.processes import Broker, Pool, Process, RedisServer
 
 QUEUES = [f"orders-{number}" for number in range(6)]
 """What the prober uses."""
+FIFO = QUEUES[1::2]
+"""Those of QUEUES that are Fifo."""
+DEAD_LETTERS = {"Standard": "dead", "Fifo": "dead-in-order"}
 WATCHED = [f"watched-{number}" for number in range(12)]
 """Each of them is asked how soon it is served. With QUEUES so many that each of three brokers owns some."""
 LEASE = 3.0
@@ -33,12 +35,26 @@ def seed() -> int:
     return found
 
 
-async def spread(clients: Sequence[Client], spec: Mapping[str, Any] | None = None) -> list[Port]:
-    """Make QUEUES, and those that are WATCHED; a port to each of QUEUES through each client."""
-    await asyncio.gather(*(clients[0].create_queue(queue, spec) for queue in QUEUES))
-    await asyncio.gather(*(clients[0].create_queue(queue) for queue in WATCHED))
-    ordered = spec is not None and spec.get("ordering") == "Fifo"
-    return [QuintetPort(client.queue(queue), ordered=ordered) for queue in QUEUES for client in clients]
+async def make_queues(client: Client, max_receives: int = 0) -> None:
+    """Make QUEUES, and those that are WATCHED; QUEUES dead-letter after so many receives, if after any."""
+    for ordering, dead in DEAD_LETTERS.items():
+        await client.create_queue(dead, {"ordering": ordering})
+    for queue in QUEUES:
+        ordering = "Fifo" if queue in FIFO else "Standard"
+        dead_letter = {"deadLetter": {"queue": DEAD_LETTERS[ordering], "maxReceives": max_receives}}
+        await client.create_queue(queue, {"ordering": ordering} | (dead_letter if max_receives else {}))
+    for queue in WATCHED:
+        await client.create_queue(queue)
+
+
+def ports(queue: str, clients: Sequence[Client]) -> list[Port]:
+    """A port to one of QUEUES through each client."""
+    return [QuintetPort(client.queue(queue), ordered=queue in FIFO) for client in clients]
+
+
+def spread(clients: Sequence[Client]) -> list[Port]:
+    """A port to each of QUEUES through each client."""
+    return [port for queue in QUEUES for port in ports(queue, clients)]
 
 
 async def served(clients: Sequence[Client]) -> float:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from quintet.client import Client
 from tests.integration.faults.system import Killer, seed
 from tests.prober.ports import QuintetPort, SqsPort
@@ -28,7 +30,10 @@ async def test_nothing_is_lost(
     own_broker: Broker, own_redis: RedisServer, client: Client, hasty_client: Client
 ) -> None:
     await client.create_queue("orders")
-    ports = [QuintetPort(one.queue("orders")) for one in (client, hasty_client)]
+    await client.create_queue("in-order", {"ordering": "Fifo"})
+    both = (client, hasty_client)
+    ports = [QuintetPort(one.queue("orders")) for one in both]
+    ports += [QuintetPort(one.queue("in-order"), ordered=True) for one in both]
     async with Prober(ports, Load(rate=100, visibility=2.0)) as prober:
         await strike(prober, Killer(seed(), [own_broker], own_redis))
         verdict = await prober.finish()
@@ -52,24 +57,15 @@ async def test_what_nobody_acknowledges_is_dead_lettered_once(
     assert prober.poisoned - prober.ledger.dead_lettered == set()
 
 
-async def test_a_group_keeps_its_order(
-    own_broker: Broker, own_redis: RedisServer, client: Client, hasty_client: Client
+@pytest.mark.parametrize("ordering", ["Standard", "Fifo"])
+async def test_nothing_is_lost_to_boto3(
+    own_broker: Broker, own_redis: RedisServer, client: Client, ordering: str
 ) -> None:
-    await client.create_queue("orders", {"ordering": "Fifo"})
-    ports = [QuintetPort(one.queue("orders"), ordered=True) for one in (client, hasty_client)]
-    async with Prober(ports, Load(rate=100, visibility=2.0)) as prober:
-        await strike(prober, Killer(seed(), [own_broker], own_redis))
-        verdict = await prober.finish()
-    print(verdict)
-    assert verdict.faults() == {}
-    assert verdict.confirmed > 100
-
-
-async def test_nothing_is_lost_to_boto3(own_broker: Broker, own_redis: RedisServer, client: Client) -> None:
-    await client.create_queue("orders")
-    with SqsPort(own_broker.http_url, "orders") as port:
+    is_fifo = ordering == "Fifo"
+    await client.create_queue("orders", {"ordering": ordering})
+    with SqsPort(own_broker.http_url, "orders", ordered=is_fifo) as port:
         async with Prober([port], Load(rate=50, visibility=2.0)) as prober:
             await strike(prober, Killer(seed(), [own_broker], own_redis), KILLS_OF_SQS)
             verdict = await prober.finish()
     print(verdict)
-    assert verdict.faults(idempotent=False) == {}
+    assert verdict.faults(idempotent=is_fifo) == {}

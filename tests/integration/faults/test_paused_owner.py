@@ -9,7 +9,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from redis.asyncio import Redis
 
 from quintet.client import Client
-from tests.integration.faults.system import LEASE, QUEUES, named, owners, served, spread, stopped
+from tests.integration.faults.system import LEASE, QUEUES, make_queues, named, owners, served, spread, stopped
 from tests.prober.prober import Load, Prober
 from tests.processes import Pool
 
@@ -37,7 +37,8 @@ async def logs(url: str) -> dict[bytes, list[tuple[int, int, int]]]:
 
 
 async def test_an_owner_that_was_paused_delivers_and_writes_nothing(pool: Pool, clients: list[Client]) -> None:
-    async with Prober(await spread(clients), LOAD) as prober:
+    await make_queues(clients[0])
+    async with Prober(spread(clients), LOAD) as prober:
         await prober.progress(STEP)
         owner = named(pool, (await owners(pool.brokers[0]))[QUEUES[0]])
         others = [client for client, broker in zip(clients, pool.brokers, strict=True) if broker is not owner]

@@ -11,8 +11,8 @@ import pytest
 
 import quintet
 from quintet.client import Client
-from tests.integration.faults.system import LEASE, QUEUES, owners, served, spread
-from tests.prober.ports import Port, QuintetPort, RoamingPort
+from tests.integration.faults.system import LEASE, QUEUES, make_queues, owners, ports, served, spread
+from tests.prober.ports import RoamingPort
 from tests.prober.prober import Load, Prober
 from tests.processes import Pool
 
@@ -24,11 +24,10 @@ GROWS_WITHIN = 10.0
 """Seconds until each broker has its part of the shards."""
 
 
-@pytest.mark.parametrize("ordering", ["Standard", "Fifo"])
-async def test_a_rolling_restart_is_not_noticed(pool: Pool, clients: list[Client], ordering: str) -> None:
+async def test_a_rolling_restart_is_not_noticed(pool: Pool, clients: list[Client]) -> None:
+    await make_queues(clients[0])
     # What a consumer got just before its broker ended is acknowledged through the same one, when it is back.
-    ports = await spread(clients, {"ordering": ordering})
-    async with Prober(ports, replace(LOAD, visibility=10.0)) as prober:
+    async with Prober(spread(clients), replace(LOAD, visibility=10.0)) as prober:
         await prober.progress(STEP)
         for broker in pool.brokers:
             assert await asyncio.to_thread(broker.stop) == 0
@@ -43,7 +42,7 @@ async def test_a_rolling_restart_is_not_noticed(pool: Pool, clients: list[Client
 
 
 async def test_what_a_broker_owned_is_handed_over_when_it_ends(pool: Pool, clients: list[Client]) -> None:
-    await spread(clients)
+    await make_queues(clients[0])
     took = 0.0
     for broker in pool.brokers:
         others = [client for client, one in zip(clients, pool.brokers, strict=True) if one is not broker]
@@ -71,14 +70,12 @@ async def hasty(growing: Pool) -> AsyncIterator[list[Client]]:
 
 
 async def test_a_pool_grows_and_shrinks(growing: Pool, hasty: list[Client]) -> None:
-    await spread(hasty[:1])
-    ports: list[Port] = [
-        RoamingPort([QuintetPort(client.queue(queue)) for client in (*hasty[turn:], *hasty[:turn])])
-        for queue in QUEUES
-        for turn in range(3)
+    await make_queues(hasty[0])
+    roaming = [
+        RoamingPort(ports(queue, [*hasty[turn:], *hasty[:turn]])) for queue in QUEUES for turn in range(len(hasty))
     ]
     first, *others = growing.brokers
-    async with Prober(ports, LOAD) as prober:
+    async with Prober(roaming, LOAD) as prober:
         await prober.progress(STEP)
         for broker in others:
             await asyncio.to_thread(broker.start)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from quintet.client import Client
-from tests.integration.faults.system import LEASE, served, spread
+from tests.integration.faults.system import LEASE, make_queues, served
 from tests.processes import Pool
 
 BACK_WITHIN = 3.0
@@ -18,7 +18,7 @@ SLACK = 3.0
 
 @pytest.mark.parametrize(("returns", "within"), [(True, BACK_WITHIN), (False, TAKEN_WITHIN)])
 async def test_first_message(pool: Pool, clients: list[Client], returns: bool, within: float) -> None:
-    await spread(clients)
+    await make_queues(clients[0])
     await served(clients)
     broker = pool.brokers[0]
     await asyncio.to_thread(broker.kill)
