@@ -11,7 +11,7 @@ WITHIN = 60.0
 """Seconds."""
 
 
-@pytest.mark.parametrize("name", ["tests.bench", "tests.bench.idle", "tests.bench.in_flight"])
+@pytest.mark.parametrize("name", ["tests.bench", "tests.bench.idle", "tests.bench.in_flight", "tests.bench.recovery"])
 def test_it_runs(name: str) -> None:
     command = [sys.executable, "-m", name, "--smoke"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN, check=False)
