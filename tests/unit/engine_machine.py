@@ -9,9 +9,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from msgspec import structs
 
 from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
+from quintet_broker.engine.log import SEGMENT_MAX_AGE
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive, Request
+from quintet_broker.engine.rewriter import PAUSE
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueFull, ReceiptStale, TooManyInFlight
 from quintet_broker.store.redis import Store
@@ -247,6 +249,22 @@ class EngineMachine(RuleBasedStateMachine):
     def wait(self, passed: int) -> None:
         self.store.time += passed
         self.loop.run_until_complete(self.settle(self.owner))
+
+    @rule()
+    def rewrite(self) -> None:
+        """What was written long ago and is mostly dead is rewritten."""
+        self.store.time += SEGMENT_MAX_AGE + 1
+        self.loop.run_until_complete(self._rewrite())
+
+    async def _rewrite(self) -> None:
+        await self.settle(self.owner)
+        while self.owner.wants_rewrite(self.store.now()):
+            running = asyncio.ensure_future(self.owner.rewrite(self.store.now()))
+            while not running.done():
+                await self.settle(self.owner)
+                await asyncio.sleep(0)
+            await running
+            self.store.time += PAUSE
 
     # What goes wrong
 

@@ -71,6 +71,8 @@ class FakeStore:
         kept = self._of(tick.shard)
         if self.fenced and not self._expected(kept, tick):
             return Outcome.FENCED
+        for place in tick.renew:
+            kept.segments.pop(place, None)
         for append in tick.appends:
             segment = kept.segments.setdefault((append.log, append.segment), [])
             segment.append((append.next_offset, append.data))

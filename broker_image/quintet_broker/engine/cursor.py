@@ -251,6 +251,24 @@ class Cursor:
         self._read_to(max(self.read_to, offset))
         self._advance(offset)
 
+    def alive(self, start: int, end: int) -> int:
+        """How many of these offsets, all of them read, have a record that is not acknowledged."""
+        start = max(start, self.acknowledged_to)
+        if start >= end:
+            return 0
+        holes = sum(max(0, min(last, end) - max(first, start)) for first, last in self.gaps)
+        first, last = start // BITMAP_OFFSETS, (end - 1) // BITMAP_OFFSETS
+        return (
+            end
+            - start
+            - holes
+            - sum(
+                _ones(bits, start - number * BITMAP_OFFSETS, end - number * BITMAP_OFFSETS)
+                for number, bits in self._acknowledged_above.items()
+                if first <= number <= last
+            )
+        )
+
     def is_acknowledged(self, offset: int) -> bool:
         if offset < self.acknowledged_to:
             return True
@@ -381,3 +399,9 @@ class Cursor:
             cursor._read_to(cursor.read_to)
             cursor._advance(cursor.acknowledged_to)
         return cursor
+
+
+def _ones(bits: bytearray, start: int, end: int) -> int:
+    """How many bits are set from place `start` to before `end`."""
+    whole = int.from_bytes(bits, "little") & ((1 << max(end, 0)) - 1)
+    return (whole >> max(start, 0)).bit_count()

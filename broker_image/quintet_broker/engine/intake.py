@@ -31,6 +31,7 @@ from quintet_broker.engine.requests import (
     StopRedrive,
     TellRedrive,
 )
+from quintet_broker.engine.rewriter import Rewrite
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Work
 from quintet_broker.errors import BrokerError, PoolFull, QueueFull
@@ -261,6 +262,8 @@ class Intake:
                 state.cursor(log).give_back(offset, nonce, now)
         elif isinstance(request, Purge):
             self._purge()
+        elif isinstance(request, Rewrite):
+            request.apply(state, self._work.tick)
         elif isinstance(request, Left):
             for log, offset in request.places:
                 leaving = state.cursor(log).left(offset)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Protocol
 
 from msgspec import Struct
@@ -102,6 +102,19 @@ class Log:
             taken.append(segment)
         return taken
 
+    def spans(self) -> list[tuple[Segment, int]]:
+        """The segments, each with the offset at which it ends."""
+        ends = [segment.base for segment in islice(self.segments, 1, None)]
+        return list(zip(self.segments, [*ends, self.tail], strict=False))
+
+    def rewritten(self, segment: Segment, records: int, size: int) -> None:
+        """A segment holds so many records and bytes from now on; without any it is gone."""
+        self.records += records - segment.records
+        self.bytes += size - segment.bytes
+        segment.records, segment.bytes = records, size
+        if not records:
+            self.segments.remove(segment)
+
     def written_before(self, time: int) -> int:
         """The offset up to which every record was appended before `time` (milliseconds)."""
         return self._end_of(takewhile(lambda segment: segment.written < time, self.segments))
@@ -121,10 +134,10 @@ class Log:
 
     async def read(self, store: Reader, shard: int, offset: int, batches: int) -> list[tuple[int, Record]]:
         """Records from `offset` on, out of at most so many batches of one segment; none at the tail."""
-        for base, end in [(segment.base, self._end(index)) for index, segment in enumerate(self.segments)]:
-            start = max(offset, base)
+        for segment, end in self.spans():
+            start = max(offset, segment.base)
             while start < end:
-                found = await store.read(shard, self.number, base, start, batches)
+                found = await store.read(shard, self.number, segment.base, start, batches)
                 records = [pair for _, batch in found for pair in decode_intact(batch) if pair[0] >= start]
                 if records:
                     return records

@@ -6,7 +6,7 @@ Layout: https://kafka.apache.org/documentation/#recordbatch
 
 import logging
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from msgspec import Struct
@@ -52,6 +52,16 @@ class Record(Struct, frozen=True, gc=False, array_like=True):
 
 def encode(records: Sequence[Record], base: int = 0, epoch: int = 0) -> bytes:
     """A batch of `records` that begins at offset `base`, written by the owner of `epoch`."""
+    return _encode(enumerate(records), base, epoch)
+
+
+def encode_sparse(records: Sequence[tuple[int, Record]], epoch: int) -> bytes:
+    """A batch of (offset, record) pairs, between which offsets may be missing."""
+    base = records[0][0]
+    return _encode(((offset - base, record) for offset, record in records), base, epoch)
+
+
+def _encode(records: Iterable[tuple[int, Record]], base: int, epoch: int) -> bytes:
     builder = DefaultRecordBatchBuilder(
         magic=2,
         compression_type=0,
@@ -61,8 +71,8 @@ def encode(records: Sequence[Record], base: int = 0, epoch: int = 0) -> bytes:
         base_sequence=_NO_PRODUCER,
         batch_size=_UNBOUNDED,
     )
-    for index, record in enumerate(records):
-        builder.append(index, record.timestamp, record.key, record.value, list(record.headers))
+    for place, record in records:
+        builder.append(place, record.timestamp, record.key, record.value, list(record.headers))
     batch = bytearray(builder.build())
     # The CRC begins behind these fields, so that whoever stores a batch can place it.
     _, length, _ = _BASE_OFFSET_AND_EPOCH.unpack_from(batch)

@@ -27,6 +27,7 @@ from quintet_broker.engine.receives import Receives
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.redriver import Redriver
 from quintet_broker.engine.requests import Append, Counts, Peek, Receive, Request
+from quintet_broker.engine.rewriter import Rewriter
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Totals, Work
 from quintet_broker.errors import BrokerError, NotOwner, PoolFull, TooManyInFlight, Unavailable
@@ -66,6 +67,7 @@ class Shard:
         self._arrivals = Arrivals(pod)
         self._receives = Receives()
         self._peeks = Arrivals(pod)
+        self._rewriter = Rewriter(number, store)
         self._work: Work | None = None
         self._fetching = False
         self._served = False
@@ -264,6 +266,8 @@ class Shard:
         if not self._fetching:
             times.append(self._receives.next_end())
         times.append(self._state.next_redrive)
+        if self.taken:
+            times.append(self._rewriter.next_look(self._state))
         expires = self._receives.first() or self.policy.dead_letter is not None
         for lane in self.lanes.values():
             if expires:
@@ -352,6 +356,13 @@ class Shard:
             logger.error(
                 "shard %d: records are gone from the store, of log %d at offsets %s", self.number, lane.number, gone
             )
+
+    def wants_rewrite(self, now: int) -> bool:
+        return self.taken and self._rewriter.wants(self._state, now)
+
+    def rewrite(self, now: int) -> Coroutine[None, None, None]:
+        """Replace the segment that `wants_rewrite` found by its live records. Raises Unavailable."""
+        return self._rewriter.run(self._state, now, self.ask)
 
     def next_leaving(self, most: int) -> tuple[Lane, list[Leaving]] | None:
         """Records that go to one target next: up to so many of one lane, in order."""

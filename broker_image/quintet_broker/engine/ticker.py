@@ -248,6 +248,8 @@ class Ticker:
         """What a shard needs after its tick: something read, something moved, another tick later."""
         if shard.wants_fetch(now):
             self.start(shard.fetch(now))
+        if shard.wants_rewrite(now):
+            self.start(shard.rewrite(now))
         if shard.taken and shard.leaving:
             self._leaving(shard)
         if shard.has_arrivals:

@@ -248,7 +248,7 @@ class Store:
     def _call(self, tick: Tick) -> Command:
         """Of the script that applies a tick."""
         keys, arguments = self._pack(tick)
-        script = self._tick if tick.appends or tick.delay else self._tick_freeing
+        script = self._tick if tick.grows else self._tick_freeing
         return ("EVALSHA", script, len(keys), *keys, *arguments), {}
 
     def _pack(self, tick: Tick) -> tuple[list[str], list[bytes]]:
@@ -259,7 +259,7 @@ class Store:
             self.keys.sequences(tick.shard),
         ]
         places: dict[tuple[int, int], int] = {}
-        for segment in [(append.log, append.segment) for append in tick.appends] + tick.unlink:
+        for segment in [(append.log, append.segment) for append in tick.appends] + tick.unlink + tick.renew:
             if segment not in places:
                 keys.append(self.keys.segment(tick.shard, *segment))
                 places[segment] = len(keys)
@@ -280,6 +280,7 @@ class Store:
             "undelay": tick.undelay,
             "clear_delayed": tick.clear_delayed,
             "drop_sources": tick.drop_sources,
+            "renew": [places[segment] for segment in tick.renew],
             "unlink": [places[segment] for segment in tick.unlink],
             "forget": [],
         }

@@ -67,9 +67,16 @@ class Tick(Struct):
     drop_sources: list[int] = field(default_factory=list)
     unlink: list[tuple[int, int]] = field(default_factory=list)
     """(log, base) of segments."""
+    renew: list[tuple[int, int]] = field(default_factory=list)
+    """(log, base) of segments that are emptied before anything is appended: they hold what this tick appends."""
     forget: list[int] = field(default_factory=list)
     """Buckets of deduplication ids to drop, before any is added."""
     remember: Remember | None = None
+
+    @property
+    def grows(self) -> bool:
+        """Whether the store holds more afterwards: what a segment is rewritten to is less than it held."""
+        return bool(self.delay) or any((append.log, append.segment) not in self.renew for append in self.appends)
 
     @property
     def empty(self) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from quintet_broker.engine import rewriter
 from quintet_broker.store.redis import Store
 from tests.processes import RedisServer
 from tests.unit.engine_machine import EngineMachine
@@ -45,7 +46,10 @@ class FifoRedisMachine(OnRedis, FifoMachine):
 
 
 @pytest.mark.parametrize("machine", [RedisMachine, FifoRedisMachine])
-def test_agrees_with_the_model(redis_server: RedisServer, machine: type[EngineMachine]) -> None:
+def test_agrees_with_the_model(
+    redis_server: RedisServer, machine: type[EngineMachine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewriter, "LEAST_BYTES", 1)
     OnRedis.url = redis_server.url
     run_state_machine_as_test(machine, settings=SETTINGS)
 

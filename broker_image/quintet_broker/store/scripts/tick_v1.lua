@@ -41,6 +41,9 @@ if plan.remember then
   redis.call('APPEND', KEYS[plan.remember.key], plan.remember.entries)
   redis.call('PEXPIRE', KEYS[plan.remember.key], plan.remember.keep)
 end
+for _, place in ipairs(plan.renew) do
+  redis.call('UNLINK', KEYS[place])
+end
 for place, append in ipairs(plan.appends) do
   redis.call('XADD', KEYS[append.segment], append.entry, 'b', ARGV[place + 1])
 end

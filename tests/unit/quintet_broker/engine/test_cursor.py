@@ -200,6 +200,9 @@ def test_it_is_loaded_as_it_was(steps: list[tuple[str, int, int]]) -> None:
         loaded.expire(now)
         cursor.expire(now)
         assert summary(loaded) == summary(cursor)
+        for start, end in (0, cursor.read_to), (cursor.read_to // 3, cursor.read_to // 2):
+            live = sum(not cursor.is_acknowledged(offset) for offset in range(start, end))
+            assert cursor.alive(start, end) == live
         assert cursor.in_flight == sum(r.left for r in cursor._ranges if not r.due)
         assert cursor.due == sum(r.left for r in cursor._ranges if r.due)
 

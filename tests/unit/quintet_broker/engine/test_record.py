@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet_broker.engine.record import MAX_BATCH_BYTES, Record, decode, encode, gather
+from quintet_broker.engine.record import MAX_BATCH_BYTES, Record, decode, encode, encode_sparse, gather
 
 headers = st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=50)), max_size=4).map(tuple)
 records = st.builds(
@@ -41,3 +41,10 @@ def test_gathering_keeps_order_and_bounds(sizes: list[int]) -> None:
     assert [record for batch in batches for record in batch] == some
     for batch in batches:
         assert len(batch) == 1 or sum(record.size for record in batch) <= MAX_BATCH_BYTES
+
+
+def test_a_batch_may_lack_offsets() -> None:
+    records = [(70, Record(b"a", 1)), (75, Record(b"b", 2, b"key", (("name", b"value"),))), (100_000, Record(b"c", 3))]
+    batch = encode_sparse(records, epoch=3)
+    assert decode(batch) == records
+    assert int.from_bytes(batch[12:16]) == 3
