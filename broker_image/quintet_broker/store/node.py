@@ -10,6 +10,8 @@ from redis.exceptions import MovedError, RedisError
 
 REPLICATED_WITHIN = 1000
 """Milliseconds that replicas have for what is written; far more than they need, unless they are ill."""
+ALL_WITHIN = 50
+"""Milliseconds that all replicas have, if there are more than must have it."""
 REDIRECTIONS = 3
 """How often one question follows a Cluster that moves its slots."""
 
@@ -33,6 +35,8 @@ class Node:
         """Of this Redis between two starts, and of the history that it continues; empty until somebody asked."""
         self.replicas = 0
         """How many must have what is written before it counts."""
+        self.connected = 0
+        """How many there were when it was looked last."""
 
     async def send(self, commands: Sequence[Command], replicated: bool = False) -> list[Any]:
         """Run commands in one round trip. An error that Redis answers stands in the place of its answer.
@@ -45,13 +49,16 @@ class Node:
             pipe.execute_command(*arguments, **options)
         if not replicated or not self.replicas:
             return await pipe.execute(raise_on_error=False)
+        if self.connected > self.replicas:
+            # Who chooses the next primary may know the offsets of a moment ago.
+            pipe.wait(self.connected, ALL_WITHIN)
         pipe.wait(self.replicas, REPLICATED_WITHIN)
         *answers, have = await pipe.execute(raise_on_error=False)
         if isinstance(have, RedisError):
             raise have
         if have < self.replicas:
             raise NotReplicated(f"{have} replicas of {self.name} have all of it, and {self.replicas} must.")
-        return answers
+        return answers[: len(commands)]
 
     async def drop(self) -> None:
         """End all connections: those who wait for an answer have lost it."""

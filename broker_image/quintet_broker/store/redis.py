@@ -83,7 +83,10 @@ class Store:
 
     async def _servers(self) -> dict[Node, Server]:
         nodes = self._connection.nodes
-        return dict(zip(nodes, await asyncio.gather(*map(_server, nodes)), strict=True))
+        servers = dict(zip(nodes, await asyncio.gather(*map(_server, nodes)), strict=True))
+        for node, server in servers.items():
+            node.connected = server.info["connected_slaves"]
+        return servers
 
     async def _servers_if_still_there(self) -> dict[Node, Server]:
         """As `_servers`. One that hangs is waited for until another one took its place, or its time is over."""
