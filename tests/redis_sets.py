@@ -209,7 +209,7 @@ class ClusterSet(RedisSet):
         for primary, replica in zip(primaries, replicas, strict=True):
             _ask(replica, "CLUSTER REPLICATE", id_of(primary))
         wait_until(lambda: all(b"cluster_state:ok" in _ask(node, "CLUSTER INFO") for node in self.nodes))
-        wait_until(lambda: all(node.info()["connected_slaves"] == 1 for node in primaries))
+        wait_until(self.in_step)
 
     @property
     def _alive(self) -> RedisNode:
@@ -221,6 +221,16 @@ class ClusterSet(RedisSet):
             if first <= slot <= last:
                 return self._at(primary[1])
         raise LookupError(f"nobody serves slot {slot}")
+
+    @property
+    def primaries(self) -> list[RedisNode]:
+        """Of all slots, by what those say that live."""
+        found = _ask(self._alive, "CLUSTER", "SLOTS")
+        return [self._at(port) for port in {primary[1] for _, _, primary, *_ in found}]
+
+    def in_step(self) -> bool:
+        """Whether each primary has its replica."""
+        return all(node.info()["connected_slaves"] == 1 for node in self.primaries)
 
     def replicas_of(self, primary: RedisNode) -> list[RedisNode]:
         mine = id_of(primary)

@@ -89,10 +89,9 @@ async def test_what_is_replicated_is_never_lost(tmp_path: Path, kind: type[Redis
     assert verdict.faults() == {}
 
 
-@pytest.mark.parametrize(("kind", "durability"), [(SentinelSet, "Replicated"), (ClusterSet, "Fsync")])
-async def test_a_primary_that_hangs_is_left(tmp_path: Path, kind: type[RedisSet], durability: str) -> None:
+async def test_a_primary_that_hangs_is_left(tmp_path: Path) -> None:
     """It ends no connection; when it goes on, others have its place, and it takes nothing any more."""
-    async with running(tmp_path, kind(tmp_path), durability, LOAD, brokers=3) as system:
+    async with running(tmp_path, SentinelSet(tmp_path), "Replicated", LOAD, brokers=3) as system:
         await system.prober.progress(SOME)
         primary = system.primary
         with stopped(primary):
@@ -103,8 +102,4 @@ async def test_a_primary_that_hangs_is_left(tmp_path: Path, kind: type[RedisSet]
         await system.prober.progress(SOME)
         verdict = await system.prober.finish(FINISHED_WITHIN)
     print(verdict)
-    if durability == "Fsync" and verdict.lost.count:
-        # It may have been stopped between an answer and what its replica gets.
-        assert verdict.lost.count <= LOAD.producers
-        verdict.lost.count = 0
     assert verdict.faults() == {}
