@@ -1,5 +1,7 @@
 """Headers that the engine gives to records, and reads off them. Faces show none of them as they are."""
 
+from collections.abc import Sequence
+
 from msgspec import structs
 
 from quintet_broker.engine.record import Record
@@ -33,7 +35,8 @@ OF_ENGINE = OF_MOVES | {ID, NUMBER, PRIORITY, DEDUPLICATION_ID}
 
 def priority(record: Record) -> int:
     """0 where none was given."""
-    return int(record.header(PRIORITY) or 0)
+    found = record.header(PRIORITY)
+    return int(found) if found else 0
 
 
 def number(record: Record) -> int:
@@ -52,6 +55,7 @@ def source_shard(record: Record) -> int:
     return int(record.header(SOURCE_SHARD) or 0)
 
 
-def expires_at(record: Record) -> int:
-    """Milliseconds since 1970; 0 where it does not expire."""
-    return int(record.header(EXPIRES_AT) or 0)
+def last_expiry(records: Sequence[Record]) -> int:
+    """Milliseconds since 1970, when all have expired; 0 where some do not."""
+    expiries = [found for record in records if (found := record.header(EXPIRES_AT))]
+    return max(map(int, expiries)) if len(expiries) == len(records) else 0

@@ -7,7 +7,7 @@ from typing import Any
 from quintet_broker.engine.arrivals import Arrivals
 from quintet_broker.engine.deduplication import KEPT, MAX_IDS, Deduplication, Sent, bucket_of
 from quintet_broker.engine.delayed import Delayed
-from quintet_broker.engine.headers import ID, expires_at, number, numbered, priority
+from quintet_broker.engine.headers import ID, last_expiry, number, numbered, priority
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.overflow import Overflow
 from quintet_broker.engine.policy import Policy
@@ -200,8 +200,7 @@ class Intake:
         for batch in gather(records):
             base = log.tail
             data = encode(batch, base, self._state.epoch)
-            expiries = list(map(expires_at, batch))
-            segment = log.append(len(batch), len(data), self._now, max(expiries) if all(expiries) else 0)
+            segment = log.append(len(batch), len(data), self._now, last_expiry(batch))
             tick.appends.append(stored.Append(log.number, segment.base, log.tail, data))
             tick.meta[f"seg:{log.number}:{segment.base}"] = segment.encode()
             lane.ahead.hold(base, batch)

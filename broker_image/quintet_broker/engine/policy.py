@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quintet_broker.engine.headers import MOVED_AT, expires_at
+from quintet_broker.engine.headers import EXPIRES_AT, MOVED_AT
 from quintet_broker.engine.record import Record
 
 
@@ -45,4 +45,5 @@ class Policy(Struct, frozen=True):
 
     def is_expired(self, record: Record, now: int) -> bool:
         """Whether a record is not to be delivered any more, for its age or by its own expiry."""
-        return 0 < expires_at(record) <= now or self.is_too_old(record, now)
+        expires_at = record.header(EXPIRES_AT)
+        return (expires_at is not None and int(expires_at) <= now) or self.is_too_old(record, now)
