@@ -199,7 +199,7 @@ def test_unknown_attributes_and_tokens(sqs: Any, queue: str) -> None:
 def test_operations_that_are_not_there_yet(sqs: Any, queue: str) -> None:
     for verb, arguments in (
         (sqs.list_queue_tags, {"QueueUrl": queue}),
-        (sqs.start_message_move_task, {"SourceArn": ARN + "x"}),
+        (sqs.untag_queue, {"QueueUrl": queue, "TagKeys": ["a"]}),
     ):
         assert refusal(verb, **arguments)[:2] == (f"{LEGACY}UnsupportedOperation", 400)
 

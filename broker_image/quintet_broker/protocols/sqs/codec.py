@@ -199,12 +199,68 @@ class ChangeMessageVisibilityBatch(OfQueue):
     entries: list[VisibilityEntry] = []
 
 
+# Dead-letter queues
+
+
+class StartMessageMoveTask(Shape):
+    source_arn: str
+    destination_arn: str | None = None
+    max_number_of_messages_per_second: int | None = None
+
+
+class MoveTask(Shape):
+    task_handle: str
+
+
+class ListMessageMoveTasks(Shape):
+    source_arn: str
+    max_results: int | None = None
+
+
+class MoveTaskResult(Shape, omit_defaults=True):
+    """How far a task has come; its handle only while it is running."""
+
+    status: str
+    source_arn: str
+    approximate_number_of_messages_moved: int
+    approximate_number_of_messages_to_move: int
+    started_timestamp: int
+    task_handle: str | None = None
+    max_number_of_messages_per_second: int | None = None
+
+
+class MoveTasks(Shape):
+    results: list[MoveTaskResult]
+
+
+class CancelMessageMoveTask(Shape):
+    task_handle: str
+
+
+class CancelledMove(Shape):
+    approximate_number_of_messages_moved: int
+
+
+class ListDeadLetterSourceQueues(OfQueue):
+    """Paging is passed over: all come at once."""
+
+
+class SourceQueueUrls(Shape):
+    queue_urls: list[str] = field(name="queueUrls")
+
+
 _LISTS_IN = {
     "AttributeName": "AttributeNames",
     "MessageAttributeName": "MessageAttributeNames",
     "MessageSystemAttributeName": "MessageSystemAttributeNames",
 }
-_LISTS_OUT = {"Failed": "BatchResultErrorEntry", "Messages": "Message", "QueueUrls": "QueueUrl"}
+_LISTS_OUT = {
+    "Failed": "BatchResultErrorEntry",
+    "Messages": "Message",
+    "QueueUrls": "QueueUrl",
+    "queueUrls": "QueueUrl",
+    "Results": "ListMessageMoveTasksResultEntry",
+}
 _MAPS_IN = {
     "Attribute": "Attributes",
     "MessageAttribute": "MessageAttributes",

@@ -34,6 +34,7 @@ OVER_LIMIT = _sqs("OverLimit", status=403)
 QUEUE_EXISTS = _sqs("QueueNameExists", "QueueAlreadyExists")
 QUEUE_NOT_FOUND = _sqs("QueueDoesNotExist", f"{_LEGACY}NonExistentQueue")
 RECEIPT_INVALID = _sqs("ReceiptHandleIsInvalid", status=404)
+TASK_NOT_FOUND = _sqs("ResourceNotFoundException", status=404)
 THROTTLED = _sqs("RequestThrottled", status=403)
 UNSUPPORTED = _sqs("UnsupportedOperation", f"{_LEGACY}UnsupportedOperation")
 

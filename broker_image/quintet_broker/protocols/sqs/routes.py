@@ -23,10 +23,9 @@ from quintet_broker.protocols.aws.errors import (
 )
 from quintet_broker.protocols.aws.shapes import Names
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
-from quintet_broker.protocols.sqs import attributes, batch, codec, errors, mapping, names
-from quintet_broker.services.access import Access, Verb
+from quintet_broker.protocols.sqs import attributes, batch, codec, errors, mapping, moves, names
+from quintet_broker.protocols.sqs.call import Call
 from quintet_broker.services.queue import MAX_VISIBILITY, MAX_WAIT, Queue
-from quintet_broker.services.topology import Topology
 
 NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
 TARGET = "AmazonSQS."
@@ -34,32 +33,6 @@ TARGET = "AmazonSQS."
 MAX_BATCH_BYTES = 1024 * 1024
 MAX_LIST = 1000
 MAX_RECEIVE = 10
-
-
-class Call(Struct, frozen=True):
-    """Who asks, through which address, and what it may reach."""
-
-    topology: Topology
-    access: Access
-    key_id: str | None
-    account: str
-    base_url: str
-    """Scheme and host that were called."""
-
-    async def queue(self, url: str, verb: Verb) -> Queue:
-        """The queue of a QueueUrl, whatever host that names. Raises QueueNotFound, AccessDenied."""
-        _, _, way = url.rpartition(f"/{self.account}/")
-        self.allow(verb, names.plain(way) or None)
-        if not way:
-            raise QueueNotFound(f"The QueueUrl {url[:300]} does not end in /{self.account}/<queue>.")
-        return await names.found(self.topology, way)
-
-    def allow(self, verb: Verb, name: str | None) -> None:
-        """Raises AccessDenied unless the caller may do that, with a queue or (None) with the pool."""
-        self.access.check(self.key_id, verb, name)
-
-    def url(self, queue: Queue) -> str:
-        return f"{self.base_url}/{self.account}/{names.shown(queue)}"
 
 
 # Queues
@@ -274,6 +247,7 @@ def _operation(takes: type[Struct], does: Callable[[Call, Any], Awaitable[Struct
 OPERATIONS = {
     operation.takes.__name__: operation
     for operation in (
+        _operation(codec.CancelMessageMoveTask, moves.cancel_message_move_task),
         _operation(codec.ChangeMessageVisibility, change_message_visibility),
         _operation(codec.ChangeMessageVisibilityBatch, change_message_visibility_batch),
         _operation(codec.CreateQueue, create_queue),
@@ -282,23 +256,22 @@ OPERATIONS = {
         _operation(codec.DeleteQueue, delete_queue),
         _operation(codec.GetQueueAttributes, get_queue_attributes),
         _operation(codec.GetQueueUrl, get_queue_url),
+        _operation(codec.ListDeadLetterSourceQueues, moves.list_dead_letter_source_queues),
+        _operation(codec.ListMessageMoveTasks, moves.list_message_move_tasks),
         _operation(codec.ListQueues, list_queues),
         _operation(codec.PurgeQueue, purge_queue),
         _operation(codec.ReceiveMessage, receive_message),
         _operation(codec.SendMessage, send_message),
         _operation(codec.SendMessageBatch, send_message_batch),
         _operation(codec.SetQueueAttributes, set_queue_attributes),
+        _operation(codec.StartMessageMoveTask, moves.start_message_move_task),
     )
 }
 LATER = frozenset(
     [
         "AddPermission",
-        "CancelMessageMoveTask",
-        "ListDeadLetterSourceQueues",
-        "ListMessageMoveTasks",
         "ListQueueTags",
         "RemovePermission",
-        "StartMessageMoveTask",
         "TagQueue",
         "UntagQueue",
     ]
