@@ -107,6 +107,10 @@ class Log:
         ends = [segment.base for segment in islice(self.segments, 1, None)]
         return list(zip(self.segments, [*ends, self.tail], strict=False))
 
+    def end_of(self, segment: Segment) -> int:
+        """Where a segment ends; where it begins, if it is not there any more."""
+        return next((end for one, end in self.spans() if one is segment), segment.base)
+
     def rewritten(self, segment: Segment, records: int, size: int) -> None:
         """A segment holds so many records and bytes from now on; without any it is gone."""
         self.records += records - segment.records

@@ -1,5 +1,8 @@
 """Rewriter: replaces segments of which little is alive by their live records, so that one left alone pins no million.
 
+It waits until a segment is old, since most of what is left is soon acknowledged. Where nothing of a segment is alive,
+or the store is full, it does not wait: a full pool could else not be drained beside one record that stays.
+
 A segment is read beside the ticks, some batches at a time. What is alive of it is written by one tick, which empties
 the segment's key first: whatever dies meanwhile, the one or the other is there as a whole.
 """
@@ -19,7 +22,7 @@ from quintet_broker.store import tick as stored
 LOOK_EVERY = 60 * 1000
 """Milliseconds between two looks that find nothing."""
 PAUSE = 1000
-"""Milliseconds between two segments."""
+"""Milliseconds between two segments, and between two looks while the store is full."""
 LEAST_BYTES = SEGMENT_MIN_BYTES
 """A smaller segment stays as it is."""
 MOST_BYTES = SEGMENT_MAX_BYTES // 4
@@ -35,16 +38,21 @@ class Rewrite(Request[None]):
     """Let a segment hold these batches only. It holds for the lane that it was made for: another owner, or the same
     one after a lost write, may know other records to be alive."""
 
-    def __init__(self, at: int, lane: Lane, segment: Segment, batches: list[list[tuple[int, Record]]]) -> None:
+    def __init__(
+        self, at: int, lane: Lane, segment: Segment, records: int, batches: list[list[tuple[int, Record]]]
+    ) -> None:
+        """`records`: how many the segment held when it was read."""
         super().__init__(at)
         self.lane = lane
         self.segment = segment
+        self.records = records
         self.batches = batches
         self.size = sum(record.size for batch in batches for _, record in batch)
 
     def apply(self, state: State, tick: stored.Tick) -> None:
         lane, segment = self.lane, self.segment
-        if state.lanes.get(lane.number) is not lane or not any(one is segment for one in lane.log.segments):
+        there = state.lanes.get(lane.number) is lane and any(one is segment for one in lane.log.segments)
+        if not there or segment.records != self.records:
             return
         data = [encode_sparse(batch, state.epoch) for batch in self.batches]
         lane.log.rewritten(segment, sum(map(len, self.batches)), sum(map(len, data)))
@@ -66,60 +74,61 @@ class Rewriter:
     def __init__(self, shard: int, store: Reader) -> None:
         self._shard = shard
         self._store = store
-        self._look_at = 0
+        self._looked_at = 0
         """Millisecond."""
+        self._found = True
+        """Whether that look found a segment."""
         self._running = False
         self._unfit: set[tuple[int, int]] = set()
         """(log, base) of segments that are to stay as they are."""
 
-    def next_look(self, state: State) -> int | None:
+    def next_look(self, state: State, full: bool) -> int | None:
         """Millisecond at which there may be a segment to rewrite."""
         waits = not self._running and any(
             lane.log.bytes >= LEAST_BYTES and lane.cursor.read_to > lane.log.segments[0].base
             for lane in state.lanes.values()
             if lane.log.segments
         )
-        return self._look_at if waits else None
+        return self._look_at(full) if waits else None
 
-    def wants(self, state: State, now: int) -> bool:
-        """Whether there is a segment to rewrite, as far as it is time to look."""
-        if self._running or now < self._look_at:
+    def _look_at(self, full: bool) -> int:
+        return self._looked_at + (PAUSE if full or self._found else LOOK_EVERY)
+
+    def wants(self, state: State, now: int, full: bool) -> bool:
+        """Whether there is a segment to rewrite, as far as it is time to look. `full`: the store takes no appends."""
+        if self._running or now < self._look_at(full):
             return False
-        if self._first(state, now):
-            return True
-        self._look_at = now + LOOK_EVERY
-        return False
+        self._looked_at = now
+        self._found = self._first(state, now, full) is not None
+        return self._found
 
-    def _first(self, state: State, now: int) -> tuple[Lane, Segment] | None:
-        return next(((lane, one) for lane in state.lanes.values() for one in self._sparse(lane, now)), None)
+    def _first(self, state: State, now: int, full: bool) -> tuple[Lane, Segment] | None:
+        return next(((lane, one) for lane in state.lanes.values() for one in self._sparse(lane, now, full)), None)
 
-    def _sparse(self, lane: Lane, now: int) -> Iterator[Segment]:
-        """Segments that were read as a whole, last written long ago, and are mostly dead."""
+    def _sparse(self, lane: Lane, now: int, full: bool) -> Iterator[Segment]:
+        """Segments that were read as a whole and are mostly dead, those that are dead as a whole first."""
+        mostly = []
         for segment, end in lane.log.spans():
-            if segment.written > now - SEGMENT_MAX_AGE or end > lane.cursor.read_to:
-                return
-            if segment.bytes < LEAST_BYTES or (lane.number, segment.base) in self._unfit:
-                continue
-            if SHARE * lane.cursor.alive(segment.base, end) < segment.records:
+            is_old = segment.written <= now - SEGMENT_MAX_AGE
+            if end > lane.cursor.read_to or (end == lane.log.tail and not is_old):
+                # It is still read, or written to.
+                break
+            alive = lane.cursor.alive(segment.base, end)
+            if alive == 0:
                 yield segment
+            elif (full or is_old) and SHARE * alive < segment.records and segment.bytes >= LEAST_BYTES:
+                mostly.append(segment)
+        yield from (segment for segment in mostly if (lane.number, segment.base) not in self._unfit)
 
-    async def run(self, state: State, now: int, ask: Callable[[Request[Any]], None]) -> None:
-        """Rewrite the segment that `wants` found. Raises Unavailable."""
-        if not (found := self._first(state, now)):
-            return
-        lane, segment = found
+    async def run(self, state: State, now: int, full: bool, ask: Callable[[Request[Any]], None]) -> None:
+        """Rewrite what `wants` found: all segments that are dead as a whole, or one other. Raises Unavailable."""
         self._running = True
-        self._look_at = now + PAUSE
         try:
-            live = await self._live(lane, segment)
-            if live is None:
-                self._unfit.add((lane.number, segment.base))
-                return
-            rest = iter(live)
-            batches = [list(islice(rest, len(batch))) for batch in gather([record for _, record in live])]
-            rewrite = Rewrite(now, lane, segment, batches)
-            ask(rewrite)
-            await rewrite.future
+            while found := self._first(state, now, full):
+                lane, segment = found
+                await self._rewrite(lane, segment, now, ask)
+                if segment.records:
+                    return
         except Unavailable:
             raise
         except BrokerError:
@@ -128,8 +137,22 @@ class Rewriter:
         finally:
             self._running = False
 
+    async def _rewrite(self, lane: Lane, segment: Segment, now: int, ask: Callable[[Request[Any]], None]) -> None:
+        records = segment.records
+        live = await self._live(lane, segment)
+        if live is None:
+            self._unfit.add((lane.number, segment.base))
+            return
+        rest = iter(live)
+        batches = [list(islice(rest, len(batch))) for batch in gather([record for _, record in live])]
+        rewrite = Rewrite(now, lane, segment, records, batches)
+        ask(rewrite)
+        await rewrite.future
+
     async def _live(self, lane: Lane, segment: Segment) -> list[tuple[int, Record]] | None:
         """The live records of a segment, with their offsets; None if they are too large, or a batch is damaged."""
+        if not lane.cursor.alive(segment.base, lane.log.end_of(segment)):
+            return []
         live: list[tuple[int, Record]] = []
         size = 0
         start = segment.base

@@ -267,7 +267,7 @@ class Shard:
             times.append(self._receives.next_end())
         times.append(self._state.next_redrive)
         if self.taken:
-            times.append(self._rewriter.next_look(self._state))
+            times.append(self._rewriter.next_look(self._state, self._store.full))
         expires = self._receives.first() or self.policy.dead_letter is not None
         for lane in self.lanes.values():
             if expires:
@@ -358,11 +358,11 @@ class Shard:
             )
 
     def wants_rewrite(self, now: int) -> bool:
-        return self.taken and self._rewriter.wants(self._state, now)
+        return self.taken and self._rewriter.wants(self._state, now, self._store.full)
 
     def rewrite(self, now: int) -> Coroutine[None, None, None]:
         """Replace the segment that `wants_rewrite` found by its live records. Raises Unavailable."""
-        return self._rewriter.run(self._state, now, self.ask)
+        return self._rewriter.run(self._state, now, self._store.full, self.ask)
 
     def next_leaving(self, most: int) -> tuple[Lane, list[Leaving]] | None:
         """Records that go to one target next: up to so many of one lane, in order."""

@@ -77,6 +77,29 @@ async def test_records_that_are_left_alone_keep_little_else() -> None:
     assert after.counts.visible + after.counts.in_flight == 0
 
 
+async def test_what_is_dead_as_a_whole_goes_without_waiting_beside_one_that_stays() -> None:
+    bench = Bench()
+    shard, kept = await one_in_a_hundred(bench)
+    await bench.acknowledge(shard, *kept[1:])
+    segments = len(shard.lanes[0].log.segments)
+    assert segments > 2
+    assert await rewrite(bench, shard) == 1
+    # The first has a record that lives, the last one may be written to.
+    assert len(shard.lanes[0].log.segments) == 2
+    assert kept[0].offset in stored_offsets(bench)
+
+
+async def test_a_full_store_does_not_wait_until_segments_are_old() -> None:
+    bench = Bench()
+    shard, kept = await one_in_a_hundred(bench)
+    assert await rewrite(bench, shard) == 0
+    bench.store.full = True
+    bench.store.time += rewriter.PAUSE
+    assert await rewrite(bench, shard) == len(shard.lanes[0].log.segments) - 1
+    assert stored_bytes(bench) < COUNT * len(VALUE) / 3
+    assert {delivery.offset for delivery in kept} <= set(stored_offsets(bench))
+
+
 async def test_what_was_rewritten_is_delivered_again() -> None:
     bench = Bench()
     shard, kept = await one_in_a_hundred(bench)
