@@ -6,70 +6,37 @@ Each receive asks for so few messages that they lie in ranges of their own, whic
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import aiohttp
-import msgspec
 import psutil
 
+from tests.bench.queues import queues, repeat
 from tests.bench.system import System, running
 
 MESSAGES = 100_000
 A_QUEUE = 110_000
 """SQS allows 120,000 in flight."""
-SENT_AT_ONCE = 100
 CONNECTIONS = 16
 SMOKE = (300, 1)
 """Messages, and how many a receive asks for, in a run that is only to be seen to end."""
 
 
-async def repeat(times: int, verb: Callable[[], Awaitable[Any]]) -> None:
-    """Call it so often, over all connections at once."""
-    calls = iter(range(times))
-
-    async def work() -> None:
-        for _ in calls:
-            await verb()
-
-    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
-
-
 async def deliver(system: System, messages: int, batch: int) -> float:
     """Bring so many messages into flight; bytes that the broker took for each."""
     process = psutil.Process(system.broker.pid)
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS), raise_for_status=True
-    ) as session:
-
-        async def post(url: str, body: Any) -> Any:
-            headers = {"Content-Type": "application/json"}
-            async with session.post(url, data=msgspec.json.encode(body), headers=headers) as answer:
-                return msgspec.json.decode(await answer.read())
-
-        urls = []
-        for first in range(0, messages, A_QUEUE):
-            url = f"{system.broker.http_url}/v1/queues/{system.new_name()}"
-            await (await session.put(url, json={"visibilityTimeout": "12h"})).read()
-            urls.append((f"{url}/messages", min(A_QUEUE, messages - first)))
-        some = {"messages": [{"value": "x"}] * SENT_AT_ONCE}
-        for url, count in urls:
-            await repeat(count // SENT_AT_ONCE, partial(post, url, some))
-        for url, _ in urls:
-            await post(f"{url}:receive", {"limit": 1})
+    count = -(-messages // A_QUEUE)
+    async with queues(system, count, CONNECTIONS, value="x", visibilityTimeout="12h") as some:
+        await some.fill(messages)
+        for _ in range(count):
+            await some.receive(1)
         before = process.memory_info().rss
-        received = 0
+        received: list[int] = []
 
-        async def receive(url: str) -> None:
-            nonlocal received
-            found = await post(f"{url}:receive", {"limit": batch})
-            received += len(found["messages"])
+        async def receive() -> None:
+            received.append(len(await some.receive(batch)))
 
-        for url, count in urls:
-            await repeat(count // batch - 1, partial(receive, url))
-        return (process.memory_info().rss - before) / received
+        await repeat(messages // batch - count, receive, CONNECTIONS)
+        return (process.memory_info().rss - before) / sum(received)
 
 
 def bench(messages: int, batch: int) -> float:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.recovery`: how soon a queue gives its first message after SIGKILL of its broker."""
+"""`python -m tests.bench.recovery`: how soon a broker that was killed delivers again, with many messages waiting."""
 
 import argparse
 import asyncio
@@ -7,75 +7,68 @@ import time
 from pathlib import Path
 
 import aiohttp
-import msgspec
 
+from tests.bench.queues import Queues, queues
 from tests.bench.system import System, running
 
 WAITING = (1, 1_000_000)
-"""Messages."""
+IN_FLIGHT = 10_000
 ROUNDS = 5
-BATCH = 1_000
-MESSAGE = "x" * 100
-CONNECTIONS = 8
-ASK_EVERY = 0.005
+WITHIN = 60.0
 """Seconds."""
-SMOKE = (1, 2_000)
+SMOKE = ((1, 300), 10, 1)
 
 
-async def fill(session: aiohttp.ClientSession, url: str, messages: int) -> None:
-    """Leave so many messages waiting."""
-    left = messages
-
-    async def send() -> None:
-        nonlocal left
-        while (count := min(left, BATCH)) > 0:
-            left -= count
-            body = msgspec.json.encode({"messages": [{"value": MESSAGE}] * count})
-            await (await session.post(f"{url}/messages", data=body)).read()
-
-    await session.put(url, json={})
-    await asyncio.gather(*(send() for _ in range(CONNECTIONS)))
-
-
-async def first_message(session: aiohttp.ClientSession, url: str) -> None:
-    """Until it gives one; it is hidden for so short that it is there again in the next round."""
-    while True:
-        try:
-            async with session.post(f"{url}/messages:receive", json={"limit": 1, "visibilityTimeout": "0s"}) as answer:
-                if (await answer.json())["messages"]:
-                    return
-        except aiohttp.ClientError:
-            await asyncio.sleep(ASK_EVERY)
+async def recover(system: System, some: Queues) -> tuple[float, float]:
+    """Kill the broker; seconds until the first message comes from the one that is started in its place, and how many
+    of them it computed."""
+    await asyncio.to_thread(system.broker.kill)
+    began = time.perf_counter()
+    await asyncio.to_thread(system.broker.launch)
+    async with asyncio.timeout(WITHIN):
+        while True:
+            try:
+                if await some.receive(1):
+                    computed, _ = system.cpu()
+                    return time.perf_counter() - began, computed
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.01)
 
 
-async def recover(system: System, messages: int, rounds: int) -> list[float]:
-    """Seconds from the kill to the first message, round by round."""
-    url = f"{system.broker.http_url}/v1/queues/{system.new_name()}"
-    took = []
-    async with aiohttp.ClientSession(raise_for_status=True) as session:
-        await fill(session, url, messages)
-        for _ in range(rounds):
-            began = time.monotonic()
-            system.broker.kill()
-            system.broker.launch()
-            await first_message(session, url)
-            took.append(time.monotonic() - began)
-    return sorted(took)
+async def load(system: System) -> float:
+    """Kill Redis; seconds until it has read its data again."""
+    await asyncio.to_thread(system.redis.kill)
+    began = time.perf_counter()
+    await asyncio.to_thread(system.redis.start)
+    return time.perf_counter() - began
+
+
+async def bench(system: System, waiting: int, in_flight: int, rounds: int) -> str:
+    async with queues(system, visibilityTimeout="12h") as some:
+        await some.fill(waiting + in_flight)
+        for _ in range(in_flight // 10):
+            await some.receive(10)
+        await some.send(rounds)
+        seconds, computed = zip(*[await recover(system, some) for _ in range(rounds)], strict=True)
+        redis = await load(system)
+        return f"| {waiting:,} | {min(seconds):.2f} - {max(seconds):.2f} | {max(computed):.2f} | {redis:.2f} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.recovery", description=__doc__)
     parser.add_argument("--waiting", type=int, nargs="+", default=WAITING, help="messages")
-    parser.add_argument("--smoke", action="store_true", help="a few messages, to see that it runs")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--smoke", action="store_true", help="few messages, to see that it runs")
     arguments = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="quintet-bench-") as directory,
-        running("Memory", Path(directory) / "r") as system,
-    ):
-        for waiting in SMOKE if arguments.smoke else arguments.waiting:
-            took = asyncio.run(recover(system, waiting, 1 if arguments.smoke else ROUNDS))
-            figures = f"{took[len(took) // 2]:.2f} s ({took[0]:.2f} - {took[-1]:.2f})"
-            print(f"{waiting:>12,} waiting: first message after {figures}", flush=True)
+    waiting, in_flight, rounds = SMOKE if arguments.smoke else (arguments.waiting, IN_FLIGHT, arguments.rounds)
+    print("| messages waiting | seconds to the first message | of them computed | seconds that Redis loads |")
+    print("|---|---|---|---|")
+    for count in waiting:
+        with (
+            tempfile.TemporaryDirectory(prefix="quintet-bench-") as directory,
+            running("Memory", Path(directory) / "system") as system,
+        ):
+            print(asyncio.run(bench(system, count, in_flight, rounds)), flush=True)
 
 
 if __name__ == "__main__":

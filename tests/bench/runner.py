@@ -34,11 +34,11 @@ async def run(contenders: dict[str, Contender], systems: Sequence[System], round
         for system in systems:
             for name, contender in contenders.items():
                 async with contender(system) as bring:
-                    measures[name, system.durability].append(await _measure(bring, system, messages))
+                    measures[name, system.durability].append(await measure(bring, system, messages))
     return measures
 
 
-async def _measure(bring: Run, system: System, messages: int) -> Measure:
+async def measure(bring: Run, system: System, messages: int) -> Measure:
     broker_before, redis_before = system.cpu()
     began = time.perf_counter()
     await bring(messages)

@@ -11,8 +11,8 @@ WITHIN = 60.0
 """Seconds."""
 
 
-@pytest.mark.parametrize("name", ["tests.bench", "tests.bench.idle", "tests.bench.in_flight", "tests.bench.recovery"])
+@pytest.mark.parametrize("name", ["bench", "bench.idle", "bench.in_flight", "bench.curves", "bench.recovery"])
 def test_it_runs(name: str) -> None:
-    command = [sys.executable, "-m", name, "--smoke"]
+    command = [sys.executable, "-m", f"tests.{name}", "--smoke"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

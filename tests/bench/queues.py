@@ -1,0 +1,84 @@
+"""Queues over /v1/ without a client: what the other benchmarks fill, empty and watch."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from tests.bench.system import System
+
+BATCH = 100
+FILLERS = 8
+"""Requests under way while queues are filled."""
+
+
+class Queues:
+    """Some queues of one broker, used in turn."""
+
+    def __init__(self, session: aiohttp.ClientSession, urls: list[str], value: str) -> None:
+        self.urls = urls
+        self._session = session
+        self._value = value
+        self._sending, self._settling = itertools.cycle(urls), itertools.cycle(urls)
+        # With one there is always something to wait for.
+        self._wait = "1s" if len(urls) == 1 else "0s"
+
+    async def post(self, url: str, body: Any) -> Any:
+        headers = {"Content-Type": "application/json"}
+        async with self._session.post(url, data=msgspec.json.encode(body), headers=headers) as answer:
+            return msgspec.json.decode(await answer.read())
+
+    async def send(self, count: int) -> None:
+        """So many to the next queue."""
+        await self.post(next(self._sending), {"messages": [{"value": self._value}] * count})
+
+    async def receive(self, limit: int) -> list[str]:
+        """Receipts of messages of the next queue."""
+        url = next(self._settling)
+        received = await self.post(f"{url}:receive", {"limit": limit, "wait": self._wait})
+        return [message["receipt"] for message in received["messages"]]
+
+    async def settle(self, limit: int) -> int:
+        """Receive from the next queue, and acknowledge."""
+        url = next(self._settling)
+        received = await self.post(f"{url}:receive", {"limit": limit, "wait": self._wait})
+        receipts = [message["receipt"] for message in received["messages"]]
+        if receipts:
+            await self.post(f"{url}:acknowledge", {"receipts": receipts})
+        return len(receipts)
+
+    async def fill(self, count: int) -> None:
+        """Let so many messages wait."""
+        await repeat(count // BATCH, lambda: self.send(BATCH), FILLERS)
+
+
+async def repeat(times: int, verb: Callable[[], Awaitable[Any]], at_once: int) -> None:
+    calls = iter(range(times))
+
+    async def work() -> None:
+        for _ in calls:
+            await verb()
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
+
+
+@asynccontextmanager
+async def queues(
+    system: System, count: int = 1, connections: int = 32, value: str = "x" * 100, **spec: Any
+) -> AsyncIterator[Queues]:
+    """New ones, with messages of that value."""
+    connector = aiohttp.TCPConnector(limit=connections)
+    timeout = aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout, raise_for_status=True) as session:
+        urls = [f"{system.broker.http_url}/v1/queues/{system.new_name()}" for _ in range(count)]
+        made = iter(urls)
+
+        async def make() -> None:
+            await (await session.put(next(made), json=spec)).read()
+
+        await repeat(count, make, connections)
+        yield Queues(session, [f"{url}/messages" for url in urls], value)
