@@ -16,7 +16,6 @@ IDLE = ["python", "-c", "import signal; signal.sigwait([signal.SIGTERM])"]
 def restricted(image: str, command: list[str], binding: str) -> Manifest:
     """Spec of a pod that the level `restricted` of Pod Security admits, with a binding as its environment."""
     return {
-        "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 1,
         "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [
@@ -53,7 +52,12 @@ def start(kubectl: Kubectl, image: str, binding: str, *, node: str | None = None
             "spec": restricted(image, IDLE, binding) | {"nodeName": node},
         }
     )
-    kubectl("wait", "pod", "client", "--for=condition=Ready", "--timeout=60s")
+    ready(kubectl)
+
+
+def ready(kubectl: Kubectl) -> None:
+    """Wait for the pod, which starts again where its node was lost."""
+    kubectl("wait", "pod", "client", "--for=condition=Ready", "--timeout=55s")
 
 
 BOTO3 = """

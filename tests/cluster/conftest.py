@@ -67,6 +67,7 @@ def orders(shared: Kubectl) -> Kubectl:
     shared("delete", "queues", "--all")
     shared.apply(queue("orders"))
     shared.ready("queue", "orders")
+    client_pod.ready(shared)
     return shared
 
 
