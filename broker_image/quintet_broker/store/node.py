@@ -37,6 +37,8 @@ class Node:
         """How many must have what is written before it counts."""
         self.connected = 0
         """How many there were when it was looked last."""
+        self._dropped = 0
+        """How often its connections were ended."""
 
     async def send(self, commands: Sequence[Command], replicated: bool = False) -> list[Any]:
         """Run commands in one round trip. An error that Redis answers stands in the place of its answer.
@@ -48,24 +50,36 @@ class Node:
         for arguments, options in commands:
             pipe.execute_command(*arguments, **options)
         if not replicated or not self.replicas:
-            return await pipe.execute(raise_on_error=False)
+            return await self._execute(pipe)
         if self.connected > self.replicas:
             # Who chooses the next primary may know the offsets of a moment ago.
             pipe.wait(self.connected, ALL_WITHIN)
         pipe.wait(self.replicas, REPLICATED_WITHIN)
-        *answers, have = await pipe.execute(raise_on_error=False)
+        *answers, have = await self._execute(pipe)
         if isinstance(have, RedisError):
             raise have
         if have < self.replicas:
             raise NotReplicated(f"{have} replicas of {self.name} have all of it, and {self.replicas} must.")
         return answers[: len(commands)]
 
+    async def _execute(self, pipe: Pipeline) -> list[Any]:
+        dropped = self._dropped
+        try:
+            return await pipe.execute(raise_on_error=False)
+        except (AttributeError, RuntimeError) as error:
+            if dropped == self._dropped:
+                raise
+            # Of a connection that is ended while it is used, redis-py says so too.
+            raise RedisError(f"The connection to {self.name} was ended.") from error
+
     async def drop(self) -> None:
         """End all connections: those who wait for an answer have lost it."""
+        self._dropped += 1
         with contextlib.suppress(RedisError, OSError):
             await self.redis.connection_pool.disconnect(inuse_connections=True)
 
     async def close(self) -> None:
+        self._dropped += 1
         await self.redis.aclose(close_connection_pool=True)
 
 

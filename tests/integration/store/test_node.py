@@ -1,0 +1,45 @@
+"""A node whose connections are ended while they are used: every answer is right, or is said to be lost."""
+
+import asyncio
+import random
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from quintet_broker.store.connection import connection
+from tests.redis_sets import RedisNode
+
+WORKERS = 20
+DROPS = 50
+
+
+async def test_each_answer_is_right_or_lost(tmp_path: Path) -> None:
+    redis = RedisNode(tmp_path, "redis")
+    redis.start()
+    found = connection(f"redis://{redis.host}")
+    right = lost = 0
+
+    async def ask() -> None:
+        nonlocal right, lost
+        while not dropping.done():
+            word = random.randbytes(8)
+            try:
+                # It waits between its answers, so that often one of them is lost.
+                answers = await found.nodes[0].send([(("ECHO", word), {}), (("BLPOP", "nothing", "0.002"), {})] * 2)
+            except (RedisError, OSError):
+                lost += 1
+            else:
+                assert answers == [word, None] * 2
+                right += 1
+
+    async def drop() -> None:
+        for _ in range(DROPS):
+            await asyncio.sleep(random.uniform(0, 0.03))
+            await found.drop()
+
+    dropping = asyncio.create_task(drop())
+    await asyncio.gather(dropping, *(ask() for _ in range(WORKERS)))
+    assert right > WORKERS
+    assert lost > WORKERS
+    await found.close()
+    redis.kill()
