@@ -360,9 +360,13 @@ class Shard:
     def wants_rewrite(self, now: int) -> bool:
         return self.taken and self._rewriter.wants(self._state, now, self._store.full)
 
-    def rewrite(self, now: int) -> Coroutine[None, None, None]:
-        """Replace the segment that `wants_rewrite` found by its live records. Raises Unavailable."""
-        return self._rewriter.run(self._state, now, self._store.full, self.ask)
+    async def rewrite(self, now: int) -> None:
+        """Replace what `wants_rewrite` found by its live records. Raises Unavailable."""
+        try:
+            await self._rewriter.run(self._state, now, self._store.full, self.ask)
+        finally:
+            # There may be more, in a while.
+            self._pod.wake(self)
 
     def next_leaving(self, most: int) -> tuple[Lane, list[Leaving]] | None:
         """Records that go to one target next: up to so many of one lane, in order."""

@@ -44,10 +44,10 @@ def stored_offsets(bench: Bench) -> list[int]:
     return sorted(offset for segment in segments for _, data in segment for offset, _ in decode(data))
 
 
-async def rewrite(bench: Bench, shard: Shard) -> int:
-    """Rewrite until nothing is to be rewritten any more; how often something was."""
+async def rewrite(bench: Bench, shard: Shard, most: int = COUNT) -> int:
+    """Rewrite until nothing is to be rewritten any more, at most so often; how often something was."""
     times = 0
-    while shard.wants_rewrite(bench.store.now()):
+    while times < most and shard.wants_rewrite(bench.store.now()):
         running = asyncio.ensure_future(shard.rewrite(bench.store.now()))
         while not running.done():
             await bench.turn()
@@ -75,6 +75,17 @@ async def test_records_that_are_left_alone_keep_little_else() -> None:
     assert values(again) == [b"last"]
     await bench.acknowledge(after, *kept, *again)
     assert after.counts.visible + after.counts.in_flight == 0
+
+
+async def test_a_shard_that_nobody_uses_goes_on_with_its_next_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    shard, _ = await one_in_a_hundred(bench)
+    bench.store.time += SEGMENT_MAX_AGE + 1
+    woken: list[Shard] = []
+    monkeypatch.setattr(bench, "wake", woken.append)
+    await rewrite(bench, shard, most=1)
+    assert woken == [shard] * 2, "to write, and to look again"
+    assert shard.next_wake() == bench.store.now()
 
 
 async def test_what_is_dead_as_a_whole_goes_without_waiting_beside_one_that_stays() -> None:
