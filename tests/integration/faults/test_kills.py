@@ -41,13 +41,15 @@ async def test_nothing_is_lost(
     assert verdict.faults() == {}
 
 
+@pytest.mark.parametrize("ordering", ["Standard", "Fifo"])
 async def test_what_nobody_acknowledges_is_dead_lettered_once(
-    own_broker: Broker, own_redis: RedisServer, client: Client, hasty_client: Client
+    own_broker: Broker, own_redis: RedisServer, client: Client, hasty_client: Client, ordering: str
 ) -> None:
-    await client.create_queue("dead")
-    await client.create_queue("orders", {"deadLetter": {"queue": "dead", "maxReceives": 2}})
-    ports = [QuintetPort(one.queue("orders")) for one in (client, hasty_client)]
-    load = Load(rate=200, visibility=1.0, poison_every=2)
+    await client.create_queue("dead", {"ordering": ordering})
+    await client.create_queue("orders", {"ordering": ordering, "deadLetter": {"queue": "dead", "maxReceives": 2}})
+    ports = [QuintetPort(one.queue("orders"), ordered=ordering == "Fifo") for one in (client, hasty_client)]
+    # In a group each of them holds up what follows.
+    load = Load(rate=200, visibility=1.0, poison_every=2 if ordering == "Standard" else 4)
     async with Prober(ports, load, dead_letter=[QuintetPort(client.queue("dead"))]) as prober:
         await strike(prober, Killer(seed(), [own_broker], own_redis))
         verdict = await prober.finish()
