@@ -9,7 +9,7 @@ from quintet.errors import QueueNotFound
 from tests.integration.faults.system import Killer, seed
 from tests.processes import Pool
 
-KILLS = 8
+KILLS = 5
 KEPT = 5
 """Queues at a time."""
 
