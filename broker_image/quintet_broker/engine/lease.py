@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from quintet_broker.engine.owners import Member, Owners
-from quintet_broker.errors import NameInUse, Unavailable
+from quintet_broker.errors import Unavailable
 from quintet_broker.store.members import Beat, Members
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Lease:
         return _boot_time() < self._ends - MARGIN * self._seconds
 
     def start(self) -> asyncio.Future[None]:
-        """What fails with NameInUse if the name is taken."""
+        """What fails if the lease cannot be renewed any more: with NameInUse if another has the name."""
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         self._see()
@@ -92,8 +92,9 @@ class Lease:
     async def _renew(self) -> None:
         self._soon = asyncio.Event()
         self._own_loop = asyncio.get_running_loop()
-        members = self._members()
+        members: Members | None = None
         try:
+            members = self._members()
             while not self._leaving:
                 pause = self._seconds / RENEWALS
                 self._loop.call_soon_threadsafe(self._see)
@@ -101,12 +102,14 @@ class Lease:
                     pause = await self._beat(members, pause)
                 await self._pause(pause)
             await members.leave(self.me.name, self.me.incarnation)
-        except NameInUse as error:
-            self._loop.call_soon_threadsafe(self._end, error)
         except Unavailable as error:
             logger.info("the lease could not be ended: %s", error)
+        except Exception as error:
+            # Without a lease the broker serves nobody: it ends, and is started again.
+            self._loop.call_soon_threadsafe(self._end, error)
         finally:
-            await members.close()
+            if members:
+                await members.close()
 
     async def _beat(self, members: Members, pause: float) -> float:
         """Renew once; the seconds until the next time."""
@@ -120,7 +123,7 @@ class Lease:
             logger.info("the lease could not be renewed: %s", error)
             return RETRY_AFTER
         self._ends = sent + self._seconds
-        self._generation = beat.generation
+        self._generation = max(self._generation, beat.generation)
         self._loop.call_soon_threadsafe(self._tell, _found(beat))
         return pause
 
@@ -141,7 +144,7 @@ class Lease:
         if not self._leaving:
             self._on_found(found)
 
-    def _end(self, error: NameInUse) -> None:
+    def _end(self, error: Exception) -> None:
         if not self._ended.done():
             self._ended.set_exception(error)
 

@@ -12,7 +12,8 @@ from tests.processes import Broker
 
 FAULTY = """
 from quintet_broker.engine.shard import Shard
-from quintet_broker.services.topology import Topology
+from quintet_broker.engine.lease import Lease
+from quintet_broker.services.catalogue import Catalogue
 from quintet_broker.__main__ import main
 
 def fail(*_):
@@ -40,7 +41,7 @@ async def test_a_long_poll_does_not_hold_up_the_end(own_broker: Broker) -> None:
             assert (answer.status, await answer.json()) == (200, {"messages": []})
 
 
-@pytest.mark.parametrize("part", ["Shard.collect", "Topology._restore"])
+@pytest.mark.parametrize("part", ["Shard.collect", "Catalogue.load", "Lease._beat"])
 async def test_a_broker_of_which_a_part_failed_ends(own_broker: Broker, part: str) -> None:
     async with aiohttp.ClientSession() as session:
         await session.put(f"{own_broker.http_url}/v1/queues/orders", json={})

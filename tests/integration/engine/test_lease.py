@@ -1,0 +1,101 @@
+"""A broker's lease over a real Redis."""
+
+import asyncio
+import time
+import uuid
+
+import pytest
+
+from quintet_broker.engine.lease import Found, Lease
+from quintet_broker.engine.owners import Member
+from quintet_broker.errors import NameInUse
+from quintet_broker.store.members import Members
+from tests.processes import RedisServer
+
+SECONDS = 0.4
+
+
+class Holder:
+    """A broker that does nothing but hold its lease."""
+
+    def __init__(self, url: str, prefix: str, name: str, incarnation: int = 1, seconds: float = SECONDS) -> None:
+        self.found: list[Found] = []
+        member = Member(name, incarnation, peer=f"{name}:9402")
+        self.lease = Lease(lambda: Members(url, prefix), member, seconds, self.found.append)
+
+    @property
+    def names(self) -> set[str]:
+        return set(self.found[-1].owners.members) if self.found else set()
+
+    async def until(self, *names: str) -> None:
+        async with asyncio.timeout(10):
+            while self.names != set(names):  # noqa: ASYNC110 - another thread brings it about
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def prefix() -> str:
+    return str(uuid.uuid4())
+
+
+async def test_each_finds_the_others(redis_server: RedisServer, prefix: str) -> None:
+    one, other = (Holder(redis_server.url, prefix, name) for name in ("broker-0", "broker-1"))
+    for holder in one, other:
+        holder.lease.start()
+    for holder in one, other:
+        await holder.until("broker-0", "broker-1")
+        assert holder.lease.holds
+    assert one.found[-1].owners.members["broker-1"].peer == "broker-1:9402"
+    await other.lease.leave()
+    await one.until("broker-0")
+    await one.lease.leave()
+
+
+async def test_for_a_loop_that_stands_still_it_is_renewed_no_more(redis_server: RedisServer, prefix: str) -> None:
+    """Others take over; and once it turns again, it is one of them again."""
+    here = Holder(redis_server.url, prefix, "broker-0")
+    here.lease.start()
+    await here.until("broker-0")
+    watching = Members(redis_server.url, prefix)
+    time.sleep(2.5 * SECONDS)  # noqa: ASYNC251 - this is what is tested
+    assert not here.lease.holds
+    await watching.beat("broker-1", 1, 60_000, b"{}", 0)
+    assert set((await watching.beat("broker-1", 1, 60_000, b"{}", 0)).members) == {"broker-1"}
+    await here.until("broker-0", "broker-1")
+    await watching.close()
+    await here.lease.leave()
+
+
+async def test_a_short_standstill_costs_nothing(redis_server: RedisServer, prefix: str) -> None:
+    here = Holder(redis_server.url, prefix, "broker-0", seconds=4 * SECONDS)
+    here.lease.start()
+    await here.until("broker-0")
+    for _ in range(3):
+        time.sleep(2 * SECONDS)  # noqa: ASYNC251 - this is what is tested
+        assert here.lease.holds
+        await asyncio.sleep(0.01)
+    assert {found.owners.generation for found in here.found} == {1}
+    await here.lease.leave()
+
+
+async def test_who_has_an_earlier_ones_name_ends_it(redis_server: RedisServer, prefix: str) -> None:
+    earlier, later = (Holder(redis_server.url, prefix, "broker-0", incarnation) for incarnation in (1, 2))
+    ended = earlier.lease.start()
+    await earlier.until("broker-0")
+    later.lease.start()
+    async with asyncio.timeout(5):
+        with pytest.raises(NameInUse):
+            await ended
+    await later.lease.leave()
+
+
+async def test_a_lease_that_nobody_renews_any_more_is_told() -> None:
+    """The broker would else go on, and serve nobody."""
+
+    def broken() -> Members:
+        raise ValueError("nothing to renew it with")
+
+    lease = Lease(broken, Member("broker-0", 1), SECONDS, lambda _: None)
+    async with asyncio.timeout(5):
+        with pytest.raises(ValueError, match="nothing to renew"):
+            await lease.start()

@@ -1,0 +1,186 @@
+"""Two brokers that ask each other over loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from quintet_broker.engine.owners import Member, Owners
+from quintet_broker.engine.peers.peers import Peers
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Append, Count, Counts, Delivery, Purge, Receive, Request
+from quintet_broker.errors import BrokerError, NotOwner, QueueFull, Unavailable
+from tests.processes import free_port
+
+SHARD = 5
+RECORD = Record(b"value", 0)
+DELIVERY = Delivery(0, 7, 9, RECORD, 1, 0, 1000)
+
+
+class Broker:
+    """One end: notes what it is asked, and answers by hand."""
+
+    def __init__(self, name: str, port: int, secret: bytes = b"secret") -> None:
+        self.asked: asyncio.Queue[Request[Any]] = asyncio.Queue()
+        self.heard: list[int] = []
+        self.undone: list[Delivery] = []
+        self.refusal: BrokerError | None = None
+        self.member = Member(name, 1, f"127.0.0.1:{port}")
+        self.peers = Peers(
+            self.member, secret, self._serve, self.heard.append, lambda _, some: self.undone.extend(some)
+        )
+
+    def _serve(self, shard: int, request: Request[Any]) -> None:
+        assert shard == SHARD
+        if self.refusal:
+            raise self.refusal
+        self.asked.put_nowait(request)
+
+    async def listen(self) -> None:
+        host, _, port = self.member.peer.rpartition(":")
+        await self.peers.listen(host, int(port))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - another task brings it about
+            await asyncio.sleep(0.001)
+
+
+async def connect(one: Broker, other: Broker, generation: int = 1) -> None:
+    """Until the first can ask the second."""
+    one.peers.follow(Owners(generation, (one.member, other.member)))
+    await until(lambda: one.peers._links[other.member.name]._connection is not None)
+
+
+@pytest.fixture
+async def both() -> AsyncIterator[tuple[Broker, Broker]]:
+    one, other = Broker("broker-0", free_port()), Broker("broker-1", free_port())
+    for broker in one, other:
+        await broker.listen()
+    await connect(one, other)
+    yield one, other
+    for broker in one, other:
+        await broker.peers.stop()
+
+
+async def test_a_request_is_served_by_the_other(both: tuple[Broker, Broker]) -> None:
+    one, other = both
+    count = Count(1)
+    one.peers.ask(other.member, SHARD, count)
+    (await other.asked.get()).answer(Counts(1, 2, 3))
+    assert await count.future == Counts(1, 2, 3)
+
+
+async def test_a_refusal_is_told_as_what_it_is(both: tuple[Broker, Broker]) -> None:
+    one, other = both
+    append = Append(1, [RECORD], [None])
+    one.peers.ask(other.member, SHARD, append)
+    (await other.asked.get()).refuse(QueueFull("It is full."))
+    with pytest.raises(QueueFull, match="It is full"):
+        await append.future
+    other.refusal = NotOwner()
+    again = append.again()
+    one.peers.ask(other.member, SHARD, again)
+    with pytest.raises(NotOwner):
+        await again.future
+
+
+async def test_who_goes_is_not_waited_for(both: tuple[Broker, Broker]) -> None:
+    one, other = both
+    receive = Receive(1, 10, 1000, 2000)
+    one.peers.ask(other.member, SHARD, receive)
+    asked = await other.asked.get()
+    receive.future.cancel()
+    await until(asked.future.cancelled)
+    assert one.undone == []
+
+
+async def test_what_was_delivered_to_who_went_is_given_back(both: tuple[Broker, Broker]) -> None:
+    """Answer and cancellation pass each other on the way."""
+    one, other = both
+    receive = Receive(1, 10, 1000, 2000)
+    one.peers.ask(other.member, SHARD, receive)
+    asked = await other.asked.get()
+    asked.answer([DELIVERY])
+    receive.future.cancel()
+    await until(lambda: bool(one.undone))
+    assert one.undone == [DELIVERY]
+
+
+async def test_a_broken_link_says_what_may_be_asked_again(both: tuple[Broker, Broker]) -> None:
+    """An append without a producer may be stored: a second one would double it."""
+    one, other = both
+    unknown, sure, purge = Append(1, [RECORD], [None]), Append(1, [RECORD], [None], 7, [0]), Purge(1)
+    for request in unknown, sure, purge:
+        one.peers.ask(other.member, SHARD, request)
+        await other.asked.get()
+    await other.peers.stop()
+    with pytest.raises(Unavailable):
+        await unknown.future
+    for request in sure, purge:
+        with pytest.raises(NotOwner):
+            await request.future
+
+
+async def test_a_link_comes_back(both: tuple[Broker, Broker]) -> None:
+    one, other = both
+    await other.peers.stop()
+    await until(lambda: one.peers._links[other.member.name]._connection is None)
+    with pytest.raises(NotOwner):
+        one.peers.ask(other.member, SHARD, Count(1))
+    await other.listen()
+    await connect(one, other)
+
+
+async def test_a_change_spreads_with_the_traffic(both: tuple[Broker, Broker]) -> None:
+    one, other = both
+    one.peers.follow(Owners(17, (one.member, other.member)))
+    one.peers.tell_generation()
+    await until(lambda: 17 in other.heard)
+
+
+async def test_a_verb_is_answered_and_its_failure_told(both: tuple[Broker, Broker]) -> None:
+    one, other = both
+
+    async def verb(argument: bytes) -> str:
+        if argument == b"no":
+            raise QueueFull("It is full.")
+        return argument.decode()
+
+    other.peers.serve("say", verb)
+    [(name, answer)] = (await one.peers.call_all("say", b"hello", 5)).items()
+    assert (name, msgspec.msgpack.decode(answer)) == ("broker-1", "hello")
+    with pytest.raises(QueueFull):
+        await one.peers.call(other.member, "say", b"no")
+    assert await one.peers.call_all("say", b"no", 5) == {}
+
+
+async def test_who_does_not_know_the_secret_is_not_served() -> None:
+    one, other = Broker("broker-0", free_port(), b"another"), Broker("broker-1", free_port())
+    await other.listen()
+    one.peers.follow(Owners(1, (one.member, other.member)))
+    link = one.peers._links[other.member.name]
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+        assert link._connection is None
+    with pytest.raises(NotOwner):
+        one.peers.ask(other.member, SHARD, Count(1))
+    for broker in one, other:
+        await broker.peers.stop()
+
+
+async def test_what_is_no_frame_ends_the_link_alone(both: tuple[Broker, Broker]) -> None:
+    one, other = both
+    host, _, port = other.member.peer.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET / HTTP/1.1\r\n\r\n" + b"x" * 100)
+    async with asyncio.timeout(5):
+        await reader.read()
+    writer.close()
+    count = Count(1)
+    one.peers.ask(other.member, SHARD, count)
+    (await other.asked.get()).answer(Counts(0, 0, 0))
+    assert await count.future == Counts(0, 0, 0)
