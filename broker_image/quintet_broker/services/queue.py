@@ -1,21 +1,13 @@
 """A queue's verbs, as every protocol face calls them."""
 
-import base64
-import binascii
 import hashlib
-import random
 import re
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, TypeVar
 
-from msgspec import Struct
-
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine import headers as names
 from quintet_broker.engine.deduplication import HASH_BYTES
 from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import (
     Acknowledge,
     Append,
@@ -25,10 +17,8 @@ from quintet_broker.engine.requests import (
     Extend,
     GiveBack,
     Peek,
-    Place,
     Progress,
     Purge,
-    Receipt,
     Receive,
     Request,
     StartRedrive,
@@ -38,6 +28,20 @@ from quintet_broker.engine.requests import (
 from quintet_broker.engine.route import Route
 from quintet_broker.engine.work import Totals
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, ReceiptInvalid
+from quintet_broker.services import receipts
+from quintet_broker.services.messages import (
+    OWN,
+    Message,
+    NewMessage,
+    Peeked,
+    Producer,
+    Sent,
+    id_text,
+    message_of,
+    new_ids,
+    record_of,
+)
+from quintet_broker.services.receipts import Opened
 
 Answer = TypeVar("Answer")
 
@@ -51,96 +55,7 @@ MAX_RATE = 1_000_000
 MAX_EXPIRY = 14 * 24 * 60 * 60
 MAX_PRODUCER = 2**53 - 1
 
-_OWN = "quintet-"
 _DEDUPLICATION_ID_TEXT = re.compile("[!-~]{1,128}")
-_ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
-_RECEIPT = struct.Struct(">BIBQI")  # version, shard, log, offset, nonce
-_PLACE = struct.Struct(">BIBQ")  # version, shard, log, offset
-_RECEIPT_VERSION = 1
-
-
-class NewMessage(Struct, frozen=True):
-    """A message as a producer hands it over."""
-
-    value: bytes
-    key: bytes | None = None
-    headers: Headers = ()
-    """Names that begin with `quintet-` are refused."""
-    delay: float | None = None
-    """Seconds until it becomes visible; None takes the queue's deliveryDelay."""
-    priority: int | None = None
-    """1 to 10, higher ones first; those without one come last."""
-    expiry: float | None = None
-    """Seconds from now on after which it is not delivered any more."""
-    deduplication_id: str | None = None
-    """In a Fifo queue: what was sent under an id is not stored again within 5 minutes."""
-    system: Headers = ()
-    """What a face keeps beside its record: names begin with the face's own, and no other face delivers them."""
-
-
-class Sent(Struct, frozen=True):
-    """What a send is confirmed with: of a duplicate, what the first one was."""
-
-    id: str
-    sequence: int | None
-    """In a Fifo queue: later messages have larger ones."""
-
-
-class Producer(Struct, frozen=True):
-    """Makes a send idempotent: a second send with the same numbers is confirmed and not stored again."""
-
-    id: int
-    """Chosen at random by the client, 1 .. 2^53 - 1, once a session."""
-    sequence: int
-    """One more at each send, beginning with 0; each send is one sequence, however many messages it holds."""
-
-
-class DeadLetter(Struct, frozen=True):
-    """How a message came into a dead-letter queue."""
-
-    source: str
-    """Name of the queue that it came from."""
-    reason: str
-    """MaxReceives, Overflow or Expired."""
-    receives: int
-    """How often it was delivered there."""
-    at: int
-    """Milliseconds since 1970."""
-
-
-class Message(Struct, frozen=True):
-    """A message as a consumer gets it."""
-
-    id: str
-    """A UUID, the same in each delivery, kept through delay and dead letter."""
-    receipt: str
-    """Names this delivery to acknowledge, release and extend; "" where it was only looked at."""
-    value: bytes
-    key: bytes | None
-    headers: Headers
-    system: Headers
-    sent_at: int
-    """Milliseconds since 1970, when the broker accepted it."""
-    first_received_at: int
-    """Milliseconds since 1970; 0 where it never was."""
-    deliveries: int
-    """How often it was delivered, this time included."""
-    dead_letter: DeadLetter | None = None
-    priority: int | None = None
-    sequence: int | None = None
-    """In a Fifo queue: later messages have larger ones."""
-    expires_at: int | None = None
-    """Milliseconds since 1970."""
-    deduplication_id: str | None = None
-    is_in_flight: bool = True
-
-
-class Peeked(Struct, frozen=True):
-    """Messages that were looked at."""
-
-    messages: list[Message]
-    next: str | None
-    """Where the next look starts; None where there was nothing more."""
 
 
 class Queue:
@@ -192,12 +107,12 @@ class Queue:
         """
         self._check(messages, producer)
         now = self._now()
-        ids = _ids(len(messages), self.route.number, producer)
+        ids = new_ids(len(messages), self.route.number, producer)
         texts = [self._deduplication_id(message) for message in messages]
         append = Append(
             now,
             [
-                _record(message, message_id, text, now)
+                record_of(message, message_id, text, now)
                 for message, message_id, text in zip(messages, ids, texts, strict=True)
             ],
             [self._due(message, now) for message in messages],
@@ -207,8 +122,8 @@ class Queue:
         )
         stored = await self._ask(append)
         if stored is None:
-            return [Sent(_id_text(message_id), None) for message_id in ids]
-        return [Sent(_id_text(sent.id), sent.sequence) for sent in stored]
+            return [Sent(id_text(message_id), None) for message_id in ids]
+        return [Sent(id_text(sent.id), sent.sequence) for sent in stored]
 
     def _deduplication_id(self, message: NewMessage) -> str | None:
         by_content = self.spec.ordering == "Fifo" and self.spec.deduplication.content_based
@@ -231,8 +146,8 @@ class Queue:
         if producer and not (0 < producer.id <= MAX_PRODUCER and 0 <= producer.sequence <= MAX_PRODUCER):
             raise InvalidArgument("A producer's id is 1 to 2^53 - 1, its sequence 0 to 2^53 - 1.")
         for message in messages:
-            if any(name.startswith(_OWN) for name, _ in message.headers):
-                raise InvalidArgument(f"Header names that begin with {_OWN!r} are reserved.")
+            if any(name.startswith(OWN) for name, _ in message.headers):
+                raise InvalidArgument(f"Header names that begin with {OWN!r} are reserved.")
             if message.delay is not None and not 0 <= message.delay <= MAX_DELAY:
                 raise InvalidArgument(f"A delay is 0 to {MAX_DELAY} seconds.")
             if message.expiry is not None and not 0.001 <= message.expiry <= MAX_EXPIRY:
@@ -289,10 +204,11 @@ class Queue:
         deliveries = await self._ask(request)
         # A broker may have stood still, and on waking finds here what others got since.
         in_time = [one for one in deliveries if self._now() < one.deadline or not visible_after]
-        return [
-            _message(one.record, self._receipt(one), one.deliveries, one.first_received, is_in_flight=True)
-            for one in in_time
-        ]
+        return [self._message(one) for one in in_time]
+
+    def _message(self, delivery: Delivery) -> Message:
+        receipt = receipts.receipt(self.route.number, delivery.receipt)
+        return message_of(delivery.record, receipt, delivery.deliveries, delivery.first_received, is_in_flight=True)
 
     async def peek(self, limit: int, start: str | None = None) -> Peeked:
         """Up to `limit` (1 - 1000) messages that are visible or in flight, which change nothing by it, oldest first.
@@ -302,66 +218,47 @@ class Queue:
         """
         if not 1 <= limit <= MAX_RECEIVE:
             raise InvalidArgument(f"A peek takes 1 to {MAX_RECEIVE} messages.")
-        found = await self._ask(Peek(self._now(), limit, None if start is None else self._place(start)))
-        return Peeked(
-            [_message(seen.record, "", seen.deliveries, seen.first_received, seen.is_in_flight) for seen in found.seen],
-            None if found.next is None else _packed(_PLACE.pack(_RECEIPT_VERSION, self.route.number, *found.next)),
-        )
-
-    def _place(self, text: str) -> Place:
-        try:
-            version, shard, log, offset = _PLACE.unpack(base64.b64decode(text, altchars=b"-_", validate=True))
-        except (binascii.Error, struct.error, ValueError) as error:
-            raise InvalidArgument("A peek goes on from what another one answered as next.") from error
-        if (version, shard) != (_RECEIPT_VERSION, self.route.number):
-            raise InvalidArgument("A peek goes on from what another one of the same queue answered as next.")
-        return log, offset
+        number = self.route.number
+        place = None if start is None else receipts.opened_place(number, start)
+        found = await self._ask(Peek(self._now(), limit, place))
+        seen = [message_of(one.record, "", one.deliveries, one.first_received, one.is_in_flight) for one in found.seen]
+        return Peeked(seen, None if found.next is None else receipts.place(number, found.next))
 
     @staticmethod
     def _or_default(value: float | None, default: float) -> float:
         return default if value is None else value
 
-    def _receipt(self, delivery: Delivery) -> str:
-        return _packed(_RECEIPT.pack(_RECEIPT_VERSION, self.route.number, *delivery.receipt))
+    async def acknowledge(self, held: Sequence[str]) -> list[BrokerError | None]:
+        """Settle messages for good, by their receipts. Acknowledging twice is fine."""
+        opened = self._opened(held)
+        return receipts.in_order(opened, await self._ask(Acknowledge(self._now(), receipts.good(opened))))
 
-    async def acknowledge(self, receipts: Sequence[str]) -> list[BrokerError | None]:
-        """Settle messages for good. Acknowledging twice is fine."""
-        opened = [self._open(receipt) for receipt in receipts]
-        return _in_order(opened, await self._ask(Acknowledge(self._now(), _good(opened))))
-
-    async def release(self, receipts: Sequence[str], *, delivered: bool = True) -> list[BrokerError | None]:
-        """Make messages visible again now.
+    async def release(self, held: Sequence[str], *, delivered: bool = True) -> list[BrokerError | None]:
+        """Make messages visible again now, by their receipts.
 
         With `delivered` False no consumer saw them: their delivery does not count, and one that is settled since is
         no error.
         """
         if delivered:
-            return await self.extend([(receipt, 0) for receipt in receipts])
-        opened = [self._open(receipt) for receipt in receipts]
-        await self._ask(GiveBack(self._now(), _good(opened)))
-        return [held if isinstance(held, ReceiptInvalid) else None for held in opened]
+            return await self.extend([(receipt, 0) for receipt in held])
+        opened = self._opened(held)
+        await self._ask(GiveBack(self._now(), receipts.good(opened)))
+        return [one if isinstance(one, ReceiptInvalid) else None for one in opened]
 
-    async def extend(self, receipts: Sequence[tuple[str, float]]) -> list[BrokerError | None]:
-        """Hide each message for so many seconds (0 - 43200) from now."""
-        if any(not 0 <= seconds <= MAX_VISIBILITY for _, seconds in receipts):
+    async def extend(self, held: Sequence[tuple[str, float]]) -> list[BrokerError | None]:
+        """Hide each message, by its receipt, for so many seconds (0 - 43200) from now."""
+        if any(not 0 <= seconds <= MAX_VISIBILITY for _, seconds in held):
             raise InvalidArgument(f"A visibility timeout is 0 to {MAX_VISIBILITY} seconds.")
-        opened = [self._open(receipt) for receipt, _ in receipts]
+        opened = self._opened(receipt for receipt, _ in held)
         hidden = [
-            (held, round(seconds * 1000))
-            for held, (_, seconds) in zip(opened, receipts, strict=True)
-            if not isinstance(held, ReceiptInvalid)
+            (one, round(seconds * 1000))
+            for one, (_, seconds) in zip(opened, held, strict=True)
+            if not isinstance(one, ReceiptInvalid)
         ]
-        return _in_order(opened, await self._ask(Extend(self._now(), hidden)))
+        return receipts.in_order(opened, await self._ask(Extend(self._now(), hidden)))
 
-    def _open(self, receipt: str) -> Receipt | ReceiptInvalid:
-        try:
-            packed = base64.b64decode(receipt, altchars=b"-_", validate=True)
-            version, shard, log, offset, nonce = _RECEIPT.unpack(packed)
-        except (binascii.Error, struct.error, ValueError):
-            return ReceiptInvalid()
-        if (version, shard) != (_RECEIPT_VERSION, self.route.number):
-            return ReceiptInvalid()
-        return log, offset, nonce
+    def _opened(self, some: Iterable[str]) -> list[Opened]:
+        return [receipts.opened(self.route.number, text) for text in some]
 
     async def redrive(
         self, target: "Queue | None" = None, *, rate: float | None = None, limit: int | None = None
@@ -417,104 +314,3 @@ def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:
         expired_to=dead_letter if spec.dead_letter and spec.dead_letter.expired else None,
         overflow=spec.limits.overflow,
     )
-
-
-def _ids(count: int, shard: int, producer: Producer | None) -> list[bytes]:
-    """New message ids; the same for the same send of a producer."""
-    if producer is None:
-        return [_id(random.getrandbits(128), version=4) for _ in range(count)]
-    send = hashlib.blake2b(struct.pack(">IQQ", shard, producer.id, producer.sequence), digest_size=16).digest()
-    first = int.from_bytes(send)
-    return [_id((first + index) % 2**128, version=5) for index in range(count)]
-
-
-def _id(number: int, version: int) -> bytes:
-    """The UUID (RFC 9562) that has the bits of `number` but for its version and variant.
-
-    As uuid.UUID makes it, which takes five times as long.
-    """
-    return (number & _ID_FREE_BITS | version << 76 | 1 << 63).to_bytes(16)
-
-
-def _id_text(message_id: bytes) -> str:
-    text = message_id.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def _record(message: NewMessage, message_id: bytes, deduplication_id: str | None, now: int) -> Record:
-    headers = [(names.ID, message_id), *message.headers]
-    headers += [(_OWN + name, value) for name, value in message.system]
-    if message.priority is not None:
-        headers.append((names.PRIORITY, str(message.priority).encode()))
-    if message.expiry is not None:
-        headers.append((names.EXPIRES_AT, str(now + round(message.expiry * 1000)).encode()))
-    if deduplication_id is not None:
-        headers.append((names.DEDUPLICATION_ID, deduplication_id.encode()))
-    return Record(message.value, now, message.key, tuple(headers))
-
-
-def _packed(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode()
-
-
-def _message(record: Record, receipt: str, deliveries: int, first_received: int, is_in_flight: bool) -> Message:
-    own: dict[str, bytes] = {}
-    headers = []
-    system = []
-    for pair in record.headers:
-        if not pair[0].startswith(_OWN):
-            headers.append(pair)
-        elif pair[0] in names.OF_ENGINE:
-            own[pair[0]] = pair[1]
-        else:
-            system.append((pair[0][len(_OWN) :], pair[1]))
-    return Message(
-        id=_id_text(own[names.ID]),
-        receipt=receipt,
-        value=record.value,
-        key=record.key,
-        headers=tuple(headers),
-        system=tuple(system),
-        sent_at=record.timestamp,
-        first_received_at=_number(own, names.FIRST_RECEIVED_AT) or first_received,
-        deliveries=deliveries,
-        dead_letter=_dead_letter(own),
-        priority=_number(own, names.PRIORITY),
-        expires_at=_number(own, names.EXPIRES_AT),
-        sequence=_number(own, names.NUMBER),
-        deduplication_id=_text(own, names.DEDUPLICATION_ID),
-        is_in_flight=is_in_flight,
-    )
-
-
-def _text(own: dict[str, bytes], name: str) -> str | None:
-    found = own.get(name)
-    return None if found is None else found.decode()
-
-
-def _number(own: dict[str, bytes], name: str) -> int | None:
-    found = own.get(name)
-    return None if found is None else int(found)
-
-
-def _dead_letter(own: dict[str, bytes]) -> DeadLetter | None:
-    if names.SOURCE not in own:
-        return None
-    return DeadLetter(
-        source=own[names.SOURCE].decode(),
-        reason=own.get(names.REASON, b"MaxReceives").decode(),
-        receives=int(own.get(names.RECEIVES, 0)),
-        at=int(own[names.MOVED_AT]),
-    )
-
-
-def _good(opened: Sequence[Receipt | ReceiptInvalid]) -> list[Receipt]:
-    return [held for held in opened if not isinstance(held, ReceiptInvalid)]
-
-
-def _in_order(
-    opened: Sequence[Receipt | ReceiptInvalid], results: list[BrokerError | None]
-) -> list[BrokerError | None]:
-    """The results of the good receipts, with the errors of the others at their places."""
-    following = iter(results)
-    return [held if isinstance(held, ReceiptInvalid) else next(following) for held in opened]

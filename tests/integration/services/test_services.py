@@ -14,7 +14,7 @@ from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.requests import Request
 from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.services import keeper as keeper_module
-from quintet_broker.services.queue import NewMessage
+from quintet_broker.services.messages import NewMessage
 from quintet_broker.services.topology import Topology
 from quintet_broker.store.connection import CONNECTIONS
 from quintet_broker.store.keys import POOL

@@ -9,10 +9,10 @@ from msgspec import UNSET, UnsetType
 from quintet_broker.engine.requests import Progress
 from quintet_broker.errors import InvalidArgument
 from quintet_broker.protocols.http import codec
-from quintet_broker.services import queue
+from quintet_broker.services import messages, queue
 
 
-def new_message(message: codec.NewMessage, place: int) -> queue.NewMessage:
+def new_message(message: codec.NewMessage, place: int) -> messages.NewMessage:
     """Raises InvalidArgument, naming the field; `place` is the message's in its request."""
     at = f"messages[{place}]"
     value = _bytes(message.value, message.value_base64, f"{at}.value")
@@ -20,7 +20,7 @@ def new_message(message: codec.NewMessage, place: int) -> queue.NewMessage:
         raise InvalidArgument(f"{at}: give value or valueBase64.")
     texts = [(name, text.encode()) for name, text in message.headers.items()]
     others = [(name, _unpacked(text, f"{at}.headersBase64")) for name, text in message.headers_base64.items()]
-    return queue.NewMessage(
+    return messages.NewMessage(
         value=value,
         key=_bytes(message.key, message.key_base64, f"{at}.key"),
         headers=(*texts, *others),
@@ -31,7 +31,7 @@ def new_message(message: codec.NewMessage, place: int) -> queue.NewMessage:
     )
 
 
-def message(found: queue.Message) -> codec.Message:
+def message(found: messages.Message) -> codec.Message:
     """As it is delivered."""
     return codec.Message(
         **_content(found),
@@ -41,11 +41,11 @@ def message(found: queue.Message) -> codec.Message:
     )
 
 
-def peeked(found: queue.Peeked) -> codec.Peeked:
+def peeked(found: messages.Peeked) -> codec.Peeked:
     return codec.Peeked([_peeked(one) for one in found.messages], found.next)
 
 
-def _peeked(found: queue.Message) -> codec.PeekedMessage:
+def _peeked(found: messages.Message) -> codec.PeekedMessage:
     return codec.PeekedMessage(
         **_content(found),
         state="inFlight" if found.is_in_flight else "visible",
@@ -54,7 +54,7 @@ def _peeked(found: queue.Message) -> codec.PeekedMessage:
     )
 
 
-def _content(found: queue.Message) -> dict[str, Any]:
+def _content(found: messages.Message) -> dict[str, Any]:
     value, value_base64 = _text(found.value)
     key, key_base64 = _text(found.key) if found.key is not None else (UNSET, UNSET)
     texts, others = {}, {}
@@ -85,7 +85,7 @@ def progress(found: Progress) -> codec.Progress:
     return codec.Progress(found.running, found.moved, found.left, found.rate, found.started_at)
 
 
-def _dead_letter(found: queue.DeadLetter) -> codec.DeadLetter:
+def _dead_letter(found: messages.DeadLetter) -> codec.DeadLetter:
     return codec.DeadLetter(found.source, found.reason, found.receives, found.at)
 
 

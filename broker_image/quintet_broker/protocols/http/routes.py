@@ -17,6 +17,7 @@ from quintet_broker.protocols.http import codec, errors, mapping
 from quintet_broker.protocols.keys import ACCESS, TOPOLOGY
 from quintet_broker.services import queue
 from quintet_broker.services.access import Access, Verb
+from quintet_broker.services.messages import Producer
 from quintet_broker.services.spec import parse, patched, whole
 
 Answer = Struct | None
@@ -113,7 +114,7 @@ async def send(request: web.Request) -> codec.Sent:
     """Store messages, all or none; the answer confirms them."""
     body = codec.decode(request[BODY], codec.Send)
     messages = [mapping.new_message(message, place) for place, message in enumerate(body.messages)]
-    producer = None if body.producer is UNSET else queue.Producer(body.producer.id, body.producer.sequence)
+    producer = None if body.producer is UNSET else Producer(body.producer.id, body.producer.sequence)
     found = await _queue(request)
     return codec.Sent([sent.id for sent in await found.send(messages, producer)])
 

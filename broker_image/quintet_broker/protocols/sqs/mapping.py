@@ -16,7 +16,7 @@ from quintet_broker.protocols.aws.query import NOT_XML
 from quintet_broker.protocols.sqs import codec, digest
 from quintet_broker.protocols.sqs.codec import MessageAttribute
 from quintet_broker.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_CONTENTS
-from quintet_broker.services import queue
+from quintet_broker.services import messages
 
 MAX_ATTRIBUTES = 10
 MAX_DELAY = 900
@@ -51,7 +51,7 @@ _ALL = frozenset(["All", ".*"])
 # Sending
 
 
-def new_message(sent: codec.NewMessage, spec: QueueSpec) -> queue.NewMessage:
+def new_message(sent: codec.NewMessage, spec: QueueSpec) -> messages.NewMessage:
     """For a queue of that spec. Raises AwsError, MessageTooLarge."""
     _check_body(sent.message_body)
     _check_attributes(sent.message_attributes)
@@ -62,7 +62,7 @@ def new_message(sent: codec.NewMessage, spec: QueueSpec) -> queue.NewMessage:
         raise MessageTooLarge(
             f"One or more parameters are invalid. Reason: Message must be shorter than {spec.max_message_size} bytes."
         )
-    return queue.NewMessage(
+    return messages.NewMessage(
         value=sent.message_body.encode(),
         key=None if sent.message_group_id is None else sent.message_group_id.encode(),
         headers=tuple((name, _content(attribute)) for name, attribute in sent.message_attributes.items()),
@@ -105,7 +105,7 @@ def size(sent: codec.NewMessage) -> int:
     return len(sent.message_body.encode()) + attributes
 
 
-def answer(sent: codec.NewMessage, stored: queue.Sent, entry_id: str | None = None) -> codec.Sent:
+def answer(sent: codec.NewMessage, stored: messages.Sent, entry_id: str | None = None) -> codec.Sent:
     """What is said of a message that was stored; `entry_id` is that of its entry in a batch."""
     return codec.Sent(
         message_id=stored.id,
@@ -207,7 +207,7 @@ class Named(Struct, frozen=True):
     others: Sequence[str]
 
 
-def message(found: queue.Message, named: Named, account: str, arn_of: Callable[[str], str]) -> codec.Message:
+def message(found: messages.Message, named: Named, account: str, arn_of: Callable[[str], str]) -> codec.Message:
     """As it is delivered. `arn_of` makes the ARN of a queue from which it may have come."""
     body, attributes = _text(found.value), {}
     if body is None:
@@ -227,7 +227,7 @@ def message(found: queue.Message, named: Named, account: str, arn_of: Callable[[
 
 
 def _system_attributes(
-    found: queue.Message, names: Sequence[str], account: str, arn_of: Callable[[str], str]
+    found: messages.Message, names: Sequence[str], account: str, arn_of: Callable[[str], str]
 ) -> dict[str, str]:
     every = {
         "SenderId": account,
@@ -253,7 +253,7 @@ def _sequence_number(sequence: int) -> str:
     return f"{sequence:020}"
 
 
-def _attributes(found: queue.Message) -> dict[str, MessageAttribute]:
+def _attributes(found: messages.Message) -> dict[str, MessageAttribute]:
     packed = dict(found.system).get(TYPES)
     types = msgspec.json.decode(packed, type=dict[str, str]) if packed else {}
     attributes: dict[str, MessageAttribute] = {}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quintet_api.queue import QueueSpec
 from quintet_broker.protocols.aws import json_rpc, query
 from quintet_broker.protocols.sqs import codec, mapping
-from quintet_broker.services.queue import DeadLetter, Message, NewMessage
+from quintet_broker.services.messages import DeadLetter, Message, NewMessage
 
 ACCOUNT, ARN = "000000000000", "arn:aws:sqs:us-east-1:000000000000:"
 ALL = mapping.Named(["All"], ["All"])
