@@ -17,6 +17,8 @@ async def test_each_answer_is_right_or_lost(tmp_path: Path) -> None:
     redis = RedisNode(tmp_path, "redis")
     redis.start()
     found = connection(f"redis://{redis.host}")
+    # An idle Redis looks so often, a second, whether somebody has waited long enough: 10 times else.
+    await found.nodes[0].redis.config_set("hz", 500)
     right = lost = 0
 
     async def ask() -> None:
