@@ -51,6 +51,7 @@ class Claim:
                 run = []
             if expired:
                 self._drop(lane, offset, record)
+                limit = min(limit, self._room)
                 continue
             start = start if run else offset
             run.append(record)

@@ -15,7 +15,7 @@ Stored as fields of the shard's `cur:<cursor>`, <log> being the log's number:
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from msgspec import Struct, structs
@@ -258,14 +258,18 @@ class Cursor:
             return 0
         holes = sum(max(0, min(last, end) - max(first, start)) for first, last in self.gaps)
         first, last = start // BITMAP_OFFSETS, (end - 1) // BITMAP_OFFSETS
+        # A segment may span a hole of many offsets, and many bitmaps may lie outside of it.
+        numbers: Iterable[int] = range(first, last + 1)
+        if last - first > len(self._acknowledged_above):
+            numbers = [number for number in self._acknowledged_above if first <= number <= last]
         return (
             end
             - start
             - holes
             - sum(
                 _ones(bits, start - number * BITMAP_OFFSETS, end - number * BITMAP_OFFSETS)
-                for number, bits in self._acknowledged_above.items()
-                if first <= number <= last
+                for number in numbers
+                if (bits := self._acknowledged_above.get(number))
             )
         )
 

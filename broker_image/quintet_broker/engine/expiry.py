@@ -47,6 +47,8 @@ class Expiry:
         if not lane.is_untouched:
             return
         end = lane.log.expired_before(self._now)
+        if end <= lane.cursor.acknowledged_to:
+            return
         if self._policy.expired_to is None:
             self._work.totals.expired += lane.drop_before(end)
             return

@@ -129,9 +129,9 @@ class Groups:
         elif self._cursor.is_due(offset):
             if (group := self._let_go(offset)) is not None:
                 self.wait(offset, group)
-            elif self.is_complete and offset < self._looked_to and offset not in self._waits:
+            elif self.is_complete and offset not in self._waits:
                 # It left before anybody looked at it, and could not go.
-                self._looked_to = offset
+                self._looked_to = min(self._looked_to, offset)
                 return True
         elif (group := self._waits.pop(offset, None)) is not None:
             self._hold(offset, group)

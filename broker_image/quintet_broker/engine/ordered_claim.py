@@ -47,7 +47,7 @@ class OrderedClaim(Claim):
 
     def _look_at_unread(self, lane: Lane, ahead: GroupAhead) -> None:
         groups = ahead.groups
-        while not self._is_served and groups.looks_further and (pair := ahead.next_unread()):
+        while not self._is_served and self._may_leave(lane) and groups.looks_further and (pair := ahead.next_unread()):
             offset, record = pair
             group = group_of(record)
             groups.looked_at(offset)
@@ -56,6 +56,10 @@ class OrderedClaim(Claim):
             else:
                 self._pass_over(lane, offset)
                 groups.wait(offset, group)
+
+    def _may_leave(self, lane: Lane) -> bool:
+        """Whether one more may be found expired, and leave: no more of them than may be in flight."""
+        return len(lane.cursor.leaving) < self._policy.in_flight
 
     def _take_one(self, lane: Lane, ahead: GroupAhead, offset: int, record: Record) -> None:
         if self._policy.is_expired(record, self._now):

@@ -262,9 +262,10 @@ class Shard:
 
     def next_wake(self) -> int | None:
         """Millisecond at which `collect` has something to do even if nothing arrives."""
-        times = [None if self._store.full else self._state.delayed.next_due]
+        times: list[int | None] = []
         if not self._fetching:
             times.append(self._receives.next_end())
+            times.append(None if self._store.full else self._state.delayed.next_due)
         times.append(self._state.next_redrive)
         if self.taken:
             times.append(self._rewriter.next_look(self._state, self._store.full))

@@ -60,6 +60,8 @@ class Ticker:
         self._timers: Schedule[Shard] = Schedule()
         self._event = asyncio.Event()
         self._lost = True
+        self._pause = 0.0
+        """Seconds before the next attempt to connect: they grow until a turn succeeds."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, shard: Shard) -> None:
@@ -108,6 +110,8 @@ class Ticker:
                     await self._turn()
                 except Unavailable as error:
                     self._lose(error)
+                if not self._lost:
+                    self._pause = 0.0
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -138,15 +142,15 @@ class Ticker:
 
     async def _connect(self) -> None:
         """Connect anew; every shard is taken again, since the store may not hold what memory holds."""
-        pause, longest = RECONNECT_AFTER
+        first, longest = RECONNECT_AFTER
         while True:
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, longest) or first
             try:
                 await self._store.connect()
                 break
             except Unavailable as error:
                 logger.info("no store yet: %s", error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, longest)
         for shard in self._shards:
             shard.taken = False
             self.wake(shard)

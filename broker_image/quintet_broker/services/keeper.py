@@ -85,6 +85,8 @@ class Keeper:
         self._applied_at = 0
         """Version with which the document was applied."""
         self._entries: list[EntryStatus] = []
+        self._judged = self._revision, self._entries
+        """Of the document that was read last, which may not be stored yet."""
 
     # Queues made at run time
 
@@ -176,8 +178,7 @@ class Keeper:
                 self._pending[queue.name] = structs.replace(known, departed_at=self._seconds())
         runtime = {queue.name: queue.spec.ordering for queue in self._catalogue.queues() if queue.origin == "Runtime"}
         there = declared | runtime
-        self._entries = [await self._try_entry(entry, there) for entry in document.entries]
-        self._revision = document.revision
+        self._judged = document.revision, [await self._try_entry(entry, there) for entry in document.entries]
 
     def _ordering(self, entry: Entry) -> str:
         known = self._known(entry.name)
@@ -285,8 +286,13 @@ class Keeper:
                 self._pending = {}
                 work.close()
             if document:
-                self._applied_at = self._catalogue.version
+                self._applied()
             return self._catalogue.version
+
+    def _applied(self) -> None:
+        """What was judged last is stored."""
+        self._revision, self._entries = self._judged
+        self._applied_at = self._catalogue.version
 
     def _check_keeping(self) -> None:
         if self._epoch is None:
@@ -365,7 +371,8 @@ class Keeper:
                 await self._apply(TopologyDocument.model_validate_json(pool.document))
             if self._pending:
                 await self._store()
-            self._applied_at = self._catalogue.version
+            if pool.document:
+                self._applied()
         except BaseException:
             self._epoch = None
             raise

@@ -190,7 +190,7 @@ class Store:
         answers = await self._run(keys.meta(shard), fill, replicated=True)
         epoch, fields, cursor, sequences, delayed, first, last = answers
         if isinstance(epoch, bytes):
-            raise NotOwner(generation=int(epoch))
+            raise _taken_by(int(epoch))
         self._owned.add(shard)
         meta = {field.decode(): value.decode() for field, value in fields.items()}
         _tell_of_jump(shard, meta)
@@ -339,7 +339,7 @@ class Store:
             replicated=True,
         )
         if isinstance(epoch, bytes):
-            raise NotOwner(generation=int(epoch))
+            raise _taken_by(int(epoch))
         return int(epoch)
 
     async def pool(self) -> Pool:
@@ -402,6 +402,11 @@ async def _server(node: Node) -> Server:
         if not isinstance(answer, RedisError):
             settings |= answer
     return Server(info, settings)
+
+
+def _taken_by(generation: int) -> NotOwner:
+    """Why a shard cannot be taken. That it was erased is no generation: nobody is to believe that one."""
+    return NotOwner(generation=0 if generation == ERASED else generation)
 
 
 def _tell_of_jump(shard: int, meta: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from quintet_broker.engine.owners import Member, Owners
+from quintet_broker.engine.peers import connection
 from quintet_broker.engine.peers.peers import Peers
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Count, Counts, Delivery, Purge, Receive, Request
@@ -133,6 +134,36 @@ async def test_a_link_comes_back(both: tuple[Broker, Broker]) -> None:
         one.peers.ask(other.member, SHARD, Count(1))
     await other.listen()
     await connect(one, other)
+
+
+async def test_a_link_that_is_silent_counts_as_broken(
+    both: tuple[Broker, Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nobody closed it: what is on its way would else wait for ever."""
+    one, other = both
+    await one.peers.stop()
+    monkeypatch.setattr(connection, "SILENT_FOR", 0.2)
+    monkeypatch.setattr(connection, "SPEAKS_EVERY", 60)
+    await one.listen()
+    await connect(one, other)
+    count = Count(1)
+    one.peers.ask(other.member, SHARD, count)
+    with pytest.raises(NotOwner):
+        async with asyncio.timeout(5):
+            await count.future
+
+
+async def test_a_link_without_requests_lasts(both: tuple[Broker, Broker], monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = both
+    await one.peers.stop()
+    monkeypatch.setattr(connection, "SILENT_FOR", 0.2)
+    monkeypatch.setattr(connection, "SPEAKS_EVERY", 0.02)
+    await one.listen()
+    await connect(one, other)
+    link = one.peers._links[other.member.name]
+    before = link._connection
+    await asyncio.sleep(0.5)
+    assert link._connection is before
 
 
 async def test_a_change_spreads_with_the_traffic(both: tuple[Broker, Broker]) -> None:

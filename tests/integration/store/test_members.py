@@ -64,3 +64,10 @@ async def test_a_later_incarnation_has_the_name(members: Members) -> None:
 async def test_a_generation_that_was_seen_is_not_forgotten(members: Members) -> None:
     """Though a store lost it: shards were taken by it, and are taken by none older."""
     assert (await members.beat("broker-0", 1, LONG, b"", 41)).generation == 42
+
+
+async def test_a_store_that_lost_generations_begins_a_new_one(members: Members) -> None:
+    """Whoever went by the lost one may know of other members under its number."""
+    assert (await members.beat("broker-0", 1, LONG, b"", 0)).generation == 1
+    assert (await members.beat("broker-0", 1, LONG, b"", 7)).generation == 8
+    assert (await members.beat("broker-0", 1, LONG, b"", 8)).generation == 8

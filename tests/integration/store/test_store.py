@@ -5,11 +5,12 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+from redis.asyncio.client import Pipeline
 
 from quintet_broker.errors import NotOwner
 from quintet_broker.store.connection import CONNECTIONS
-from quintet_broker.store.node import Fill
-from quintet_broker.store.redis import NUMBER_JUMP, TAIL_JUMP, Store
+from quintet_broker.store.node import Fill, Node
+from quintet_broker.store.redis import ERASED, NUMBER_JUMP, TAIL_JUMP, Store
 from quintet_broker.store.tick import Append, Outcome, Pool, Tick
 
 SHARDS = 20
@@ -97,6 +98,19 @@ async def test_who_goes_by_an_older_table_takes_nothing(store: Store) -> None:
     assert refused.value.generation == 5
     taken = await store.take(1, "broker-0", 5)
     assert (taken.meta["owner"], taken.meta["by"]) == ("broker-0", "5")
+
+
+async def test_that_a_shard_was_erased_is_no_generation(store: Store) -> None:
+    """Who believed it would take every later table of owners for an older one."""
+
+    def erased(pipe: Pipeline, node: Node) -> None:
+        store._raise_epoch(1, pipe, node, "", ERASED)
+
+    await store.take(1, "broker-0", 3)
+    await store._run(store.keys.meta(1), erased)
+    with pytest.raises(NotOwner) as refused:
+        await store.take(1, "broker-0", 4)
+    assert refused.value.generation == 0
 
 
 async def test_a_write_without_its_script_is_not_answered_as_stored(store: Store) -> None:

@@ -22,6 +22,10 @@ UNSENT_MAX = 64 * 1024 * 1024
 """Bytes that may wait for a broker that does not read."""
 READ_AHEAD = 1024 * 1024
 """Bytes that are read before somebody wants them."""
+SPEAKS_EVERY = 1.0
+"""Seconds between two frames, at most."""
+SILENT_FOR = 5.0
+"""Seconds without a frame after which the other end counts as gone."""
 HELLO_WITHIN = 2.0
 """Seconds."""
 BROKEN = (OSError, EOFError, TimeoutError, msgspec.DecodeError, ValueError)
@@ -38,6 +42,7 @@ class Connection:
         self._writer = writer
         self._generation = generation
         self._unsent: list[Message] = []
+        self._speaking = asyncio.get_running_loop().call_later(SPEAKS_EVERY, self._speak)
 
     @classmethod
     async def open(cls, address: str, secret: bytes, generation: Callable[[], int]) -> "Connection":
@@ -77,12 +82,18 @@ class Connection:
 
     async def receive(self) -> Frame:
         """The next frame. Raises one of BROKEN."""
-        length = int.from_bytes(await self._reader.readexactly(wire.LENGTH_BYTES))
-        if length > FRAME_MAX:
-            raise ValueError(f"a frame of {length} bytes")
-        return wire.messages(await self._reader.readexactly(length))
+        async with asyncio.timeout(SILENT_FOR):
+            length = int.from_bytes(await self._reader.readexactly(wire.LENGTH_BYTES))
+            if length > FRAME_MAX:
+                raise ValueError(f"a frame of {length} bytes")
+            return wire.messages(await self._reader.readexactly(length))
+
+    def _speak(self) -> None:
+        self.flush()
+        self._speaking = asyncio.get_running_loop().call_later(SPEAKS_EVERY, self._speak)
 
     def close(self) -> None:
+        self._speaking.cancel()
         self._writer.close()
 
 

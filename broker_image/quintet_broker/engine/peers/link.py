@@ -121,7 +121,8 @@ class Link:
         for message in frame.messages:
             if isinstance(message, Answer | Refusal):
                 if message.id in self._requests:
-                    self._answer(*self._requests.pop(message.id), message)
+                    self._answer(*self._requests[message.id], message)
+                    del self._requests[message.id]
                 elif future := self._calls.get(message.id):
                     _settle(future, message)
 

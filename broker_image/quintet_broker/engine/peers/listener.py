@@ -121,5 +121,6 @@ class Served:
 
     def end(self) -> None:
         """Whoever asked is gone: what waits for it is given up."""
+        self.connection.close()
         for future in list(self._under_way.values()):
             future.cancel()

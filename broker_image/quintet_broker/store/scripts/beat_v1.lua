@@ -40,11 +40,10 @@ if held then
 end
 
 local known = redis.call('HMGET', meta, 'generation', 'version')
-local generation = math.max(tonumber(known[1]) or 0, tonumber(ARGV[5]))
-if changed then
-  generation = generation + 1
-end
-if generation ~= tonumber(known[1]) then
+local generation, heard = tonumber(known[1]) or 0, tonumber(ARGV[5])
+if changed or heard > generation then
+  -- A store that lost generations has other members than those that went by them.
+  generation = math.max(generation, heard) + 1
   redis.call('HSET', meta, 'generation', generation)
 end
 return {0, generation, tonumber(known[2]) or 0, found}

@@ -1,9 +1,11 @@
 """Records that expire: none is delivered, and those that nobody receives go as well."""
 
+import pytest
 from msgspec import structs
 
 from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY, REASON, RECEIVES
-from quintet_broker.engine.record import Headers
+from quintet_broker.engine.record import Headers, Record
+from quintet_broker.engine.requests import Append, Receive
 from quintet_broker.engine.shard import Shard
 from tests.unit.shard_bench import POLICY, Bench, values
 
@@ -140,3 +142,17 @@ async def test_retention_and_pause_hold_for_every_priority() -> None:
     bench.store.time += POLICY.retention
     await bench.turn()
     assert (shard.counts.visible, shard.totals.expired) == (0, 4)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_no_more_of_what_expired_leaves_at_once_than_may_be_in_flight(ordered: bool) -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, ordered=ordered, dead_letter=9, expired_to=9, in_flight=100))
+    await bench.turn()
+    now = bench.store.now()
+    records = [Record(b"", now, b"%d" % number, ((EXPIRES_AT, b"1"),) if number else ()) for number in range(2000)]
+    shard.ask(Append(now, records, [None] * len(records)))
+    assert len(await bench.receive(shard, limit=1)) == 1
+    shard.ask(Receive(now, 1, 1000, now + 1000))
+    await bench.turn()
+    assert 90 < shard.leaving <= 100

@@ -5,7 +5,7 @@ from msgspec import structs
 
 from quintet_broker.engine import groups
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Append, Delivery, Receive
+from quintet_broker.engine.requests import Append, Delivery, Receive, Stay
 from quintet_broker.engine.shard import Shard
 from tests.unit.shard_bench import HOUR, POLICY, Bench, values
 
@@ -136,3 +136,30 @@ async def test_what_could_not_leave_comes_again_before_what_follows() -> None:
     bench.store.time += 1000
     await bench.acknowledge(shard, other)
     assert values(await bench.receive(shard, 10)) == [b"0", b"2", b"3"]
+
+
+async def test_what_left_unread_and_could_not_go_comes_before_what_is_behind_it() -> None:
+    """Though what is behind it is only being read when it turns out that it stays."""
+    bench = Bench()
+    full = structs.replace(POLICY, ordered=True, dead_letter=9, max_receives=5, messages=1, overflow="DeadLetter")
+    shard = bench.open(1, full)
+    await bench.turn()
+    now = bench.store.now()
+    for value in b"a", b"b", b"c":
+        # More than is read ahead.
+        shard.ask(Append(now, [Record(value * 700_000, now, b"group")], [None]))
+    receive = Receive(now, 1, 10_000, now + 20_000)
+    shard.ask(receive)
+    tick = shard.collect(now)
+    assert tick
+    [outcome] = await bench.store.write([tick])
+    shard.complete(outcome)
+    assert shard.leaving == 2
+    await shard.fetch(now)
+    shard.ask(Stay(now, [(0, 0), (0, 1)]))
+    await bench.turn()
+    delivered = receive.future.result()
+    for _ in range(2):
+        await bench.acknowledge(shard, delivered[-1])
+        delivered += await bench.receive(shard, limit=1)
+    assert [delivery.record.value[:1] for delivery in delivered] == [b"a", b"b", b"c"]

@@ -181,3 +181,25 @@ async def test_a_shard_whose_slot_moves_is_tried_until_it_has_moved() -> None:
     assert store.takes == [1] * (1 + MovingStore.refusals)
     assert loop.connected
     running.cancel()
+
+
+class UntakeableStore(SilentStore):
+    """Connects, and then lets no shard be taken."""
+
+    connects = 0
+
+    async def connect(self) -> None:
+        self.connects += 1
+
+    async def take(self, shard: int, owner: str = "", generation: int = 0) -> Taken:
+        raise Unavailable
+
+
+async def test_a_store_that_connects_and_serves_nothing_is_not_tried_without_a_pause() -> None:
+    store = UntakeableStore()
+    loop = Ticker(cast(Store, store), lambda shard: None)
+    loop.add(Shard(1, POLICY, cast(Store, store), loop))
+    running = asyncio.create_task(loop.run())
+    await asyncio.sleep(0.3)
+    assert 1 < store.connects < 10
+    running.cancel()
