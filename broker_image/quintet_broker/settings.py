@@ -7,10 +7,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from quintet_api.environment import read
+from quintet_api.hosts import reached
 from quintet_broker.store.promises import Durability
-
-LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where to reach on its machine what listens on all addresses."""
 
 
 class Settings(Struct, frozen=True):
@@ -47,17 +45,12 @@ class Settings(Struct, frozen=True):
     @property
     def peer(self) -> str:
         """host:port for other brokers."""
-        return self.peer_address or f"{self._reached}:{self.peer_port}"
+        return self.peer_address or f"{reached(self.host)}:{self.peer_port}"
 
     @property
     def http(self) -> str:
         """URL for clients."""
-        return self.http_address or f"http://{self._reached}:{self.http_port}"
-
-    @property
-    def _reached(self) -> str:
-        host = LOOPBACK_OF.get(self.host, self.host)
-        return f"[{host}]" if ":" in host else host
+        return self.http_address or f"http://{reached(self.host)}:{self.http_port}"
 
     @property
     def master_key(self) -> bytes:

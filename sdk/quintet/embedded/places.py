@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 
 from quintet.embedded.errors import CannotRun
+from quintet_api.hosts import reached
 
-LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where to reach on this machine what listens on all addresses."""
 LAST_PORT = 65535
 
 
@@ -29,22 +28,17 @@ class Place:
     @property
     def http(self) -> str:
         """The URL for clients."""
-        return f"http://{self._reached_at}:{self.http_port}"
+        return f"http://{reached(self.host)}:{self.http_port}"
 
     @property
     def admin(self) -> str:
         """The URL for probes and metrics."""
-        return f"http://{self._reached_at}:{self.admin_port}"
+        return f"http://{reached(self.host)}:{self.admin_port}"
 
     @property
     def peer(self) -> str:
         """The address for the other brokers: `127.0.0.1:9402`."""
-        return f"{self._reached_at}:{self.peer_port}"
-
-    @property
-    def _reached_at(self) -> str:
-        host = LOOPBACK_OF.get(self.host, self.host)
-        return f"[{host}]" if ":" in host else host
+        return f"{reached(self.host)}:{self.peer_port}"
 
 
 def places(host: str, http_port: int, admin_port: int, brokers: int) -> list[Place]:
