@@ -16,6 +16,7 @@ from msgspec import Struct
 from quintet_broker.engine.owners import Member, Owners
 from quintet_broker.errors import Unavailable
 from quintet_broker.store.members import Beat, Members
+from quintet_broker.store.redis import boot_time
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Lease:
     @property
     def holds(self) -> bool:
         """Whether others surely take this broker for a live one."""
-        return _boot_time() < self._ends - MARGIN * self._seconds
+        return boot_time() < self._ends - MARGIN * self._seconds
 
     def start(self) -> asyncio.Future[None]:
         """What fails if the lease cannot be renewed any more: with NameInUse if another has the name."""
@@ -113,7 +114,7 @@ class Lease:
 
     async def _beat(self, members: Members, pause: float) -> float:
         """Renew once; the seconds until the next time."""
-        sent = _boot_time()
+        sent = boot_time()
         told = msgspec.json.encode({"peer": self.me.peer, "http": self.me.http})
         try:
             beat = await members.beat(
@@ -155,7 +156,3 @@ def _found(beat: Beat) -> Found:
         for name, (incarnation, told) in sorted(beat.members.items())
     )
     return Found(Owners(beat.generation, members), beat.version)
-
-
-def _boot_time() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

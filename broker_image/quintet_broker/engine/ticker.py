@@ -48,7 +48,6 @@ class Ticker:
         self.generation = 0
         self.waiting_bytes = 0
         self.draining = False
-        self.connected = False
         self._store = store
         self._leaving = leaving
         self._stale = stale
@@ -63,6 +62,11 @@ class Ticker:
         self._pause = 0.0
         """Seconds before the next attempt to connect: they grow until a turn succeeds."""
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the store is there."""
+        return not self._lost
 
     def add(self, shard: Shard) -> None:
         self._shards.add(shard)
@@ -137,7 +141,6 @@ class Ticker:
         if not self._lost:
             logger.warning("the store is lost: %s", reason)
         self._lost = True
-        self.connected = False
         self._event.set()
 
     async def _connect(self) -> None:
@@ -155,7 +158,6 @@ class Ticker:
             shard.taken = False
             self.wake(shard)
         self._lost = False
-        self.connected = True
         logger.info("the store is connected")
 
     async def _sweep(self) -> None:

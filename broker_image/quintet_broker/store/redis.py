@@ -57,7 +57,7 @@ class Store:
         self._identities: set[str] = set()
         self._owned: set[int] = set()
         """Shards that were taken by this process."""
-        self._clock_ahead = time.time() - _boot_time()
+        self._clock_ahead = time.time() - boot_time()
 
     async def connect(self) -> None:
         """Load the scripts and learn which Redis this is. Raises Unavailable. Called again after each lost answer."""
@@ -145,15 +145,15 @@ class Store:
         self.warnings = found
 
     async def _read_clock(self) -> None:
-        before = _boot_time()
+        before = boot_time()
         [(seconds, microseconds)] = await self._connection.run(self.keys.directory, lambda pipe, _: pipe.time())
         # Redis read its clock at some moment since `before`: an answer that comes late changes nothing.
         time_there = seconds + microseconds / 1e6
-        self._clock_ahead = min(max(self._clock_ahead, time_there - _boot_time()), time_there - before)
+        self._clock_ahead = min(max(self._clock_ahead, time_there - boot_time()), time_there - before)
 
     def now(self) -> int:
         """Milliseconds since 1970: Redis's clock, carried forward by this machine's, which never goes back."""
-        return int((_boot_time() + self._clock_ahead) * 1000)
+        return int((boot_time() + self._clock_ahead) * 1000)
 
     async def number(self, kind: str, name: str, uid: str, index: int = 0) -> int:
         """The number of a shard, given by the pool's directory at the first call."""
@@ -421,7 +421,8 @@ def _is_full(server: Server) -> bool:
     return bool(0 < server.info["maxmemory"] * FULL_AT <= server.info["used_memory"])
 
 
-def _boot_time() -> float:
+def boot_time() -> float:
+    """Seconds since this machine started, those asleep included: it never goes back."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
