@@ -69,9 +69,12 @@ def test_a_paused_leader_that_wakes_changes_nothing(orders: Kubectl, system: Kub
 
 
 def _versions(kubectl: Kubectl) -> dict[str, str]:
-    """Of all children and our own objects' specs: what nobody writes keeps its version."""
-    found = kubectl.list("secrets,services,networkpolicies,poddisruptionbudgets,serviceaccounts,brokerpools")
-    return {f"{one['kind']}/{one['metadata']['name']}": one["metadata"]["resourceVersion"] for one in found}
+    """Of all children and of the pool's spec: what nobody writes keeps its version. The pool's status follows what its
+    queues hold, whoever leads."""
+    found = kubectl.list("secrets,services,networkpolicies,poddisruptionbudgets,serviceaccounts")
+    versions = {f"{one['kind']}/{one['metadata']['name']}": one["metadata"]["resourceVersion"] for one in found}
+    pools = kubectl.list("brokerpools")
+    return versions | {one["metadata"]["name"]: str(one["metadata"]["generation"]) for one in pools}
 
 
 @pytest.fixture
