@@ -29,7 +29,7 @@ COLLECT_EVERY = (50_000, 20, 50)
 
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises what ended the engine or the topology before."""
-    engine = Engine(Store(settings.redis_url, settings.prefix, settings.durability), _membership(settings))
+    engine = Engine(Store(settings.redis, settings.prefix, settings.durability), _membership(settings))
     topology = Topology(engine, settings.pool)
     access = Access(
         enabled=settings.auth,
@@ -67,7 +67,7 @@ def _membership(settings: Settings) -> Membership:
     me = Member(settings.pod_name, time.time_ns() // 1_000_000, settings.peer, settings.http)
     return Membership(
         me,
-        lambda: Members(settings.redis_url, settings.prefix),
+        lambda: Members(settings.redis, settings.prefix),
         settings.lease,
         settings.admin_token.encode(),
     )

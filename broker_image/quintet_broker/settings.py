@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from quintet_api.environment import read
 from quintet_api.hosts import reached
+from quintet_broker.store.address import secured
 from quintet_broker.store.promises import Durability
 
 
@@ -20,6 +21,8 @@ class Settings(Struct, frozen=True):
     """Sets a pool's keys apart from others in the same Redis: the pool's uid."""
     durability: Durability = "Fsync"
     """What a confirm promises; Redis must be set to it."""
+    redis_tls_directory: str = ""
+    """Folder with ca.crt, tls.crt and tls.key, as far as rediss:// needs more than the authorities of the machine."""
     namespace: str = "default"
     pool: str = "default"
     pod_name: str = "broker-0"
@@ -41,6 +44,11 @@ class Settings(Struct, frozen=True):
     """File with the pool's master key; access keys are derived from it."""
     admin_token_file: str = ""
     """File with the bearer token of /admin/v1/; without it /admin/v1/ is closed."""
+
+    @property
+    def redis(self) -> str:
+        """Its URL, with what TLS needs."""
+        return secured(self.redis_url, Path(self.redis_tls_directory)) if self.redis_tls_directory else self.redis_url
 
     @property
     def peer(self) -> str:

@@ -118,8 +118,9 @@ class ExternalStorage(Spec):
     secret_ref: SecretReference
     """Secret whose key `url` says where it is. One Redis: redis://user:password@host:6379/0. By Sentinels:
     redis+sentinel://user:password@host:26379,host:26379/name-of-the-primary. A Redis Cluster:
-    redis+cluster://user:password@host:6379,host:6379. With rediss in place of redis: by TLS. What is special in a URL
-    stands in a password as %2F, %40 and so on."""
+    redis+cluster://user:password@host:6379,host:6379. What is special in a URL
+    stands in a password as %2F, %40 and so on. With rediss in place of redis: by TLS; then the Secret may have
+    `ca.crt`, the authorities to trust, and `tls.crt` with `tls.key`, by which brokers show who they are."""
     prefix: Annotated[str, Field(min_length=1, max_length=63, pattern="^[A-Za-z0-9_.-]+$")] | None = None
     """Sets the pool's keys apart from others in the same Redis. Without it the pool's uid."""
 

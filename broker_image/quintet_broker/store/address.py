@@ -1,8 +1,9 @@
 """From a Redis URL to where it leads. Pure."""
 
 import re
+from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from msgspec import Struct
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
@@ -21,6 +22,10 @@ SCHEMES: dict[str, tuple[Kind, str]] = {
 """What a scheme leads to, and the one in which redis-py knows its connections."""
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]@/,\s]+)(?::(\d{1,5}))?")
+
+
+FILES = {"ca.crt": "ssl_ca_certs", "tls.crt": "ssl_certfile", "tls.key": "ssl_keyfile"}
+"""What a folder may hold for connections by TLS, and redis-py's option for it."""
 
 
 class BadUrl(ValueError):
@@ -61,6 +66,14 @@ def parse(url: str) -> Address:
     _set_path(address, [unquote(part) for part in parts.path.strip("/").split("/") if part])
     _check_options(address)
     return address
+
+
+def secured(url: str, folder: Path) -> str:
+    """The URL, where it goes by TLS, with the folder's files among its options; what it says itself comes first."""
+    files = {option: str(folder / name) for name, option in FILES.items() if (folder / name).exists()}
+    if not files or not url.startswith("rediss"):
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(files)}"
 
 
 def _unix(url: str) -> Address:

@@ -14,33 +14,38 @@ from quintet_operator.builders.credentials import (
     whole_digest,
 )
 from quintet_operator.builders.defaults import Defaults
+from quintet_operator.builders.external_redis import TLS_KEYS, URL, ExternalRedis
 from quintet_operator.builders.metadata import Manifest, child_name, selector
 from quintet_operator.builders.service_account import service_account_name
 
+REDIS_TLS = "redis-tls"
+REDIS_TLS_DIRECTORY = "/etc/quintet-redis-tls"
 GRACE = 30
 """Seconds; a broker hands its shards over and drains within a few."""
 
 
 def broker_stateful_set(
-    pool: BrokerPool, credentials: Credentials, defaults: Defaults, external_url: str = ""
+    pool: BrokerPool, credentials: Credentials, defaults: Defaults, external: ExternalRedis | None = None
 ) -> Manifest:
-    """`external_url`: what the Secret of an external Redis says, so that brokers follow when it changes."""
+    """`external`: what the Secret of an external Redis says, so that brokers follow when it changes."""
     return pod.stateful_set(
         pool,
         component="broker",
-        template=_template(pool, credentials, defaults, external_url),
+        template=_template(pool, credentials, defaults, external),
         serviceName=child_name(pool.kind, pool.metadata.name, "pods"),
         replicas=pool.spec.replicas,
     )
 
 
-def _template(pool: BrokerPool, credentials: Credentials, defaults: Defaults, external_url: str) -> Manifest:
+def _template(
+    pool: BrokerPool, credentials: Credentials, defaults: Defaults, external: ExternalRedis | None
+) -> Manifest:
     """The user's fields lie beneath ours: what the operator relies on cannot be replaced."""
     wanted = pool.spec.template
     own = pod.template(
         pool,
         component="broker",
-        digest=digest(whole_digest(credentials), external_url),
+        digest=digest(whole_digest(credentials), *(external.values if external else ())),
         spec=_spec(pool, defaults, (wanted and wanted.spec) or TemplateSpec()),
     )
     given = (wanted and wanted.metadata) or TemplateMetadata()
@@ -57,7 +62,7 @@ def _spec(pool: BrokerPool, defaults: Defaults, given: TemplateSpec) -> Manifest
         "serviceAccountName": service_account_name(pool),
         "terminationGracePeriodSeconds": GRACE,
         "containers": [_container(pool, defaults)],
-        "volumes": [pod.credentials_volume(pool, [MASTER_KEY, ADMIN_TOKEN])],
+        "volumes": [pod.credentials_volume(pool, [MASTER_KEY, ADMIN_TOKEN]), *_tls_volume(pool)],
         **pod.pull_secrets([*defaults.image_pull_secrets, *secrets]),
     }
 
@@ -86,7 +91,7 @@ def _container(pool: BrokerPool, defaults: Defaults) -> Manifest:
         ],
         "resources": pod.resources(pool.spec.resources),
         "securityContext": pod.CONTAINER_SECURITY,
-        "volumeMounts": [pod.CREDENTIALS_MOUNT],
+        "volumeMounts": [pod.CREDENTIALS_MOUNT, *_tls_mount(pool)],
         "startupProbe": pod.http_probe("/healthz", period=1, failures=60),
         "readinessProbe": pod.http_probe("/readyz", period=2, failures=2, within=2),
         "livenessProbe": pod.http_probe("/healthz", period=10, failures=6),
@@ -126,12 +131,26 @@ def _of_pod(name: str, path: str) -> Manifest:
 def _redis(pool: BrokerPool) -> list[Manifest]:
     """Where Redis is. Kubernetes puts the password, which stands first, into the URL."""
     if external := pool.spec.storage.external:
-        return [pod.from_secret("QUINTET_REDIS_URL", external.secret_ref.name, "url")]
+        return [
+            pod.from_secret("QUINTET_REDIS_URL", external.secret_ref.name, URL),
+            {"name": variable("redis_tls_directory"), "value": REDIS_TLS_DIRECTORY},
+        ]
     url = f"redis://:$(REDIS_PASSWORD)@{host(pool, 'redis')}:{REDIS_PORT}/0"
     return [
         pod.from_secret("REDIS_PASSWORD", secret_name(pool), REDIS_PASSWORD),
         {"name": "QUINTET_REDIS_URL", "value": url},
     ]
+
+
+def _tls_volume(pool: BrokerPool) -> list[Manifest]:
+    """What the Secret of an external Redis has for TLS, as far as it has any."""
+    external = pool.spec.storage.external
+    return [pod.secret_volume(REDIS_TLS, external.secret_ref.name, TLS_KEYS, optional=True)] if external else []
+
+
+def _tls_mount(pool: BrokerPool) -> list[Manifest]:
+    mount = {"name": REDIS_TLS, "mountPath": REDIS_TLS_DIRECTORY, "readOnly": True}
+    return [mount] if pool.spec.storage.external else []
 
 
 def prefix(pool: BrokerPool) -> str:

@@ -7,6 +7,7 @@ from quintet_operator.builders.broker_service import broker_pods_service, broker
 from quintet_operator.builders.broker_stateful_set import broker_stateful_set
 from quintet_operator.builders.credentials import Credentials
 from quintet_operator.builders.defaults import Defaults
+from quintet_operator.builders.external_redis import ExternalRedis
 from quintet_operator.builders.listener_service import listener_services
 from quintet_operator.builders.metadata import Manifest
 from quintet_operator.builders.network_policy import broker_network_policy, redis_network_policy
@@ -22,7 +23,7 @@ def pool_children(
     defaults: Defaults,
     *,
     redis: Manifest | None = None,
-    external_url: str = "",
+    external: ExternalRedis | None = None,
 ) -> list[Manifest]:
     """Of a pool that is not refused. `redis`: its StatefulSet as it is, if it is there.
 
@@ -42,7 +43,7 @@ def pool_children(
         broker_service(pool),
         # When both change, Redis is on its way first: brokers that start wait for it, not the other way round.
         *([redis_stateful_set(pool, credentials, defaults, redis)] if embedded else []),
-        broker_stateful_set(pool, credentials, defaults, external_url),
+        broker_stateful_set(pool, credentials, defaults, external),
         # Those who wait for a port or an address from outside hold up nothing else.
         *listener_services(pool),
     ]

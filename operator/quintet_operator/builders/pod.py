@@ -78,15 +78,17 @@ def _amounts(cpu: int | None, memory: int) -> dict[str, str]:
 
 
 def credentials_volume(pool: BrokerPool, keys: Sequence[str]) -> Manifest:
-    """Those keys of the pool's credentials as files that the pod's group alone may read."""
-    items = [{"key": key, "path": key} for key in keys]
-    return {
-        "name": "credentials",
-        "secret": {"secretName": secret_name(pool), "items": items, "defaultMode": 0o440},
-    }
+    """Those keys of the pool's credentials."""
+    return secret_volume("credentials", secret_name(pool), keys)
 
 
 CREDENTIALS_MOUNT: Manifest = {"name": "credentials", "mountPath": CREDENTIALS_DIRECTORY, "readOnly": True}
+
+
+def secret_volume(name: str, secret: str, keys: Sequence[str], **fields: Any) -> Manifest:
+    """Those keys of a Secret as files that the pod's group alone may read. `fields`: what else the volume says."""
+    items = [{"key": key, "path": key} for key in keys]
+    return {"name": name, "secret": {"secretName": secret, "items": items, "defaultMode": 0o440} | fields}
 
 
 def from_secret(variable: str, secret: str, key: str) -> Manifest:

@@ -1,13 +1,13 @@
 """A BrokerPool: Redis, brokers, and all that belongs to them."""
 
-import base64
 from typing import Any
 
 from quintet_api.broker_pool import BrokerPool
 from quintet_operator.apply import Applied, title, whose
-from quintet_operator.builders import addresses, claim, redis_url
+from quintet_operator.builders import addresses, claim, external_redis
 from quintet_operator.builders.children import pool_children
 from quintet_operator.builders.credentials import Credentials
+from quintet_operator.builders.external_redis import ExternalRedis
 from quintet_operator.builders.metadata import Manifest, child_name, selector_text
 from quintet_operator.builders.refusal import Refusal, refusal
 from quintet_operator.cluster import ApiError
@@ -20,7 +20,7 @@ from quintet_operator.status.workload import state
 
 LOOK_AGAIN = 5.0
 """Seconds, until a pool is looked at again that is not ready: its pods are not watched."""
-READ_URL_EVERY = 30.0
+READ_SECRET_EVERY = 30.0
 """Seconds, for the Secret of an external Redis, which is not watched."""
 KEPT = ("Secret", "PersistentVolumeClaim")
 """What goes by its own policy, and not because nobody wants it at the moment."""
@@ -36,29 +36,31 @@ class BrokerPoolKind:
         self._context = context
 
     async def observe(self, pool: BrokerPool) -> PoolFacts | None:
-        applied, url, small = Applied(), await self._external_url(pool), ""
+        applied, external, small = Applied(), await self._external(pool), ""
         refused = refusal(pool)
         if refused is None and (credentials := await self._context.keyring.ensure(pool, applied)):
-            await self._apply(pool, credentials, url, applied)
+            await self._apply(pool, credentials, external, applied)
             small = await self._grow(pool)
         if not self._context.topologies.asked(place(pool)):
             return None
-        return await self._facts(pool, applied, refused or applied.refusal, url, small)
+        return await self._facts(pool, applied, refused or applied.refusal, external, small)
 
-    async def _apply(self, pool: BrokerPool, credentials: Credentials, url: str | None, applied: Applied) -> None:
+    async def _apply(
+        self, pool: BrokerPool, credentials: Credentials, external: ExternalRedis | None, applied: Applied
+    ) -> None:
         redis = self._workload(pool, "redis")
-        children = pool_children(pool, credentials, self._context.defaults, redis=redis, external_url=url or "")
+        children = pool_children(pool, credentials, self._context.defaults, redis=redis, external=external)
         for child in children:
-            if not await self._held_back(pool, child, url):
+            if not await self._held_back(pool, child, external):
                 await self._context.applier.apply(pool, child, applied)
         if applied.whole:
             await self._context.applier.remove_obsolete(pool, children, kept=KEPT)
 
-    async def _held_back(self, pool: BrokerPool, child: Manifest, url: str | None) -> bool:
+    async def _held_back(self, pool: BrokerPool, child: Manifest, external: ExternalRedis | None) -> bool:
         """Whether to leave a StatefulSet as it is for now. Raises ApiError."""
         if child["kind"] != "StatefulSet":
             return False
-        if url is None or _fault(url):
+        if pool.spec.storage.external and (external is None or external.fault):
             # Brokers would find no Redis at all.
             return True
         if whose(pool, self._context.index.get(key(child))) != "ours":
@@ -92,17 +94,17 @@ class BrokerPoolKind:
             return error.message
         return ""
 
-    async def _external_url(self, pool: BrokerPool) -> str | None:
+    async def _external(self, pool: BrokerPool) -> ExternalRedis | None:
         """What the Secret of an external Redis says; None where it says nothing. Raises ApiError."""
         if pool.spec.storage.external is None:
-            return ""
-        self._context.queue.add_after(place(pool), READ_URL_EVERY)
+            return None
+        self._context.queue.add_after(place(pool), READ_SECRET_EVERY)
         name = pool.spec.storage.external.secret_ref.name
         secret = await self._context.cluster.get("Secret", pool.metadata.namespace, name)
-        return _decoded(secret, "url") if secret else None
+        return external_redis.read(secret) if secret else None
 
     async def _facts(
-        self, pool: BrokerPool, applied: Applied, refused: Refusal | None, url: str | None, small: str
+        self, pool: BrokerPool, applied: Applied, refused: Refusal | None, found: ExternalRedis | None, small: str
     ) -> PoolFacts:
         storage, brokers = self._workload(pool, "redis"), self._workload(pool)
         answer = self._context.topologies.answer(place(pool))
@@ -119,8 +121,8 @@ class BrokerPoolKind:
             storage_pods=await self._pods(pool, "redis", storage),
             volume_refusal=small,
             external=external.secret_ref.name if external else "",
-            external_missing=url is None,
-            external_fault=_fault(url),
+            external_missing=external is not None and found is None,
+            external_fault=found.fault if found else "",
             brokers=brokers,
             broker_pods=await self._pods(pool, "broker", brokers),
             topology=answer.status,
@@ -160,16 +162,3 @@ class BrokerPoolKind:
         self._context.queue.add(topology_of(pool))
         for queue in self._context.index.queues(pool):
             self._context.queue.add(queue)
-
-
-def _fault(url: str | None) -> str:
-    """What is wrong with an external Redis's URL; empty where there is none."""
-    return redis_url.fault(url) if url else ""
-
-
-def _decoded(secret: Manifest, name: str) -> str | None:
-    """What a Secret holds under a key; None where that is nothing, or no text."""
-    try:
-        return base64.b64decode((secret.get("data") or {}).get(name, ""), validate=True).decode().strip() or None
-    except ValueError:
-        return None

@@ -30,7 +30,7 @@ class PoolFacts:
     external_missing: bool = False
     """That Secret is not there, or has no `url`."""
     external_fault: str = ""
-    """What is wrong with that `url`, without anything that stands in it."""
+    """Why that `url` cannot be used, without anything that stands in it."""
     brokers: Manifest | None = None
     """The StatefulSet of the brokers."""
     broker_pods: Sequence[Manifest] = ()

@@ -26,6 +26,6 @@ def _external(facts: PoolFacts) -> Verdict:
         message = f"There is no Secret {facts.external} with a key url: make it, or correct spec.storage.external."
         return Verdict("False", names.SECRET_NOT_FOUND, message)
     if facts.external_fault:
-        message = f"The key url of the Secret {facts.external} does not say where a Redis is: {facts.external_fault}"
+        message = f"The key url of the Secret {facts.external} cannot be used: {facts.external_fault}"
         return Verdict("False", names.INVALID_URL, message)
     return Verdict("True", names.AVAILABLE, f"Redis is where the Secret {facts.external} says.")

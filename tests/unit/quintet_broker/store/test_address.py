@@ -1,9 +1,11 @@
 """What a Redis URL leads to, and what is said of one that leads nowhere."""
 
+from pathlib import Path
+
 import pytest
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
-from quintet_broker.store.address import BadUrl, parse
+from quintet_broker.store.address import BadUrl, parse, secured
 
 
 def test_one_redis() -> None:
@@ -19,6 +21,21 @@ def test_tls() -> None:
     assert found.connection_class is SSLConnection
     assert found.options == {"ssl_ca_certs": "/ca.pem"}
     assert parse("rediss+cluster://one,two").connection_class is SSLConnection
+
+
+def test_files_of_a_folder_are_for_tls_alone_and_come_after_what_the_url_says(tmp_path: Path) -> None:
+    assert secured("rediss://redis", tmp_path) == "rediss://redis"
+    for name in ("ca.crt", "tls.crt", "tls.key"):
+        (tmp_path / name).touch()
+    assert parse(secured("rediss+sentinel://:p%40@a,b/main/2", tmp_path)).options == {
+        "password": "p@",
+        "db": 2,
+        "ssl_ca_certs": str(tmp_path / "ca.crt"),
+        "ssl_certfile": str(tmp_path / "tls.crt"),
+        "ssl_keyfile": str(tmp_path / "tls.key"),
+    }
+    assert parse(secured("rediss://redis?ssl_ca_certs=/mine", tmp_path)).options["ssl_ca_certs"] == "/mine"
+    assert secured("redis://redis", tmp_path) == "redis://redis"
 
 
 def test_a_unix_socket() -> None:

@@ -7,6 +7,7 @@ import pytest
 from quintet_operator.builders.broker_stateful_set import broker_stateful_set, environment, prefix
 from quintet_operator.builders.credentials import Credentials
 from quintet_operator.builders.defaults import Defaults
+from quintet_operator.builders.external_redis import ExternalRedis
 from quintet_operator.builders.metadata import Manifest, labels
 from tests.unit.quintet_operator.objects import CREDENTIALS, DEFAULTS, EXTERNAL, pool
 
@@ -34,6 +35,16 @@ def test_brokers_of_an_external_redis_read_its_url_from_the_users_secret() -> No
     found = variables(storage=EXTERNAL)
     assert found["QUINTET_REDIS_URL"] == {"secretKeyRef": {"name": "our-redis", "key": "url"}}
     assert "REDIS_PASSWORD" not in found
+
+
+def test_brokers_of_an_external_redis_have_what_tls_needs_as_files_as_far_as_it_is_there() -> None:
+    spec = template(storage=EXTERNAL)["spec"]
+    [volume] = [volume["secret"] for volume in spec["volumes"] if volume["name"] == "redis-tls"]
+    assert (volume["secretName"], volume["optional"]) == ("our-redis", True)
+    assert [item["path"] for item in volume["items"]] == ["ca.crt", "tls.crt", "tls.key"]
+    [mount] = [mount for mount in spec["containers"][0]["volumeMounts"] if mount["name"] == "redis-tls"]
+    assert variables(storage=EXTERNAL)["QUINTET_REDIS_TLS_DIRECTORY"] == mount["mountPath"]
+    assert "redis-tls" not in str(template())
 
 
 def test_each_broker_is_reached_by_others_and_by_clients_that_follow_owners() -> None:
@@ -115,12 +126,12 @@ def test_secrets_to_pull_with_are_the_charts_and_the_pools_each_once() -> None:
 
 
 def test_pods_start_anew_when_what_they_know_of_secrets_changes() -> None:
-    def annotations(credentials: Credentials, url: str = "") -> str:
-        return str(
-            broker_stateful_set(pool(), credentials, DEFAULTS, url)["spec"]["template"]["metadata"]["annotations"]
-        )
+    def annotations(credentials: Credentials, external: ExternalRedis | None = None) -> str:
+        made = broker_stateful_set(pool(), credentials, DEFAULTS, external)
+        return str(made["spec"]["template"]["metadata"]["annotations"])
 
     others = [replace(CREDENTIALS, **{field: "x"}) for field in ("redis_password", "master_key", "admin_token")]
-    seen = {annotations(CREDENTIALS), annotations(CREDENTIALS, "redis://a"), *map(annotations, others)}
-    assert len(seen) == 5
+    redis = [ExternalRedis("rediss://a"), ExternalRedis("rediss://a", {"ca.crt": "b"})]
+    seen = {annotations(CREDENTIALS), *map(annotations, others), *(annotations(CREDENTIALS, one) for one in redis)}
+    assert len(seen) == 6
     assert not any(value in text for text in seen for value in vars(CREDENTIALS).values())

@@ -135,9 +135,9 @@ def test_pods_run_as_an_ordinary_user_and_within_bounds(spec: dict[str, Any]) ->
 def test_what_pods_take_from_secrets_is_there(spec: dict[str, Any]) -> None:
     keys = credentials.secret(pool(**spec), CREDENTIALS)["data"].keys()
     for pod in workloads(children(**spec)).values():
-        [volume] = pod["spec"]["volumes"]
-        assert volume["secret"]["secretName"] == "default-broker-pool-credentials"
-        assert {item["key"] for item in volume["secret"]["items"]} <= keys
+        [held] = [volume["secret"] for volume in pod["spec"]["volumes"] if volume["name"] == "credentials"]
+        assert held["secretName"] == "default-broker-pool-credentials"
+        assert {item["key"] for item in held["items"]} <= keys
         [container] = pod["spec"]["containers"]
         for variable in container.get("env", ()):
             taken = variable.get("valueFrom", {}).get("secretKeyRef")

@@ -63,7 +63,7 @@ def test_all_is_well_when_all_parts_are() -> None:
             EXTERNAL | {"external_fault": "It is no URL."},
             "False",
             "InvalidURL",
-            "The key url of the Secret our-redis does not say where a Redis is: It is no URL.",
+            "The key url of the Secret our-redis cannot be used: It is no URL.",
         ),
         (
             "BrokersReady",
