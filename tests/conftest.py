@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.processes import Broker, RedisServer
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("quintet", settings.default, deadline=None)
+settings.load_profile("quintet")
 
 
 @pytest.fixture(scope="session")
