@@ -9,7 +9,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multipl
 from msgspec import structs
 
 from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
-from quintet_broker.engine.mover import move
+from quintet_broker.engine.mover import Movers
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers
 from quintet_broker.engine.redriver import HIDDEN
@@ -52,20 +52,18 @@ class DeadLetterMachine(RuleBasedStateMachine):
 
     async def _settle(self, steps: int) -> None:
         """Turn shards and movers until nothing is left to do, or for so many steps; then the movers die."""
-        movers: dict[Shard, asyncio.Task[None]] = {}
+        movers = Movers(self.bench.target, self.bench.store.now, self.bench.start)
         for _ in range(steps):
             busy = [await self._turn_one(shard, movers) for shard in self.bench.shards.values()]
             await asyncio.sleep(0)
-            if not any(busy) and all(moving.done() for moving in movers.values()):
+            if not any(busy) and not self.bench.movers:
                 break
-        for moving in movers.values():
-            moving.cancel()
-        await asyncio.gather(*movers.values(), return_exceptions=True)
+        await self.bench.end_moves()
 
-    async def _turn_one(self, shard: Shard, movers: dict[Shard, asyncio.Task[None]]) -> bool:
+    async def _turn_one(self, shard: Shard, movers: Movers) -> bool:
         busy = await self.bench.turn_one(shard)
-        if shard.taken and shard.leaving and (shard not in movers or movers[shard].done()):
-            movers[shard] = asyncio.ensure_future(move(shard, self.bench.target, self.bench.store.now))
+        if shard.taken and shard.leaving:
+            movers.move(shard)
         return busy
 
     # What clients do

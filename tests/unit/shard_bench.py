@@ -1,9 +1,10 @@
 """Shards over a store in memory, turned by hand."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, cast
 
-from quintet_broker.engine.mover import move
+from quintet_broker.engine.mover import Movers
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Receive, Request
@@ -27,6 +28,7 @@ class Bench:
         self.inner = FakeStore()
         self.store = FaultyStore(self.inner)
         self.shards: dict[int, Shard] = {}
+        self.movers: set[asyncio.Task[None]] = set()
 
     def wake(self, shard: Shard) -> None:
         """`turn` turns every shard."""
@@ -77,8 +79,25 @@ class Bench:
     def target(self, number: int) -> "Direct | None":
         return Direct(self.shards[number]) if number in self.shards else None
 
+    def start(self, mover: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(mover)
+        self.movers.add(task)
+        task.add_done_callback(self.movers.discard)
+        return task
+
+    def start_move(self, source: Shard) -> asyncio.Future[Any]:
+        """Start what moves a shard's leaving records; done once they are where they go."""
+        Movers(self.target, self.store.now, self.start).move(source)
+        return asyncio.gather(*self.movers)
+
+    async def end_moves(self) -> None:
+        movers = list(self.movers)
+        for moving in movers:
+            moving.cancel()
+        await asyncio.gather(*movers, return_exceptions=True)
+
     async def move(self, source: Shard) -> None:
-        moving = asyncio.ensure_future(move(source, self.target, self.store.now))
+        moving = self.start_move(source)
         while not moving.done():
             await self.turn()
         await moving

@@ -54,7 +54,9 @@ class Cursor:
         self.acknowledged_to = 0
         self.read_to = 0
         self.leaving: dict[int, Leaving] = {}
-        """By offset, in the order of their sequences."""
+        """By offset."""
+        self._leaving_for: dict[int, dict[int, Leaving]] = {}
+        """By target, then by offset in the order of their sequences."""
         self.gaps: list[tuple[int, int]] = []
         """(start, end) of offsets that no record ever had, in order."""
         self._left: dict[int, None] = {}
@@ -101,9 +103,10 @@ class Cursor:
         found = self._ranges.find(offset)
         return found is not None and found.due and not self.is_acknowledged(offset)
 
-    def due_offsets(self, count: int) -> list[int]:
-        """Of up to `count` records that are due, about the longest due first."""
-        return list(islice((o for found in self._ranges.longest_due() for o in self.live(found)), count))
+    def due_offsets(self, count: int, end: int | None = None) -> list[int]:
+        """Of up to `count` records (below `end`) that are due, about the longest due first."""
+        due = (found for found in self._ranges.longest_due() if end is None or found.offset < end)
+        return list(islice((o for found in due for o in self.live(found) if end is None or o < end), count))
 
     def deliver(self, offset: int, count: int, now: int, deadline: int, nonce: int) -> Range:
         """Claim `count` records from `offset` on: all unread, or all in one due range and not acknowledged."""
@@ -201,14 +204,27 @@ class Cursor:
         elif found := self._ranges.find(offset):
             self._carve(found, offset, 1)
             leaving.deliveries, leaving.first_received = found.deliveries, found.first_received
-        self.leaving[offset] = leaving
+        self._add_leaving(leaving)
         self._change("leave", offset)
 
-    def left(self, offset: int) -> Leaving | None:
-        """A leaving record is stored where it went; None if it is not leaving."""
+    def _add_leaving(self, leaving: Leaving) -> None:
+        self.leaving[leaving.offset] = leaving
+        self._leaving_for.setdefault(leaving.target, {})[leaving.offset] = leaving
+
+    def _take_leaving(self, offset: int) -> Leaving | None:
         leaving = self.leaving.pop(offset, None)
         if leaving:
             self._change("leave", offset)
+            of_target = self._leaving_for[leaving.target]
+            del of_target[offset]
+            if not of_target:
+                del self._leaving_for[leaving.target]
+        return leaving
+
+    def left(self, offset: int) -> Leaving | None:
+        """A leaving record is stored where it went; None if it is not leaving."""
+        leaving = self._take_leaving(offset)
+        if leaving:
             self._set_bit(offset)
             self._remember_left(offset)
         return leaving
@@ -221,14 +237,18 @@ class Cursor:
             del self._left[oldest]
             self._change("left", oldest)
 
+    @property
+    def targets(self) -> set[int]:
+        """Where records are leaving for."""
+        return set(self._leaving_for)
+
     def leaving_for(self, target: int) -> Iterator[Leaving]:
         """Those that go to one shard, in the order of their sequences."""
-        return (leaving for leaving in self.leaving.values() if leaving.target == target)
+        return iter(self._leaving_for.get(target, {}).values())
 
     def stay(self, offset: int, now: int) -> None:
         """A leaving record does not go after all: it is due again."""
-        if leaving := self.leaving.pop(offset, None):
-            self._change("leave", offset)
+        if leaving := self._take_leaving(offset):
             self._ranges.insert(Range(offset, now, 1, leaving.deliveries, NOBODYS, leaving.first_received, 1))
 
     def drop(self, offset: int) -> None:
@@ -246,8 +266,7 @@ class Cursor:
         while (found := self._ranges.first()) and found.offset < offset:
             self._carve(found, found.offset, min(found.end, offset) - found.offset)
         for held in [held for held in self.leaving if held < offset]:
-            del self.leaving[held]
-            self._change("leave", held)
+            self._take_leaving(held)
         self._read_to(max(self.read_to, offset))
         self._advance(offset)
 
@@ -394,7 +413,8 @@ class Cursor:
                 target, sequence, deliveries, first_received, reason = _LEAVING.unpack(value)
                 leaving.append(Leaving(offset, target, sequence, deliveries, first_received, Reason(reason)))
         cursor._left = dict.fromkeys(sorted(cursor._left))
-        cursor.leaving = {gone.offset: gone for gone in sorted(leaving, key=lambda gone: gone.sequence)}
+        for gone in sorted(leaving, key=lambda gone: gone.sequence):
+            cursor._add_leaving(gone)
         for offset, count, deadline, deliveries, nonce, first_received in sorted(ranges):
             left = cursor._left_in(offset, offset + count)
             cursor._ranges.insert(Range(offset, deadline, count, deliveries, nonce, first_received, left))

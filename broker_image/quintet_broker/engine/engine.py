@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Raw, Struct
 
 from quintet_broker.engine.lease import Found, Lease
-from quintet_broker.engine.mover import move
+from quintet_broker.engine.mover import Movers
 from quintet_broker.engine.owners import Member, Owners
 from quintet_broker.engine.peers.peers import Peers
 from quintet_broker.engine.policy import Policy
@@ -49,9 +49,9 @@ class Engine:
         """Of what exists in the pool, as heard last."""
         self.on_found: Callable[[], None] = lambda: None
         """Called when owners or version may have changed."""
-        self._ticker = Ticker(store, self._move, self.me.name, self._stale, self._holds)
         self._routes: dict[int, Route] = {}
-        self._moving: dict[Shard, asyncio.Task[None]] = {}
+        self._movers = Movers(self._routes.get, store.now, self.start_beside)
+        self._ticker = Ticker(store, self._movers.move, self.me.name, self._stale, self._holds)
         self._changed = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
@@ -126,14 +126,7 @@ class Engine:
 
     def _release(self, shard: Shard) -> None:
         self._ticker.remove(shard)
-        if moving := self._moving.get(shard):
-            moving.cancel()
-
-    def _move(self, source: Shard) -> None:
-        if source not in self._moving:
-            task = self._ticker.start(move(source, self._routes.get, self.store.now))
-            self._moving[source] = task
-            task.add_done_callback(lambda _: self._moving.pop(source))
+        self._movers.stop(shard)
 
     # The pool that routes see
 

@@ -9,6 +9,9 @@ from quintet_broker.engine.log import Log
 from quintet_broker.engine.read_ahead import ReadAhead
 from quintet_broker.store.tick import Taken, Tick
 
+DUE_AT_ONCE = 500
+"""Records that are due and looked up together, to be taken away."""
+
 
 class Lane:
     """A log, the cursor over it, and what is read ahead of it. The log's number is the priority."""
@@ -89,7 +92,8 @@ class Lane:
         Each is to be taken away before the next is asked for.
         """
         end = self.log.tail if end is None else end
-        yield from (offset for offset in self.cursor.due_offsets(self.cursor.due) if offset < end)
+        while due := self.cursor.due_offsets(DUE_AT_ONCE, end):
+            yield from due
         while (offset := self.cursor.over_gaps(self.cursor.read_to)) < end:
             yield offset
 

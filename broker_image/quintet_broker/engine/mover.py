@@ -1,4 +1,4 @@
-"""Mover: brings leaving records to the shards they go to, by idempotent append.
+"""Movers: bring leaving records to the shards they go to, by idempotent append.
 
 The source's write that marks a record as leaving gives it the next sequence of (source, target). The target stores
 it under that sequence, once however often it is sent; then the source acknowledges it. So a crash between any two of
@@ -6,14 +6,17 @@ these steps neither loses nor doubles a record.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from msgspec import structs
 
 from quintet_broker.engine.cursor import Leaving
 from quintet_broker.engine.headers import FIRST_RECEIVED_AT, MOVED_AT, OF_MOVES, REASON, RECEIVES, SOURCE, SOURCE_SHARD
+from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Left, Stay
@@ -21,6 +24,8 @@ from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import BrokerError, NotOwner
 
 AT_ONCE = 100
+BATCHES = 32
+"""Of so many records, about 1 MiB at most, that a broker holds on their way."""
 RETRY_AFTER = 0.5
 """Seconds until a full target is tried again."""
 
@@ -32,30 +37,61 @@ class Target(Protocol):
         """Raises BrokerError."""
 
 
-async def move(source: Shard, route_of: Callable[[int], Target | None], now: Callable[[], int]) -> None:
-    """Move all that is leaving `source`, as long as it is owned here. Raises Unavailable."""
-    with suppress(NotOwner):
-        await _move(source, route_of, now)
+class Movers:
+    """The movers of a broker, one for each target of each shard: a target that takes nothing holds up no other."""
 
+    def __init__(
+        self,
+        route_of: Callable[[int], Target | None],
+        now: Callable[[], int],
+        start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+    ) -> None:
+        """`start` runs something beside the ticks."""
+        self._route_of = route_of
+        self._now = now
+        self._start = start
+        self._moving: defaultdict[Shard, dict[int, asyncio.Task[None]]] = defaultdict(dict)
+        self._room = asyncio.Semaphore(BATCHES)
 
-async def _move(source: Shard, route_of: Callable[[int], Target | None], now: Callable[[], int]) -> None:
-    while going := source.next_leaving(AT_ONCE):
-        lane, some = going
+    def move(self, source: Shard) -> None:
+        """Move all that is leaving a shard and is stored as leaving, as long as the shard is owned here."""
+        for target in source.targets - self._moving[source].keys():
+            task = self._start(self._move(source, target))
+            self._moving[source][target] = task
+            task.add_done_callback(partial(self._ended, source, target))
+
+    def stop(self, source: Shard) -> None:
+        for task in self._moving.get(source, {}).values():
+            task.cancel()
+
+    def _ended(self, source: Shard, target: int, _: object) -> None:
+        del self._moving[source][target]
+        if not self._moving[source]:
+            del self._moving[source]
+
+    async def _move(self, source: Shard, target: int) -> None:
+        """Raises Unavailable."""
+        with suppress(NotOwner):
+            while going := source.next_leaving(target, AT_ONCE):
+                async with self._room:
+                    done = await self._pass_on(source, target, *going)
+                if done is None:
+                    await asyncio.sleep(RETRY_AFTER)
+                    # Once this is answered, what is leaving by now is stored as leaving.
+                    done = Left(self._now(), [])
+                source.ask(done)
+                await done.future
+
+    async def _pass_on(self, source: Shard, number: int, lane: Lane, some: list[Leaving]) -> Left | Stay | None:
+        """What became of records that go to one target; None if it did not take them."""
         found = await source.read(lane, [leaving.offset for leaving in some])
         some = some[: len(found)]
         places = [(lane.number, leaving.offset) for leaving in some]
-        target = route_of(some[0].target)
-        done: Left | Stay
+        target = self._route_of(number)
         if target is None:
-            done = Stay(now(), places)
-        elif await _append(source, target, list(zip(some, found, strict=True)), now()):
-            done = Left(now(), places)
-        else:
-            await asyncio.sleep(RETRY_AFTER)
-            # Once this is answered, what is leaving by now is stored as leaving.
-            done = Left(now(), [])
-        source.ask(done)
-        await done.future
+            return Stay(self._now(), places)
+        taken = await _append(source, target, list(zip(some, found, strict=True)), self._now())
+        return Left(self._now(), places) if taken else None
 
 
 async def _append(source: Shard, target: Target, some: list[tuple[Leaving, Record | None]], now: int) -> bool:

@@ -91,6 +91,11 @@ class Shard:
         return self._state.leaving
 
     @property
+    def targets(self) -> set[int]:
+        """The shards for which records are leaving."""
+        return self._state.targets
+
+    @property
     def live_bytes(self) -> int:
         return self._state.live_bytes
 
@@ -369,9 +374,9 @@ class Shard:
             # There may be more, in a while.
             self._pod.wake(self)
 
-    def next_leaving(self, most: int) -> tuple[Lane, list[Leaving]] | None:
-        """Records that go to one target next: up to so many of one lane, in order."""
-        return self._state.next_leaving(most)
+    def next_leaving(self, target: int, most: int) -> tuple[Lane, list[Leaving]] | None:
+        """Records that go to a target next: up to so many of one lane, in order."""
+        return self._state.next_leaving(target, most)
 
     async def read(self, lane: Lane, offsets: list[int]) -> list[Record | None]:
         """The records at these offsets, or at the first of them, if they are large. Raises Unavailable."""

@@ -155,16 +155,20 @@ class State:
         self._left_for.clear()
         return changed
 
-    def next_leaving(self, most: int) -> tuple[Lane, list[Leaving]] | None:
-        """Records that go to one target before all others that leave for it: up to so many of one lane, in order."""
-        leaving = (held for lane in self.lanes.values() for held in lane.cursor.leaving.values())
-        if not (some := next(leaving, None)):
-            return None
+    @property
+    def targets(self) -> set[int]:
+        """The shards for which records are leaving."""
+        return {target for lane in self.lanes.values() for target in lane.cursor.targets}
+
+    def next_leaving(self, target: int, most: int) -> tuple[Lane, list[Leaving]] | None:
+        """Records that go to a target before all others that leave for it: up to so many of one lane, in order."""
         firsts = {}
         for lane in self.lanes.values():
-            if first := next(lane.cursor.leaving_for(some.target), None):
+            if first := next(lane.cursor.leaving_for(target), None):
                 firsts[first.sequence] = lane
+        if not firsts:
+            return None
         lane = firsts.pop(min(firsts))
         before = min(firsts, default=None)
-        going = takewhile(lambda held: before is None or held.sequence < before, lane.cursor.leaving_for(some.target))
+        going = takewhile(lambda held: before is None or held.sequence < before, lane.cursor.leaving_for(target))
         return lane, list(islice(going, most))

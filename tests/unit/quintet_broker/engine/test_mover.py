@@ -9,7 +9,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from msgspec import structs
 
 from quintet_broker.engine.headers import FIRST_RECEIVED_AT, SOURCE
-from quintet_broker.engine.mover import move
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueNotFound
@@ -47,7 +46,7 @@ async def test_a_crash_while_a_record_moves_neither_loses_nor_doubles_it(crash_a
     bench = Bench()
     source, target = await dead_lettered(bench)
     if crash_after == "append":
-        moving = asyncio.ensure_future(move(source, bench.target, bench.store.now))
+        moving = bench.start_move(source)
         while target.counts.visible == 0:
             await bench.turn_one(target)
             await asyncio.sleep(0)
@@ -88,7 +87,7 @@ async def test_what_leaves_is_moved_only_once_that_is_stored(monkeypatch: pytest
     await bench.send(source, b"early")
     await bench.receive(source, visibility=1000)
     bench.store.full = True
-    moving = asyncio.ensure_future(move(source, bench.target, bench.store.now))
+    moving = bench.start_move(source)
     while not target.has_arrivals:  # noqa: ASYNC110 - it is the mover's next steps that are waited for
         await asyncio.sleep(0)
     await bench.turn()
@@ -119,7 +118,7 @@ async def test_when_its_dead_letter_queue_goes_meanwhile_a_record_stays(monkeypa
     monkeypatch.setattr("quintet_broker.engine.mover.RETRY_AFTER", 0)
     bench = Bench()
     source, target = await dead_lettered(bench)
-    moving = asyncio.ensure_future(move(source, bench.target, bench.store.now))
+    moving = bench.start_move(source)
     while not target.has_arrivals:  # noqa: ASYNC110 - it is the mover's next steps that are waited for
         await asyncio.sleep(0)
     del bench.shards[2]
@@ -136,7 +135,7 @@ async def test_a_full_target_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
     bench = Bench()
     source, target = await dead_lettered(bench)
     bench.store.full = True
-    moving = asyncio.ensure_future(move(source, bench.target, bench.store.now))
+    moving = bench.start_move(source)
     for _ in range(5):
         await bench.turn()
     assert source.leaving == 1
@@ -144,6 +143,32 @@ async def test_a_full_target_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
     while not moving.done():
         await bench.turn()
     assert target.counts.visible == 1
+
+
+async def test_a_target_that_takes_nothing_holds_up_no_other() -> None:
+    bench = Bench()
+    stuck, target = bench.open(2), bench.open(3)
+    source = bench.open(1, structs.replace(POLICY, max_receives=1, dead_letter=2))
+    for number in (2, 3):
+        source.set_policy(structs.replace(source.policy, dead_letter=number))
+        await bench.send(source, b"for %d" % number)
+        await bench.receive(source, visibility=1000)
+        bench.store.time += 1000
+        await bench.turn()
+    assert source.targets == {2, 3}
+
+    moving = bench.start_move(source)
+    while not stuck.has_arrivals:  # noqa: ASYNC110 - it is the mover's next steps that are waited for
+        await asyncio.sleep(0)
+    # It was asked, and does not answer.
+    del bench.shards[2]
+    while source.targets != {2}:
+        await bench.turn()
+    assert values(await bench.receive(target)) == [b"for 3"]
+    bench.shards[2] = stuck
+    while not moving.done():
+        await bench.turn()
+    assert values(await bench.receive(stuck)) == [b"for 2"]
 
 
 async def test_a_dead_letter_queue_takes_what_is_moved_to_it_beyond_its_limit() -> None:

@@ -1,11 +1,17 @@
 """What makes room in a queue whose limits are reached."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from msgspec import structs
 
+from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.headers import PRIORITY, REASON
+from quintet_broker.engine.lane import DUE_AT_ONCE
+from quintet_broker.engine.ranges import Range
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Append
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueFull
 from tests.unit.shard_bench import POLICY, Bench, values
@@ -54,6 +60,44 @@ async def test_those_delivered_in_vain_make_room_before_newer_ones() -> None:
     await bench.send(shard, b"c")
     assert values(await bench.receive(shard)) == [b"b", b"c"]
     assert await bench.acknowledge(shard, first) == [None]
+
+
+async def test_making_room_looks_at_few_of_many_that_were_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    shard = limited(bench, ordered=True, in_flight=5000, messages=4000)
+    now = bench.store.now()
+    for _ in range(3):
+        await bench.ask(shard, Append(now, [Record(b"", now, b"group") for _ in range(1000)], [None] * 1000))
+        await bench.receive(shard, limit=1)
+    bench.store.time += 1000
+    await bench.ask(shard, Append(now, [Record(b"", now, b"group") for _ in range(1000)], [None] * 1000))
+    assert shard.lanes[0].cursor.due > 2 * DUE_AT_ONCE
+    looked_at = []
+    live = Cursor.live
+
+    def seen(cursor: Cursor, found: Range) -> Iterator[int]:
+        for offset in live(cursor, found):
+            looked_at.append(offset)
+            yield offset
+
+    monkeypatch.setattr(Cursor, "live", seen)
+    await bench.send(shard, b"one more")
+    assert shard.totals.dropped == 1
+    assert len(looked_at) <= 2 * DUE_AT_ONCE
+
+
+async def test_all_that_waits_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quintet_broker.engine.lane.DUE_AT_ONCE", 2)
+    bench = Bench()
+    shard = limited(bench, messages=8)
+    await bench.send(shard, *(b"%d" % number for number in range(8)))
+    await bench.receive(shard, limit=5, visibility=10)
+    bench.store.time += 10
+    await bench.turn()
+    shard.set_policy(structs.replace(shard.policy, messages=2))
+    await bench.send(shard, b"8")
+    assert values(await bench.receive(shard)) == [b"7", b"8"]
+    assert shard.totals.dropped == 7
 
 
 async def test_what_is_in_flight_or_delayed_makes_no_room() -> None:
