@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.processes import Broker, RedisServer
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("quintet", settings.default, deadline=None)
+# How long an example takes says how busy the machine is. What hangs is ended by pytest.
+settings.register_profile(
+    "quintet", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("quintet")
 
 

@@ -32,13 +32,30 @@ LISTENED = range(10_000, 32_768)
 _PR_SET_PDEATHSIG = 1
 
 
-def free_port() -> int:
-    """One that no connection gets as its own end: so it stays free while the program that listens there is down."""
+_given: set[int] = set()
+"""Ports that somebody has, who may not listen there yet."""
+
+
+def free_port(second: int = 0) -> int:
+    """One that no connection gets as its own end: so it stays free while the program that listens there is down.
+
+    With `second`, the port so far above it is as free.
+    """
     while True:
         port = random.choice(LISTENED)
-        with socket.socket() as found, suppress(OSError):
-            found.bind(("127.0.0.1", port))
+        ports = {port, port + second}
+        if all(map(_is_free, ports)):
+            _given.update(ports)
             return port
+
+
+def _is_free(port: int) -> bool:
+    if port not in LISTENED or port in _given:
+        return False
+    with socket.socket() as found, suppress(OSError):
+        found.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def _die_with_parent() -> None:

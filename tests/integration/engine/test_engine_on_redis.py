@@ -14,9 +14,7 @@ from tests.unit.engine_machine import EngineMachine
 from tests.unit.fake_store import Inner
 from tests.unit.fifo_machine import FifoMachine
 
-SETTINGS = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+SETTINGS = settings(max_examples=30, stateful_step_count=30, database=None, suppress_health_check=list(HealthCheck))
 
 
 class OnRedis:

@@ -34,7 +34,7 @@ def test_document_is_served(address: str) -> None:
 
 
 @described.parametrize()
-@settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_operation_is_as_described(case: Case[Any], address: str) -> None:
     if case.method == "POST" and "name" in case.path_parameters:
         # Else nearly all would end at a queue that is not there.

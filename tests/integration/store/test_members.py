@@ -21,7 +21,7 @@ async def members(redis_url: str) -> AsyncIterator[Members]:
 
 
 async def until_gone(members: Members, name: str) -> Beat:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while name in (beat := await members.beat("broker-0", 1, LONG, b"a", 0)).members:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return beat

@@ -126,7 +126,7 @@ def _numbered(callers: list[Caller]) -> list[Caller]:
     return callers
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(callers, st.lists(st.sampled_from(FATES), max_size=12), st.integers(4, 12))
 def test_nothing_is_lost_or_doubled(callers: list[Caller], fates: list[Fate], capacity: int) -> None:
     model = Model(fates, capacity)
@@ -146,7 +146,7 @@ def test_nothing_is_lost_or_doubled(callers: list[Caller], fates: list[Fate], ca
     assert BAD not in kept
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.booleans(), min_size=1, max_size=20))
 def test_only_the_guilty_fail(good: list[bool]) -> None:
     model = Model([], 100)

@@ -146,10 +146,10 @@ def test_a_document_that_aliases_blow_up_is_refused(tmp_path: Path) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     (tmp_path / "bomb.yaml").write_text("\n".join(lines))
     (tmp_path / "cycle.yaml").write_text("a: &a [*a]")
-    began = time.monotonic()
+    began = time.process_time()
     problems = validation.load([tmp_path]).problems
     assert ["too many values" in problem.message for problem in problems] == [True, True]
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_problem_reads_as_file_line_field_and_message() -> None:

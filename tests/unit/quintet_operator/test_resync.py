@@ -42,7 +42,7 @@ async def waits(room: Room, comparing: Resync) -> asyncio.Task[None]:
 async def looked(room: Room, task: asyncio.Task[None]) -> None:
     """A few times, in vain."""
     reads = room.api.reads
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while room.api.reads < reads + 4:  # noqa: ASYNC110
             await asyncio.sleep(0)
     assert not task.done()
@@ -98,7 +98,7 @@ async def test_what_no_watch_told_is_put_right(every: float, room: Room, monkeyp
     if every > 1:
         await asyncio.sleep(0)
         room.dispatch.told(room.user("BrokerPool", "default"), listed=True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while room.index.get(ORDERS) or not room.index.get(ORDERS._replace(name="missed")):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     task.cancel()

@@ -124,7 +124,7 @@ async def test_what_fails_is_tried_again_and_what_is_fatal_ends_all() -> None:
     queue.add("last")
     queue.add_after("first", 0.01)
     with pytest.raises(ExceptionGroup) as caught:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await queue.run(work, 2, fatal=KeyError)
     assert [type(error) for error in caught.value.exceptions] == [KeyError]
     assert tries["last"] == 3

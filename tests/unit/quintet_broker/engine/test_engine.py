@@ -45,7 +45,7 @@ class FencedFifoMachine(FifoMachine):
 @pytest.mark.parametrize("machine", [FencedMachine, FencedFifoMachine])
 def test_agrees_with_the_model(machine: type[EngineMachine], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rewriter, "LEAST_BYTES", 1)
-    run_state_machine_as_test(machine, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=200, stateful_step_count=40))
 
 
 def test_without_the_fence_it_does_not() -> None:

@@ -191,7 +191,7 @@ async def test_large_records_move_though_they_do_not_fit_at_once(monkeypatch: py
     bench.store.time += 10
     await bench.turn()
     assert source.leaving == 4
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await bench.move(source)
     received = [(await bench.receive(target))[0] for _ in range(4)]
     assert sorted(value[:1] for value in values(received)) == [b"0", b"1", b"2", b"3"]
@@ -202,4 +202,4 @@ def test_whatever_dies_meanwhile_none_is_lost_and_none_doubled(
     monkeypatch: pytest.MonkeyPatch, machine: type[DeadLetterMachine]
 ) -> None:
     monkeypatch.setattr("quintet_broker.engine.mover.RETRY_AFTER", 0)
-    run_state_machine_as_test(machine, settings=settings(max_examples=100, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=100))

@@ -129,7 +129,7 @@ class RangesMachine(RuleBasedStateMachine):
 def test_they_are_what_a_dict_would_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranges, "BLOCK_RANGES", 8)
     monkeypatch.setattr(ranges, "_FEW", 2)
-    run_state_machine_as_test(RangesMachine, settings=settings(max_examples=200, stateful_step_count=60, deadline=None))
+    run_state_machine_as_test(RangesMachine, settings=settings(max_examples=200, stateful_step_count=60))
 
 
 def test_a_million_in_flight_take_less_than_120_mb() -> None:

@@ -59,7 +59,7 @@ async def test_a_request_ends_though_the_store_answers_nothing(monkeypatch: pyte
     loop.add(shard)
     running = asyncio.create_task(loop.run())
     written, waiting = (Append(store.now(), [Record(value, store.now())], [None]) for value in (b"first", b"second"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         shard.ask(written)
         await store.asked.wait()
         shard.ask(waiting)
@@ -84,7 +84,7 @@ async def test_a_closed_shard_does_nothing_any_more() -> None:
     for shard in closed, other:
         loop.add(shard)
     running = asyncio.create_task(loop.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         closed.ask(Append(store.now(), [Record(b"", store.now())], [None]))
         await store.asked.wait()
         store.outcome = Outcome.FENCED
@@ -110,7 +110,7 @@ async def test_delayed_records_enter_the_log_once_the_store_has_room_again(monke
     shard = Shard(1, POLICY, cast(Store, store), loop)
     loop.add(shard)
     running = asyncio.create_task(loop.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         append = Append(store.now(), [Record(b"", store.now())], [store.now() + 10])
         shard.ask(append)
         await append.future
@@ -137,7 +137,7 @@ async def test_a_shard_that_nobody_uses_is_not_looked_at(monkeypatch: pytest.Mon
     for shard in used, idle:
         loop.add(shard)
     running = asyncio.create_task(loop.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         receive = Receive(store.now(), limit=1, visibility=1_000, until=store.now() + 1_000)
         used.ask(receive)
         while loop._busy != {used}:  # noqa: ASYNC110
@@ -172,7 +172,7 @@ async def test_a_shard_whose_slot_moves_is_tried_until_it_has_moved() -> None:
     shard = Shard(1, POLICY, cast(Store, store), loop)
     loop.add(shard)
     running = asyncio.create_task(loop.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         began = asyncio.get_running_loop().time()
         append = Append(store.now(), [Record(b"", store.now())], [None])
         shard.ask(append)
@@ -200,6 +200,10 @@ async def test_a_store_that_connects_and_serves_nothing_is_not_tried_without_a_p
     loop = Ticker(cast(Store, store), lambda shard: None)
     loop.add(Shard(1, POLICY, cast(Store, store), loop))
     running = asyncio.create_task(loop.run())
-    await asyncio.sleep(0.3)
-    assert 1 < store.connects < 10
+    began = asyncio.get_running_loop().time()
+    async with asyncio.timeout(30):
+        while store.connects < 5:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.001)
+    # At once, then after the first pause, and each pause is twice as long.
+    assert asyncio.get_running_loop().time() - began >= 15 * ticker.RECONNECT_AFTER[0]
     running.cancel()

@@ -52,7 +52,7 @@ async def test_nothing_is_asked_of_a_store_that_is_not_connected_yet(monkeypatch
     await asyncio.sleep(0)
     assert store.asked == 0
     connected = True
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not catalogue.restored:  # noqa: ASYNC110 - as /readyz tells it
             await asyncio.sleep(0.001)
     assert store.asked == 1
