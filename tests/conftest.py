@@ -10,9 +10,7 @@ from hypothesis import HealthCheck, settings
 from tests.processes import Broker, RedisServer
 
 # How long an example takes says how busy the machine is. What hangs is ended by pytest.
-settings.register_profile(
-    "quintet", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("quintet", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("quintet")
 
 

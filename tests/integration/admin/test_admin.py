@@ -43,7 +43,7 @@ class Admin:
 
     async def becomes(self, status: int) -> None:
         """Until /readyz answers so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             found = await self.probe("readyz")
             while found != status:
                 await asyncio.sleep(0.02)
@@ -51,7 +51,7 @@ class Admin:
 
     async def served(self) -> Json:
         """What is told once somebody has the shards of all that was applied."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 _, told = await self.topology("GET")
                 if all(entry["messages"] or entry["state"] == "Refused" for entry in told["entries"]):
@@ -288,7 +288,7 @@ async def test_receive_ends_when_its_entry_leaves(admin: Admin) -> None:
     waiting = asyncio.create_task(admin.queue("POST", "orders/messages:receive", {"wait": "20s"}))
     await admin.queue("GET", "orders")
     await admin.apply()
-    assert (await asyncio.wait_for(waiting, 5))[0] == 404
+    assert (await asyncio.wait_for(waiting, 30))[0] == 404
 
 
 async def test_run_time_queue_is_not_taken_by_a_document(admin: Admin) -> None:

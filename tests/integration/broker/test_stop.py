@@ -36,7 +36,7 @@ async def test_a_long_poll_does_not_hold_up_the_end(own_broker: Broker) -> None:
                 await later.get(path)
         began = time.monotonic()
         assert await asyncio.to_thread(own_broker.stop) == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         for answer in await asyncio.gather(*polls):
             assert (answer.status, await answer.json()) == (200, {"messages": []})
 
@@ -53,7 +53,7 @@ async def test_a_broker_of_which_a_part_failed_ends(own_broker: Broker, part: st
         env=own_broker.environment(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 1

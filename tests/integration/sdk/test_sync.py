@@ -36,10 +36,10 @@ def test_send_receive_acknowledge(queue: quintet.sync.Queue) -> None:
 
 def test_every_verb(client: quintet.sync.Client, queue: quintet.sync.Queue) -> None:
     queue.send_batch([NewMessage("a"), NewMessage("b")])
-    a, b = queue.receive_batch(wait=5)
+    a, b = queue.receive_batch(wait=20)
     a.release()
     b.extend(60)
-    [again] = queue.receive_batch(wait=5)
+    [again] = queue.receive_batch(wait=20)
     assert again.deliveries == 2
     with pytest.raises(quintet.ReceiptStale):
         a.acknowledge()
@@ -56,7 +56,7 @@ def test_leaving_the_loop_releases_what_was_fetched(queue: quintet.sync.Queue) -
     for message in queue.receive():
         message.acknowledge()
         break
-    rest = queue.receive(wait=5)
+    rest = queue.receive(wait=20)
     assert sorted(next(rest).text for _ in range(4)) == ["1", "2", "3", "4"]
 
 

@@ -57,7 +57,7 @@ async def serving(store: Store) -> AsyncIterator[Topology]:
     topology = Topology(engine, "default")
     engine.start()
     running = asyncio.create_task(topology.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (engine.connected and topology.restored):  # noqa: ASYNC110 - as /readyz tells it
             await asyncio.sleep(0.001)
     yield topology
@@ -129,7 +129,7 @@ async def test_a_deletion_that_was_not_confirmed_does_not_come_true_later(
         with pytest.raises(Unavailable):
             await topology.delete_queue("orders")
         await queue.send([NewMessage(b"x")])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while b'"departed_at":null' not in (await store.pool()).entries["Queue/orders"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     async with serving(Store(redis_server.url, prefix)) as topology:
@@ -160,7 +160,7 @@ async def test_queues_can_be_made_soon_after_redis_was_started_anew(tmp_path: Pa
             await asyncio.gather(*(store.next_due(1) for _ in range(CONNECTIONS)))
             redis.kill()
             redis.start()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not await made(topology, f"orders-{number}"):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
     redis.kill()
@@ -186,7 +186,7 @@ async def test_what_the_store_lost_is_stored_again(
         await node.redis.hset(store.keys.meta(POOL), "version", before.version - 1)
         await node.redis.delete(store.keys.entries)
         store.losses += 1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await store.pool()).entries != before.entries:  # noqa: ASYNC110 - nothing tells it
                 await asyncio.sleep(0.01)
         assert (await store.pool()).version > before.version
