@@ -10,6 +10,7 @@ from quintet_broker.protocols.http import openapi
 from quintet_broker.protocols.http import routes as http
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.sqs import routes as sqs
+from quintet_broker.protocols.websocket import routes as websocket
 from quintet_broker.services.access import Access
 from quintet_broker.services.topology import Topology
 from quintet_broker.settings import Settings
@@ -25,6 +26,7 @@ def application(settings: Settings, access: Access, topology: Topology) -> web.A
     app[ADMISSION] = Admission()
     http.mount(app)
     openapi.mount(app)
+    websocket.mount(app)
     sqs.mount(app)
     return app
 

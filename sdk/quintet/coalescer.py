@@ -1,8 +1,8 @@
 """Coalescer: gathers what is asked while a request is under way into the next one.
 
 One request at a time, so that the broker sees a producer's sequences in their order. A request whose answer was lost
-is sent again as it is, byte for byte, until nobody waits for it any more. Its bytes are never used for anything else:
-what the broker keeps of them, it keeps once, however often and however late they arrive.
+is sent again as it is, until nobody waits for it any more. Its content is never used for anything else: what the
+broker keeps of it, it keeps once, however often and however late it arrives.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from quintet.errors import RETRIED, UNCERTAIN, InvalidArgument, MessageTooLarge,
 from quintet.retry import pauses
 
 Item = TypeVar("Item")
+Body = TypeVar("Body")
 Result = TypeVar("Result")
 
 REQUEST_ITEMS = 1000
@@ -44,14 +45,14 @@ class Call(Generic[Item, Result]):
         return self.future.done()
 
 
-class Coalescer(Generic[Item, Result]):
+class Coalescer(Generic[Item, Body, Result]):
     """The calls of one verb on one queue.
 
     `encode` makes the body of a request, once for each; `post` makes one attempt and returns a result for each item.
     """
 
     def __init__(
-        self, encode: Callable[[Sequence[Item]], bytes], post: Callable[[bytes], Awaitable[Sequence[Result]]]
+        self, encode: Callable[[Sequence[Item]], Body], post: Callable[[Body], Awaitable[Sequence[Result]]]
     ) -> None:
         self._encode = encode
         self._post = post

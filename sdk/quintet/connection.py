@@ -8,56 +8,74 @@ from weakref import WeakSet
 
 from quintet.coalescer import Coalescer
 from quintet.errors import ClientClosed
-from quintet.receiver import Receiver
 
 if TYPE_CHECKING:
+    import aiohttp
+
+    from quintet import frames
+    from quintet.links import Links
+    from quintet.receiver import Receiver
     from quintet.transport import Transport
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Connection:
-    """To one broker; open between `open` and `close`."""
+    """To the brokers of one pool; open between `open` and `close`."""
 
     def __init__(self, url: str, key_id: str | None, secret: str | None, timeout: float) -> None:
         self.timeout = timeout
         """Seconds for which a verb tries again what fails in passing."""
         self.receivers: WeakSet[Receiver] = WeakSet()
         """Those that `close` closes."""
-        self._address = url, key_id, secret
+        self._url = url.rstrip("/")
+        self._credentials = key_id, secret
+        self._session: aiohttp.ClientSession | None = None
         self._transport: Transport | None = None
-        self._coalescers: list[Coalescer[Any, Any]] = []
+        self._links: Links | None = None
+        self._coalescers: list[Coalescer[Any, Any, Any]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def transport(self) -> "Transport":
-        """Raises ClientClosed."""
+        """For single requests. Raises ClientClosed."""
         if self._transport is None:
             raise ClientClosed
         return self._transport
 
+    @property
+    def links(self) -> "Links":
+        """For messages. Raises ClientClosed."""
+        if self._links is None:
+            raise ClientClosed
+        return self._links
+
     def open(self) -> None:
         # aiohttp takes most of the time of importing the client: it is not loaded before it is used.
+        from quintet import reach
+        from quintet.links import Links
         from quintet.transport import Transport
 
-        self._transport = Transport(*self._address, self.timeout)
+        self._session = reach.session(*self._credentials)
+        self._transport = Transport(self._session, self._url, self.timeout)
+        self._links = Links(self._session, self._url, self.timeout)
 
     async def close(self) -> None:
         """See quintet.Client.close."""
-        if self._transport is None:
+        if self._session is None or self._links is None:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.timeout):
                 await self._settle()
-        transport, self._transport = self._transport, None
-        await transport.close()
+        session, links = self._session, self._links
+        self._session = self._links = self._transport = None
+        await links.close()
+        await session.close()
 
     async def _settle(self) -> None:
         # A receiver that was just dropped releases in the loop's next turn.
         await asyncio.sleep(0)
-        for receiver in list(self.receivers):
-            await receiver.aclose()
+        await asyncio.gather(*(receiver.aclose() for receiver in list(self.receivers)))
         while self._tasks:
             await asyncio.wait(self._tasks)
         for coalescer in self._coalescers:
@@ -70,13 +88,14 @@ class Connection:
         task.add_done_callback(self._tasks.discard)
 
     def coalescer(
-        self, encode: Callable[[Sequence[Item]], bytes], path: str, decode: Callable[[bytes], Sequence[Result]]
-    ) -> Coalescer[Item, Result]:
-        """Gathers what is posted to `path`; `close` lets it end."""
+        self, queue: str, request_of: "Callable[[Sequence[Item]], frames.Request]"
+    ) -> "Coalescer[Item, frames.Request, Any]":
+        """Gathers what is asked about a queue; `close` lets it end."""
 
-        async def post(body: bytes) -> Sequence[Result]:
-            return decode(await self.transport.attempt("POST", path, body))
+        async def post(request: "frames.Request") -> Sequence[Any]:
+            results: Sequence[Any] = (await self.links.ask(queue, request)).results
+            return results
 
-        made = Coalescer(encode, post)
+        made = Coalescer(request_of, post)
         self._coalescers.append(made)
         return made

@@ -11,7 +11,7 @@ class QuintetError(Exception):
         self.detail = detail or (type(self).__doc__ or "").strip()
         """What was wrong, for people."""
         self.status = status
-        """Of the HTTP answer; None where there was none."""
+        """As HTTP has it; None where there was no answer."""
         super().__init__(self.detail)
 
 
@@ -108,4 +108,9 @@ _PREFIX = "urn:quintet:problem:"
 
 def from_problem(kind: str, detail: str, status: int) -> QuintetError:
     """The error that a problem document (RFC 9457) tells of: its type, detail and status."""
-    return _BY_NAME.get(kind.removeprefix(_PREFIX), QuintetError)(detail, status)
+    return named(kind.removeprefix(_PREFIX), detail, status)
+
+
+def named(name: str, detail: str, status: int) -> QuintetError:
+    """The error that the broker calls so."""
+    return _BY_NAME.get(name, QuintetError)(detail, status)

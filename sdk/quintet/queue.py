@@ -5,11 +5,15 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quintet import wire
+from msgspec import Raw
+
+from quintet import frames, wire
 from quintet.connection import Connection
 from quintet.errors import InvalidArgument
 from quintet.message import Message, NewMessage
+from quintet.receive import Receive
 from quintet.receiver import Receiver
+from quintet.retry import ATTEMPT, retried
 from quintet.settling import Settling
 
 MAX_PRODUCER = 2**53 - 1
@@ -32,8 +36,8 @@ class Queue:
         self._connection = connection
         self._producer = 1 + secrets.randbelow(MAX_PRODUCER)
         self._sequence = itertools.count()
-        self._sends = connection.coalescer(self._send_body, f"{self._path}/messages", wire.sent)
-        self._settling = Settling(connection, self._path)
+        self._sends = connection.coalescer(name, self._send_request)
+        self._settling = Settling(connection, name)
 
     # Sending
 
@@ -67,12 +71,12 @@ class Queue:
         """Store all messages (1 - 10,000, 16 MiB as JSON) or none; return their ids, in order. Else as `send`."""
         if not messages:
             raise InvalidArgument("A send takes 1 to 10000 messages.")
-        encoded = [wire.new_message(message) for message in messages]
+        encoded = [frames.new_record(message) for message in messages]
         size = sum(len(message) for message in encoded)
         return list(await self._sends.ask(encoded, size, self._connection.timeout))
 
-    def _send_body(self, messages: Sequence[bytes]) -> bytes:
-        return wire.send(messages, self._producer, next(self._sequence))
+    def _send_request(self, records: Sequence[bytes]) -> frames.Send:
+        return frames.Send(0, self.name, self._producer, next(self._sequence), list(map(Raw, records)))
 
     # Receiving
 
@@ -85,7 +89,7 @@ class Queue:
         `wait`: it ends after so many seconds in which nothing came; None never ends.
         `ahead`: how many messages (1 - 1000) are fetched, at most, before they are read.
         """
-        receiver = Receiver(self, self._settling, visibility_timeout, wait, ahead)
+        receiver = Receiver(self, self._connection, self._settling, visibility_timeout, wait, ahead)
         self._connection.receivers.add(receiver)
         return receiver
 
@@ -98,31 +102,30 @@ class Queue:
         just then, its messages stay hidden until their visibility timeout. Raises TooManyInFlight, InvalidArgument,
         QueueNotFound.
         """
-        body: dict[str, Any] = {"limit": limit}
-        if wait is not None:
-            body["wait"] = wire.duration(wait)
-        if visibility_timeout is not None:
-            body["visibilityTimeout"] = wire.duration(visibility_timeout)
-        answer = await self._connection.transport.call(
-            "POST", f"{self._path}/messages:receive", wire.encode(body), wait=MAX_WAIT if wait is None else wait
-        )
-        return [self._message(found) for found in wire.decode(answer, wire.Received).messages]
+        longest = MAX_WAIT if wait is None else wait
 
-    def _message(self, found: wire.Delivered) -> Message:
-        return Message(
-            id=found.id,
-            value=wire.content(found.value, found.value_base64),
-            key=found.key if found.key_base64 is None else wire.text(found.key_base64),
-            headers=found.headers | {name: wire.text(packed) for name, packed in found.headers_base64.items()},
-            deliveries=found.deliveries,
-            sent_at=found.sent_at,
-            first_received_at=found.first_received_at,
-            priority=found.priority,
-            expires_at=found.expires_at,
-            dead_letter=found.dead_letter,
-            receipt=found.receipt,
-            queue=self,
-        )
+        async def attempt(left: float) -> list[frames.Delivered]:
+            asked = frames.Receive(
+                0,
+                self.name,
+                limit,
+                True,
+                frames.milliseconds_or_none(wait),
+                frames.milliseconds_or_none(visibility_timeout),
+            )
+            receive = Receive(asked)
+            try:
+                async with self._connection.links.attempt(self.name, min(left, longest + ATTEMPT)) as link:
+                    await receive.open(link)
+                    await receive.ended()
+            finally:
+                if not receive.over:
+                    self._settling.finish_later(receive, receive.inbox)
+            if receive.error:
+                raise receive.error
+            return [found for _, found in receive.inbox]
+
+        return [frames.message(found, self) for found in await retried(attempt, self._connection.timeout + longest)]
 
     # Settling
 

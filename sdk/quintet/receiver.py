@@ -1,115 +1,204 @@
-"""Receiver: a queue's messages as an asynchronous iterator, fetched some way ahead."""
+"""Receiver: a queue's messages as an asynchronous iterator, delivered some way ahead."""
 
 import asyncio
 import math
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from quintet import wire
-from quintet.errors import ClientClosed, TooManyInFlight
+from quintet import frames, wire
+from quintet.connection import Connection
+from quintet.errors import RETRIED
 from quintet.message import Message
+from quintet.receive import Inbox, Receive
+from quintet.retry import pauses
 
 if TYPE_CHECKING:
     from quintet.queue import Queue
     from quintet.settling import Settling
 
-LONGEST_POLL = 20.0
-"""Seconds."""
-FIRST_FETCH = 10
+FIRST_WINDOW = 10
 """Messages, while it is not known how fast they are read."""
 SHARE = 0.5
-"""Of the visibility timeout, in which all that is fetched at once should have been read."""
+"""Of the visibility timeout, in which all that is held at once should have been read."""
 WORTH_READING = 0.8
-"""Of the visibility timeout; what was fetched longer ago is not handed out, as there would be no time for it."""
+"""Of the visibility timeout; what came longer ago is not handed out, as there would be no time for it."""
+IDLE = 1.0
+"""Seconds in which nobody read, after which nothing more is to come: others may have it."""
 
 
 class Receiver(AsyncIterator[Message]):
-    """Long polls, and hands out message by message; several tasks may read from one.
+    """Hands out message by message; several tasks may read from one.
 
-    It fetches as many messages as were read in half a visibility timeout lately, at most `ahead`. What is fetched
-    and not handed out is released on `aclose`, when the iterator is dropped, and when the client closes. Raises what
-    `Queue.receive_batch` raises, after which it can be read on.
+    It grants the broker credit for as many messages as were read in half a visibility timeout lately, at most `ahead`:
+    so many are held here or on their way. What is held and not handed out is released on `aclose`, when the iterator is
+    dropped, and when the client closes. Raises what `Queue.receive_batch` raises, after which it can be read on.
     """
 
     def __init__(
-        self, queue: "Queue", settling: "Settling", visibility_timeout: float | None, wait: float | None, ahead: int
+        self,
+        queue: "Queue",
+        connection: Connection,
+        settling: "Settling",
+        visibility_timeout: float | None,
+        wait: float | None,
+        ahead: int,
     ) -> None:
         self._queue = queue
+        self._connection = connection
         self._settling = settling
-        self._visibility_timeout = visibility_timeout
         self._wait = wait
         self._ahead = ahead
-        self._loop = asyncio.get_running_loop()
-        self._fetching = asyncio.Lock()
-        self._fetched: deque[Message] = deque()
+        self._visibility_timeout = visibility_timeout
         self._hidden_for = visibility_timeout
-        """Seconds for which what is fetched stays hidden from others."""
-        self._fetched_at = 0.0
-        self._fetched_count = 0
-        self._limit = min(FIRST_FETCH, ahead)
+        """Seconds for which what is delivered stays hidden from others."""
+        self._loop = asyncio.get_running_loop()
+        self._reading = asyncio.Lock()
+        self._inbox: Inbox = deque()
+        self._receive: Receive | None = None
+        self._window = min(FIRST_WINDOW, ahead)
+        """Messages that are held or may come, at most."""
+        self._read = 0
+        """Messages, since `_granted_at`."""
+        self._granted_at = self._read_at = self._loop.time()
         self._closed = False
 
     def __aiter__(self) -> "Receiver":
         return self
 
     async def __anext__(self) -> Message:
-        if not self._fetched or self._is_stale:
-            async with self._fetching:
-                await self._fetch()
-        return self._fetched.popleft()
+        self._refill()
+        found = self._pop()
+        if found is None:
+            async with self._reading:
+                found = await self._next()
+        self._read += 1
+        self._read_at = self._loop.time()
+        return frames.message(found, self._queue)
 
     async def aclose(self) -> None:
         """End it; what was not handed out is released."""
         self._closed = True
-        await self._settling.release_unread(self._take_back())
+        if self._receive:
+            self._receive.poke()
+        await self._settling.finish(self._receive, self._inbox)
 
     def __del__(self) -> None:
-        if self._fetched and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._settling.release_unread_later, self._take_back())
+        if (self._inbox or self._receive) and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._settling.finish_later, self._receive, self._inbox)
 
-    @property
-    def _is_stale(self) -> bool:
-        return self._loop.time() - self._fetched_at > WORTH_READING * (self._hidden_for or math.inf)
+    def _pop(self) -> frames.Delivered | None:
+        """The first that is held; what is worth no reading any more is released."""
+        came_after = self._loop.time() - WORTH_READING * (self._hidden_for or math.inf)
+        stale: Inbox = deque()
+        while self._inbox and self._inbox[0][0] < came_after:
+            stale.append(self._inbox.popleft())
+        if stale:
+            self._settling.finish_later(None, stale)
+        return self._inbox.popleft()[1] if self._inbox else None
 
-    def _take_back(self) -> list[str]:
-        held = [message.receipt for message in self._fetched]
-        self._fetched.clear()
-        return held
-
-    def _paced(self, hidden_for: float) -> int:
-        """How many messages to fetch, seeing how fast the last ones were read."""
-        read = self._fetched_count - len(self._fetched)
-        took = self._loop.time() - self._fetched_at
-        if not read or not hidden_for:
-            return self._limit
-        return max(1, min(self._ahead, int(SHARE * hidden_for * read / max(took, 0.001))))
-
-    async def _fetch(self) -> None:
-        """Until there is something to hand out. Raises StopAsyncIteration."""
-        if self._hidden_for is None:
-            self._hidden_for = wire.seconds((await self._queue.info()).spec["visibilityTimeout"])
-        ends_at = math.inf if self._wait is None else self._loop.time() + self._wait
-        left = LONGEST_POLL if self._wait is None else self._wait
-        while (not self._fetched or self._is_stale) and not self._closed:
-            if left < 0:
+    async def _next(self) -> frames.Delivered:
+        """The first that is held or comes. Raises StopAsyncIteration, QuintetError."""
+        gives_up_at = math.inf
+        pause = pauses()
+        while True:
+            if found := self._pop():
+                return found
+            if self._closed:
                 raise StopAsyncIteration
-            self._limit = self._paced(self._hidden_for)
-            await self._settling.release_unread(self._take_back())
-            self._fetched.extend(await self._poll(min(left, LONGEST_POLL)))
-            self._fetched_at = self._loop.time()
-            self._fetched_count = len(self._fetched)
-            left = ends_at - self._fetched_at
-        if self._closed:
-            await self.aclose()
+            try:
+                await self._wait_for_news()
+            except RETRIED:
+                now = self._loop.time()
+                if gives_up_at == math.inf:
+                    gives_up_at = now + self._connection.timeout
+                if now >= gives_up_at:
+                    raise
+                await asyncio.sleep(min(next(pause), gives_up_at - now))
+
+    async def _wait_for_news(self) -> None:
+        """Until there may be something to read. Raises StopAsyncIteration, QuintetError."""
+        receive = self._receive
+        if receive is None:
+            await self._open()
+        elif not receive.over:
+            self._refill()
+            await receive.news()
+        else:
+            self._receive = None
+            if receive.cancelled:
+                return
+            if receive.error:
+                raise receive.error
+            # Nothing came for as long as it was to wait.
             raise StopAsyncIteration
 
-    async def _poll(self, wait: float) -> list[Message]:
-        try:
-            return await self._queue.receive_batch(self._limit, wait=wait, visibility_timeout=self._visibility_timeout)
-        except TooManyInFlight:
-            return []
-        except ClientClosed:
-            if self._closed:
-                return []
-            raise
+    async def _open(self) -> None:
+        """Raises QuintetError."""
+        if self._hidden_for is None:
+            self._hidden_for = wire.seconds((await self._queue.info()).spec["visibilityTimeout"])
+        self._pace()
+        asked = frames.Receive(
+            0,
+            self._queue.name,
+            self._window,
+            False,
+            frames.milliseconds_or_none(self._wait),
+            frames.milliseconds_or_none(self._visibility_timeout),
+        )
+        receive = Receive(asked, self._inbox)
+        async with self._connection.links.attempt(self._queue.name, self._connection.timeout) as link:
+            await receive.open(link)
+        self._receive = receive
+        if self._closed:
+            await self._settling.finish(receive, self._inbox)
+        self._look_later()
+
+    # Credit
+
+    def _refill(self) -> None:
+        """Let more come, once half of what may be held is read."""
+        receive = self._receive
+        if receive is None or receive.over or receive.cancelled:
+            return
+        self._follow(receive)
+        held = receive.credit + len(self._inbox)
+        if held <= self._window // 2 and not receive.cancelled:
+            self._pace()
+            if self._window > held:
+                receive.grant(self._window - held)
+
+    def _pace(self) -> None:
+        """Hold as much as can be read in time, seeing how fast the last ones were read."""
+        now = self._loop.time()
+        if self._read and self._hidden_for:
+            paced = int(SHARE * self._hidden_for * self._read / max(now - self._granted_at, 0.001))
+            self._window = max(1, min(self._ahead, paced))
+        self._read = 0
+        self._granted_at = now
+
+    def _follow(self, receive: Receive) -> None:
+        """End a receive where the queue's owner is reached by another link: the next one goes there."""
+        owner = self._connection.links.to_owner(self._queue.name)
+        if owner and owner is not receive.link:
+            receive.cancel()
+
+    def _look(self) -> None:
+        """Let nothing more come where nobody reads."""
+        receive = self._receive
+        if receive is None or receive.over or receive.cancelled:
+            return
+        if self._reading.locked() or self._loop.time() < self._read_at + IDLE:
+            self._look_later()
+        else:
+            receive.cancel()
+
+    def _look_later(self) -> None:
+        self._loop.call_later(IDLE, _look, weakref.ref(self))
+
+
+def _look(receiver: "weakref.ref[Receiver]") -> None:
+    # Nothing that keeps a receiver which was dropped.
+    if found := receiver():
+        found._look()

@@ -1,29 +1,33 @@
 """Settling: what becomes of a queue's delivered messages, the receipts of many callers in one request."""
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 from typing import TypeVar
 
-from quintet import wire
+from quintet import frames
 from quintet.coalescer import Coalescer
 from quintet.connection import Connection
 from quintet.errors import QuintetError
+from quintet.receive import Inbox, Receive
 
-Item = TypeVar("Item", str, wire.Extension)
+Item = TypeVar("Item")
+Receipts = Coalescer[str, frames.Request, frames.Problem | None]
+Extensions = Coalescer[tuple[str, int], frames.Request, frames.Problem | None]
 
 RELEASE_WITHIN = 2.0
 """Seconds, where nobody waits for it."""
 
 
 class Settling:
-    """The verbs of one queue, whose path this is. They raise QuintetError."""
+    """The verbs of one queue. They raise QuintetError."""
 
-    def __init__(self, connection: Connection, path: str) -> None:
+    def __init__(self, connection: Connection, queue: str) -> None:
         self._connection = connection
-        self._acknowledges = connection.coalescer(wire.receipts, f"{path}/messages:acknowledge", wire.results)
-        self._releases = connection.coalescer(wire.receipts, f"{path}/messages:release", wire.results)
-        self._unread = connection.coalescer(wire.unread, f"{path}/messages:release", wire.results)
-        self._extends = connection.coalescer(wire.extensions, f"{path}/messages:extend", wire.results)
+        self._acknowledges: Receipts = connection.coalescer(queue, lambda held: frames.Acknowledge(0, queue, held))
+        self._releases: Receipts = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, True))
+        self._unread: Receipts = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, False))
+        self._extends: Extensions = connection.coalescer(queue, lambda asked: frames.Extend(0, queue, asked))
 
     async def acknowledge(self, receipt: str) -> None:
         await self._settle(self._acknowledges, receipt)
@@ -32,22 +36,32 @@ class Settling:
         await self._settle(self._releases, receipt)
 
     async def extend(self, receipt: str, seconds: float) -> None:
-        await self._settle(self._extends, wire.Extension(receipt, wire.duration(seconds)))
+        await self._settle(self._extends, (receipt, frames.milliseconds(seconds)))
 
-    async def release_unread(self, receipts: Sequence[str]) -> None:
-        """Release what was not handed out, so that its delivery does not count.
+    async def finish(self, receive: Receive | None, inbox: Inbox) -> None:
+        """End a receive, and release what it delivered and nobody read, so that its delivery does not count.
 
-        If it fails, it is visible after its visibility timeout.
+        What fails to be released is visible after its visibility timeout.
         """
+        if receive and receive.link and not receive.over:
+            receive.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RELEASE_WITHIN):
+                    await receive.ended()
+        receipts = [found.receipt for _, found in inbox]
+        inbox.clear()
+        await self._release_unread(receipts)
+
+    def finish_later(self, receive: Receive | None, inbox: Inbox) -> None:
+        """The same, while the caller goes on."""
+        self._connection.start(self.finish(receive, inbox))
+
+    async def _release_unread(self, receipts: Sequence[str]) -> None:
         if receipts:
             with contextlib.suppress(QuintetError):
-                await self._unread.ask(receipts, len(receipts) * wire.RECEIPT_BYTES, RELEASE_WITHIN)
+                await self._unread.ask(receipts, len(receipts) * frames.RECEIPT_BYTES, RELEASE_WITHIN)
 
-    def release_unread_later(self, receipts: Sequence[str]) -> None:
-        """The same, while the caller goes on."""
-        self._connection.start(self.release_unread(receipts))
-
-    async def _settle(self, verb: Coalescer[Item, wire.Problem | None], item: Item) -> None:
-        [problem] = await verb.ask([item], wire.RECEIPT_BYTES, self._connection.timeout)
+    async def _settle(self, verb: Coalescer[Item, frames.Request, frames.Problem | None], item: Item) -> None:
+        [problem] = await verb.ask([item], frames.RECEIPT_BYTES, self._connection.timeout)
         if problem:
             raise problem.error()

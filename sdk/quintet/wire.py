@@ -1,22 +1,17 @@
 """The bodies of /v1/, as the client writes and reads them."""
 
-import base64
 import re
-from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from quintet.errors import QuintetError, from_problem
-from quintet.message import DeadLetter, NewMessage
 
 Found = TypeVar("Found")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-RECEIPT_BYTES = 40
-"""Of one receipt in a body, about."""
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -30,44 +25,6 @@ class Problem(Struct):
 
     def error(self) -> QuintetError:
         return from_problem(self.type, self.detail, self.status)
-
-
-class Sent(Struct):
-    ids: list[str]
-
-
-class Results(Struct):
-    results: list[Problem | None]
-
-
-class Extension(Struct, rename="camel"):
-    """Hides one message for so long from now."""
-
-    receipt: str
-    visibility_timeout: str
-
-
-class Delivered(Struct, rename="camel"):
-    """A message as /v1/ delivers it: what is not UTF-8 comes in the fields that end in Base64."""
-
-    id: str
-    receipt: str
-    sent_at: int
-    first_received_at: int
-    deliveries: int
-    value: str | None = None
-    value_base64: str = ""
-    key: str | None = None
-    key_base64: str | None = None
-    headers: dict[str, str] = {}
-    headers_base64: dict[str, str] = {}
-    priority: int | None = None
-    expires_at: int | None = None
-    dead_letter: DeadLetter | None = None
-
-
-class Received(Struct):
-    messages: list[Delivered]
 
 
 class Counts(Struct, frozen=True, rename="camel"):
@@ -128,77 +85,6 @@ def encode(body: Any) -> bytes:
     return _ENCODER.encode(body)
 
 
-def new_message(message: NewMessage) -> bytes:
-    """Raises TypeError, and ValueError for text that is not Unicode."""
-    fields: dict[str, Any] = dict([_field("value", message.value)])
-    if message.key is not None:
-        fields |= [_field("key", message.key)]
-    for name, content in message.headers.items():
-        field, packed = _field("headers", content)
-        fields.setdefault(field, {})[name] = packed
-    if message.delay is not None:
-        fields["delay"] = duration(message.delay)
-    if message.priority is not None:
-        fields["priority"] = message.priority
-    if message.expiry is not None:
-        fields["expiry"] = duration(message.expiry)
-    if message.deduplication_id is not None:
-        fields["deduplicationId"] = message.deduplication_id
-    return encode(fields)
-
-
-def send(messages: Sequence[bytes], producer: int, sequence: int) -> bytes:
-    return encode({"messages": list(map(Raw, messages)), "producer": {"id": producer, "sequence": sequence}})
-
-
-def unread(receipts: Sequence[str]) -> bytes:
-    """The body that releases messages which nobody saw: their delivery does not count."""
-    return encode({"receipts": receipts, "delivered": False})
-
-
-def receipts(receipts: Sequence[str]) -> bytes:
-    return encode({"receipts": receipts})
-
-
-def extensions(extensions: Sequence[Extension]) -> bytes:
-    return encode({"extensions": extensions})
-
-
-def duration(seconds: float) -> str:
-    """`1500ms` for 1.5."""
-    return f"{round(seconds * 1000)}ms"
-
-
-def sent(answer: bytes) -> Sequence[str]:
-    """Ids. Raises QuintetError."""
-    return decode(answer, Sent).ids
-
-
-def results(answer: bytes) -> Sequence[Problem | None]:
-    """Of each receipt. Raises QuintetError."""
-    return decode(answer, Results).results
-
-
 def seconds(duration: str) -> float:
     """1.5 for `1s500ms`."""
     return sum(int(count) * _UNITS[unit] for count, unit in re.findall("([0-9]+)([a-z]+)", duration))
-
-
-def content(text: str | None, packed: str) -> bytes:
-    return base64.b64decode(packed) if text is None else text.encode()
-
-
-def text(packed: str) -> str:
-    """Bytes that are not UTF-8 as text, as PEP 383 has it."""
-    return base64.b64decode(packed).decode(errors="surrogateescape")
-
-
-def _field(name: str, content: str | bytes) -> tuple[str, str]:
-    """(field, its value): the content as text or, where it is not UTF-8, in base64."""
-    if not isinstance(content, str | bytes | bytearray | memoryview):
-        raise TypeError(f"{name}: text or bytes are wanted, not {type(content).__name__}")
-    raw = content.encode(errors="surrogateescape") if isinstance(content, str) else bytes(content)
-    try:
-        return name, raw.decode()
-    except UnicodeDecodeError:
-        return f"{name}Base64", base64.b64encode(raw).decode()

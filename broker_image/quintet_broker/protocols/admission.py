@@ -5,8 +5,8 @@ counts, not what was announced: who announces much and sends nothing keeps nobod
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
 
@@ -44,6 +44,15 @@ class Admission:
             yield body
         finally:
             self._room += len(body)
+
+    @contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        """Room for what has come already, while it is served. Raises Overloaded."""
+        self._take(size)
+        try:
+            yield
+        finally:
+            self._room += size
 
     async def _read(self, request: web.Request) -> bytes:
         most = request.client_max_size

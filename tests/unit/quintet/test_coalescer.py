@@ -99,7 +99,7 @@ callers = st.lists(
 )  # fmt: skip
 
 
-async def _call(coalescer: Coalescer[str, str], caller: Caller) -> Sequence[str] | BaseException:
+async def _call(coalescer: Coalescer[str, bytes, str], caller: Caller) -> Sequence[str] | BaseException:
     for _ in range(caller.starts):
         await asyncio.sleep(0)
     asking = asyncio.ensure_future(coalescer.ask(caller.items, 1, 30))

@@ -1,6 +1,6 @@
 import quintet
 from quintet import errors
-from quintet_broker.protocols.http.errors import STATUS
+from quintet_broker.protocols.problems import STATUS
 
 
 def test_every_refusal_of_the_broker_is_a_class_of_the_client() -> None:

@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from quintet_broker import errors
+from quintet_broker.protocols.problems import InternalError, MethodNotAllowed, NotFound, name, status
 
 logger = logging.getLogger(__name__)
 
@@ -14,42 +15,6 @@ PREFIX = "/v1/"
 PROBLEM = "application/problem+json"
 RETRY_AFTER = "1"
 """Seconds, for refusals that are worth a retry."""
-
-
-class NotFound(errors.BrokerError):
-    """There is no such operation."""
-
-
-class MethodNotAllowed(errors.BrokerError):
-    """This path has other methods."""
-
-
-class InternalError(errors.BrokerError):
-    """The broker failed; its log says why."""
-
-
-STATUS: dict[type[errors.BrokerError], int] = {
-    errors.InvalidArgument: 400,
-    errors.UnknownKey: 401,
-    errors.AccessDenied: 403,
-    errors.QueueNotFound: 404,
-    errors.BodyTimeout: 408,
-    errors.QueueExists: 409,
-    errors.QueueDeclared: 409,
-    errors.DeadLetterQueueNotFound: 409,
-    errors.ReceiptStale: 410,
-    errors.MessageTooLarge: 413,
-    errors.ReceiptInvalid: 422,
-    errors.TooManyInFlight: 429,
-    errors.QueueFull: 429,
-    errors.PoolFull: 429,
-    errors.Overloaded: 503,
-    errors.Unavailable: 503,
-    errors.Unsupported: 422,
-    NotFound: 404,
-    MethodNotAllowed: 405,
-    InternalError: 500,
-}
 
 
 @web.middleware
@@ -75,11 +40,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def problem(error: errors.BrokerError) -> dict[str, Any]:
     """The problem details of an error; `type` ends in the name of its class."""
-    name = type(error).__name__
     return {
-        "type": f"urn:quintet:problem:{name}",
-        "title": (type(error).__doc__ or name).strip(),
-        "status": STATUS.get(type(error), 500),
+        "type": f"urn:quintet:problem:{name(error)}",
+        "title": (type(error).__doc__ or name(error)).strip(),
+        "status": status(error),
         "detail": error.message,
     }
 

@@ -1,9 +1,6 @@
 """/v1/: a queue's verbs as JSON over HTTP. `ROUTES` lists every operation; openapi.py describes them from it."""
 
 import asyncio
-import base64
-import binascii
-import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,12 +8,13 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct
 
-from quintet_broker.errors import BrokerError, QueueNotFound, UnknownKey
+from quintet_broker.errors import BrokerError, QueueNotFound
 from quintet_broker.protocols.admission import ADMISSION, BODY
+from quintet_broker.protocols.basic import key_id
 from quintet_broker.protocols.http import codec, errors, mapping
 from quintet_broker.protocols.keys import ACCESS, TOPOLOGY
 from quintet_broker.services import queue
-from quintet_broker.services.access import Access, Verb
+from quintet_broker.services.access import Verb
 from quintet_broker.services.messages import Producer
 from quintet_broker.services.spec import parse, patched, whole
 
@@ -213,21 +211,7 @@ def _authorize(request: web.Request, route: Route) -> None:
 def _allow(request: web.Request, verb: Verb, queue: str | None) -> None:
     access = request.app[ACCESS]
     if access.enabled:
-        access.check(_key_id(request, access), verb, queue)
-
-
-def _key_id(request: web.Request, access: Access) -> str:
-    """The key id of Basic credentials whose secret is right (RFC 7617)."""
-    scheme, _, packed = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        raise UnknownKey("This needs Basic credentials: access key id and secret access key.")
-    try:
-        key_id, _, secret = base64.b64decode(packed, validate=True).decode().partition(":")
-    except (binascii.Error, ValueError) as error:
-        raise UnknownKey("The Basic credentials cannot be read.") from error
-    if not hmac.compare_digest(access.secret(key_id).encode(), secret.encode()):
-        raise UnknownKey("The secret access key is wrong.")
-    return key_id
+        access.check(key_id(request, access), verb, queue)
 
 
 async def _queue(request: web.Request) -> queue.Queue:

@@ -1,0 +1,1 @@
+"""Our own protocol, for clients that keep a connection: docs/protocol.md specifies it."""

@@ -1,0 +1,243 @@
+"""Connection: one client's, from its Hello until either end goes."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from quintet_broker.errors import BrokerError, InvalidArgument
+from quintet_broker.protocols.admission import ADMISSION
+from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
+from quintet_broker.protocols.problems import InternalError
+from quintet_broker.protocols.websocket import codec, mapping
+from quintet_broker.protocols.websocket.receiving import Receiving
+from quintet_broker.services.access import Verb
+from quintet_broker.services.messages import Producer
+from quintet_broker.services.queue import Queue
+
+logger = logging.getLogger(__name__)
+
+HELLO_WITHIN = 10.0
+"""Seconds."""
+REQUESTS_MAX = 100
+"""Requests under way, beyond which no more frames are read."""
+RECEIVES_MAX = 1000
+LEAVES_WITHIN = 1.0
+"""Seconds in which requests under way may end, where the broker stops."""
+
+
+class Connection:
+    """Serves the frames of one client, several at a time."""
+
+    def __init__(self, app: web.Application, socket: web.WebSocketResponse, key_id: str | None) -> None:
+        self._topology = app[TOPOLOGY]
+        self._access = app[ACCESS]
+        self._admission = app[ADMISSION]
+        self._broker = app[SETTINGS].pod_name
+        self._socket = socket
+        self._key_id = key_id
+        self._room = asyncio.Semaphore(REQUESTS_MAX)
+        self._requests: set[asyncio.Task[None]] = set()
+        self._receives: dict[int, tuple[asyncio.Task[None], Receiving]] = {}
+        self._moved: dict[str, str] = {}
+        """Where queues are, as the client was told last."""
+
+    async def serve(self) -> None:
+        """Until either end goes."""
+        try:
+            await self._welcome()
+            while (body := await self._body()) is not None:
+                await self._take(body)
+        except codec.Malformed as error:
+            await self._close(WSCloseCode.PROTOCOL_ERROR, str(error))
+        except ConnectionError:
+            logger.debug("a client went while it was told something")
+        finally:
+            for task in self._tasks():
+                task.cancel()
+
+    async def leave(self) -> None:
+        """The broker stops: what is under way ends, nothing more is taken."""
+        for task, _ in self._receives.values():
+            task.cancel()
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=LEAVES_WITHIN)
+        await self._close(WSCloseCode.GOING_AWAY, "The broker stops.")
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [*self._requests, *(task for task, _ in self._receives.values())]
+
+    async def _close(self, code: WSCloseCode, why: str) -> None:
+        # A reason has 123 bytes at most.
+        await self._socket.close(code=code, message=why.encode()[:123])
+
+    # Frames
+
+    async def _body(self) -> bytes | None:
+        """The next frame; None where the client has gone. Raises Malformed."""
+        message = await self._socket.receive()
+        if message.type == WSMsgType.BINARY:
+            return bytes(message.data)
+        if message.type == WSMsgType.TEXT:
+            raise codec.Malformed("Frames are binary.")
+        return None
+
+    async def _welcome(self) -> None:
+        """Raises Malformed."""
+        try:
+            async with asyncio.timeout(HELLO_WITHIN):
+                body = await self._body()
+        except TimeoutError as error:
+            raise codec.Malformed("No Hello came in time.") from error
+        if body is None:
+            return
+        try:
+            hello = codec.decode(body)
+        except codec.Refusable as error:
+            raise codec.Malformed(str(error)) from error
+        if not isinstance(hello, codec.Hello):
+            raise codec.Malformed("The first frame is a Hello.")
+        if codec.VERSION not in hello.versions:
+            raise codec.Malformed(f"This broker speaks version {codec.VERSION} alone.")
+        await self._send(codec.Welcome(codec.VERSION, self._broker))
+
+    async def _take(self, body: bytes) -> None:
+        """Begin to serve a frame. Raises Malformed."""
+        try:
+            frame = codec.decode(body)
+        except codec.Refusable as error:
+            await self._send(mapping.refused(error.id, InvalidArgument(str(error))))
+            return
+        await _TAKERS[type(frame)](self, frame, len(body))
+
+    async def _send(self, frame: Any) -> None:
+        await self._socket.send_bytes(codec.encode(frame))
+
+    async def _queue(self, name: str, verb: Verb) -> Queue:
+        """Raises AccessDenied, QueueNotFound, Unavailable."""
+        self._access.check(self._key_id, verb, name)
+        queue = await self._topology.queue(name)
+        owner = queue.route.owner
+        address = owner.http if owner and owner.name != self._broker else ""
+        if address != self._moved.get(name, ""):
+            self._moved[name] = address
+            if address:
+                await self._send(codec.Moved(name, address))
+        return queue
+
+    async def _hello(self, _: codec.Hello, __: int) -> None:
+        raise codec.Malformed("A Hello comes once.")
+
+    # Requests
+
+    async def _request(self, frame: codec.Request, size: int) -> None:
+        await self._room.acquire()
+        task = asyncio.create_task(self._answer(frame, size))
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+
+    async def _answer(self, frame: codec.Request, size: int) -> None:
+        """Serve one of `size` bytes."""
+        try:
+            with contextlib.suppress(ConnectionError):
+                await self._send(await self._served(frame, size))
+        finally:
+            self._room.release()
+
+    async def _served(self, frame: codec.Request, size: int) -> Any:
+        try:
+            with self._admission.held(size):
+                return await _SERVERS[type(frame)](self, frame)
+        except BrokerError as error:
+            return mapping.refused(frame.id, error)
+        except ConnectionError:
+            raise
+        except Exception:
+            logger.exception("%s failed", type(frame).__name__)
+            return mapping.refused(frame.id, InternalError())
+
+    async def _store(self, frame: codec.Send) -> codec.Confirm:
+        queue = await self._queue(frame.queue, "send")
+        producer = None if frame.producer is None else Producer(frame.producer, frame.sequence)
+        stored = await queue.send([mapping.new_message(record) for record in frame.records], producer)
+        return codec.Confirm(frame.id, [sent.id for sent in stored])
+
+    async def _acknowledge(self, frame: codec.Acknowledge) -> codec.Settled:
+        queue = await self._queue(frame.queue, "receive")
+        return codec.Settled(frame.id, mapping.results(await queue.acknowledge(frame.receipts)))
+
+    async def _release(self, frame: codec.Release) -> codec.Settled:
+        queue = await self._queue(frame.queue, "receive")
+        return codec.Settled(frame.id, mapping.results(await queue.release(frame.receipts, delivered=frame.delivered)))
+
+    async def _extend(self, frame: codec.Extend) -> codec.Settled:
+        queue = await self._queue(frame.queue, "receive")
+        wanted = [(receipt, milliseconds / 1000) for receipt, milliseconds in frame.extensions]
+        return codec.Settled(frame.id, mapping.results(await queue.extend(wanted)))
+
+    # Receives
+
+    async def _open(self, frame: codec.Receive, _: int) -> None:
+        """Raises Malformed."""
+        if frame.id in self._receives:
+            raise codec.Malformed(f"There is a receive {frame.id} already.")
+        if len(self._receives) >= RECEIVES_MAX:
+            error = InvalidArgument(f"One connection has {RECEIVES_MAX} receives at most.")
+            await self._send(mapping.refused(frame.id, error))
+            return
+        receiving = Receiving(frame, lambda: self._queue(frame.queue, "receive"), self._send)
+        task = asyncio.create_task(self._receive(frame.id, receiving))
+        self._receives[frame.id] = task, receiving
+        # What is cancelled before it has begun never runs, and could not tell its end.
+        await asyncio.sleep(0)
+
+    async def _receive(self, number: int, receiving: Receiving) -> None:
+        last: Any = None
+        try:
+            await receiving.run()
+        except asyncio.CancelledError:
+            last = codec.Deliver(number, [], open=False)
+        except BrokerError as error:
+            last = mapping.refused(number, error)
+        except ConnectionError:
+            logger.debug("a client went while it was delivered to")
+        except Exception:
+            logger.exception("a receive failed")
+            last = mapping.refused(number, InternalError())
+        # The client may use the number again as soon as it hears of the end.
+        del self._receives[number]
+        if last:
+            with contextlib.suppress(ConnectionError):
+                await self._send(last)
+
+    async def _grant(self, frame: codec.Credit, _: int) -> None:
+        if found := self._receives.get(frame.id):
+            found[1].grant(frame.credit)
+
+    async def _cancel(self, frame: codec.Cancel, _: int) -> None:
+        if found := self._receives.get(frame.id):
+            found[0].cancel()
+
+
+_TAKERS: dict[type, Callable[[Connection, Any, int], Awaitable[None]]] = {
+    codec.Hello: Connection._hello,
+    codec.Send: Connection._request,
+    codec.Acknowledge: Connection._request,
+    codec.Release: Connection._request,
+    codec.Extend: Connection._request,
+    codec.Receive: Connection._open,
+    codec.Credit: Connection._grant,
+    codec.Cancel: Connection._cancel,
+}
+"""What is done with a frame and its size, in the order in which frames come."""
+
+_SERVERS: dict[type, Callable[[Connection, Any], Awaitable[Any]]] = {
+    codec.Send: Connection._store,
+    codec.Acknowledge: Connection._acknowledge,
+    codec.Release: Connection._release,
+    codec.Extend: Connection._extend,
+}
+"""From a request to its answer, several at a time."""

@@ -1,0 +1,103 @@
+"""Receiving: one open receive of a client, which delivers as long as it has credit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+from quintet_broker.errors import TooManyInFlight
+from quintet_broker.protocols.websocket import codec, mapping
+from quintet_broker.services.messages import Message
+from quintet_broker.services.queue import MAX_RECEIVE, MAX_WAIT, Queue
+
+DELIVER_BYTES = 1024 * 1024
+"""Of the values in one Deliver, unless there is only one."""
+PAUSE = 0.02
+"""Seconds, where a receive was answered before its time with nothing, as brokers do that are about to stop."""
+
+
+class Receiving:
+    """Asks the queue for what there is credit for, and for more only once the client has room for what was sent."""
+
+    def __init__(
+        self,
+        asked: codec.Receive,
+        find: Callable[[], Awaitable[Queue]],
+        send: Callable[[codec.Deliver], Awaitable[None]],
+    ) -> None:
+        self._asked = asked
+        self._find = find
+        self._send = send
+        self._credit = asked.credit
+        self._granted = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def grant(self, credit: int) -> None:
+        self._credit = min(self._credit + credit, codec.CREDIT_MAX)
+        self._granted.set()
+
+    async def run(self) -> None:
+        """Until it is over. Raises BrokerError, ConnectionError."""
+        while True:
+            while not self._credit:
+                self._granted.clear()
+                await self._granted.wait()
+            messages = await self._next()
+            self._credit -= len(messages)
+            over = self._asked.once or not messages
+            await self._deliver(messages, over)
+            if over:
+                return
+
+    async def _next(self) -> list[Message]:
+        """None, if none came in time."""
+        asked = self._asked
+        if asked.once:
+            return await self._ask(asked.wait)
+        ends_at = None if asked.wait is None else self._loop.time() + asked.wait / 1000
+        while True:
+            began = self._loop.time()
+            left = MAX_WAIT if ends_at is None else min(MAX_WAIT, ends_at - began)
+            try:
+                messages = await self._ask(max(0, round(left * 1000)))
+            except TooManyInFlight:
+                messages = []
+            now = self._loop.time()
+            if messages or (ends_at is not None and now >= ends_at):
+                return messages
+            if now - began < left - PAUSE:
+                await asyncio.sleep(PAUSE)
+
+    async def _ask(self, wait: int | None) -> list[Message]:
+        hidden = self._asked.visibility_timeout
+        queue = await self._find()
+        return await queue.receive(
+            min(self._credit, MAX_RECEIVE),
+            visibility_timeout=None if hidden is None else hidden / 1000,
+            wait=None if wait is None else wait / 1000,
+        )
+
+    async def _deliver(self, messages: list[Message], over: bool) -> None:
+        unsent = list(_frames(messages))
+        try:
+            while unsent:
+                part = unsent.pop(0)
+                delivered = [mapping.delivered(message) for message in part]
+                await self._send(codec.Deliver(self._asked.id, delivered, bool(unsent) or not over))
+        except BaseException:
+            receipts = [message.receipt for part in unsent for message in part]
+            if receipts:
+                queue = await self._find()
+                await queue.release(receipts, delivered=False)
+            raise
+
+
+def _frames(messages: list[Message]) -> Iterator[list[Message]]:
+    """What goes into one Deliver each; the last of them may be empty."""
+    part: list[Message] = []
+    size = 0
+    for message in messages:
+        size += len(message.value)
+        if part and size > DELIVER_BYTES:
+            yield part
+            part, size = [], len(message.value)
+        part.append(message)
+    yield part

@@ -1,0 +1,46 @@
+"""/v1/connect: where a client's WebSocket begins."""
+
+import asyncio
+from weakref import WeakSet
+
+from aiohttp import web
+
+from quintet_broker.errors import InvalidArgument
+from quintet_broker.protocols.basic import key_id
+from quintet_broker.protocols.keys import ACCESS
+from quintet_broker.protocols.websocket import codec
+from quintet_broker.protocols.websocket.connection import Connection
+
+PATH = "/v1/connect"
+HEARTBEAT = 20.0
+"""Seconds of silence after which a client is pinged; one that says nothing for half of it then counts as gone."""
+CLOSES_WITHIN = 1.0
+"""Seconds that a client has to say goodbye."""
+
+_OPEN = web.AppKey("connections", WeakSet[Connection])
+
+
+def mount(app: web.Application) -> None:
+    """Add the protocol to the clients' application, whose middleware tells refusals of /v1/."""
+    app[_OPEN] = WeakSet()
+    app.router.add_get(PATH, _connect)
+    app.on_shutdown.append(_leave)
+
+
+async def _connect(request: web.Request) -> web.WebSocketResponse:
+    access = request.app[ACCESS]
+    key = key_id(request, access) if access.enabled else None
+    socket = web.WebSocketResponse(
+        max_msg_size=codec.FRAME_BYTES, compress=False, heartbeat=HEARTBEAT, timeout=CLOSES_WITHIN
+    )
+    if not socket.can_prepare(request):
+        raise InvalidArgument(f"{PATH} is for WebSockets: see docs/protocol.md.")
+    await socket.prepare(request)
+    connection = Connection(request.app, socket, key)
+    request.app[_OPEN].add(connection)
+    await connection.serve()
+    return socket
+
+
+async def _leave(app: web.Application) -> None:
+    await asyncio.gather(*(connection.leave() for connection in app[_OPEN]))

@@ -1,0 +1,189 @@
+"""Link: an open connection to one broker."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import WSMsgType
+
+from quintet import frames
+from quintet.errors import ConnectionLost, QuintetError, Unavailable, UnknownKey
+from quintet.reach import reason
+
+PATH = "/v1/connect"
+CONNECT = 5.0
+"""Seconds."""
+HEARTBEAT = 10.0
+"""Seconds of silence after which the broker is pinged; it has half of it to answer."""
+FRAME_BYTES = 64 * 1024 * 1024
+"""Longer ones are no frames of a broker."""
+
+
+class Reader(Protocol):
+    """Who hears of one receive."""
+
+    def deliver(self, frame: frames.Deliver) -> None: ...
+
+    def end(self, error: QuintetError) -> None:
+        """It was refused, or the link broke."""
+
+    def poke(self) -> None:
+        """There may be a better link."""
+
+
+class Link:
+    """From `open` until `close` or an error. Belongs to its event loop."""
+
+    def __init__(
+        self,
+        address: str,
+        socket: aiohttp.ClientWebSocketResponse,
+        moved: Callable[[str, str], None],
+        gone: "Callable[[Link], None]",
+    ) -> None:
+        self.address = address
+        self.where = urlsplit(address).netloc
+        """Its host and port, for people."""
+        self.lost: QuintetError | None = None
+        """Why it is no longer open."""
+        self.readers: dict[int, Reader] = {}
+        self._socket = socket
+        self._moved = moved
+        self._gone = gone
+        self._requests: dict[int, asyncio.Future[Any]] = {}
+        self._last = 0
+        self._said: set[asyncio.Task[None]] = set()
+        self._hearing = asyncio.create_task(self._hear())
+
+    @classmethod
+    async def open(
+        cls,
+        session: aiohttp.ClientSession,
+        address: str,
+        moved: Callable[[str, str], None],
+        gone: "Callable[[Link], None]",
+    ) -> "Link":
+        """To the broker at that URL. `moved` is told where queues are, `gone` when it is open no more.
+
+        Raises QuintetError.
+        """
+        where = urlsplit(address).netloc
+        try:
+            async with asyncio.timeout(CONNECT):
+                socket = await session.ws_connect(
+                    address + PATH, heartbeat=HEARTBEAT, max_msg_size=FRAME_BYTES, compress=0
+                )
+                await socket.send_bytes(frames.encode(frames.Hello([frames.VERSION])))
+                answer = await socket.receive()
+        except TimeoutError as error:
+            raise ConnectionLost(f"{where} cannot be reached: no answer within {CONNECT:.3g} s.") from error
+        except aiohttp.WSServerHandshakeError as error:
+            raise _refusal(where, error) from error
+        except aiohttp.ClientConnectorError as error:
+            raise ConnectionLost(f"{where} cannot be reached: {reason(error)}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectionLost(f"{where} cannot be reached: {error or type(error).__name__}") from error
+        if answer.type != WSMsgType.BINARY:
+            raise ConnectionLost(f"{where} did not welcome this client: {answer.extra or 'it closed the connection'}")
+        return cls(address, socket, moved, gone)
+
+    async def ask(self, request: frames.Request) -> Any:
+        """The answer. Raises QuintetError: the refusal, or ConnectionLost."""
+        self._last += 1
+        request.id = self._last
+        future = self._requests[request.id] = asyncio.get_running_loop().create_future()
+        try:
+            await self._send(request)
+            return await future
+        finally:
+            self._requests.pop(request.id, None)
+
+    async def receive(self, receive: frames.Receive, reader: Reader) -> None:
+        """Open a receive, and number it. Raises ConnectionLost."""
+        if self.lost:
+            raise self.lost
+        self._last += 1
+        receive.id = self._last
+        self.readers[receive.id] = reader
+        await self._send(receive)
+
+    def say(self, frame: frames.Credit | frames.Cancel) -> None:
+        """What has no answer, behind all that was said before."""
+        task = asyncio.ensure_future(self._say(frame))
+        self._said.add(task)
+        task.add_done_callback(self._said.discard)
+
+    async def _say(self, frame: frames.Credit | frames.Cancel) -> None:
+        try:
+            await self._send(frame)
+        except ConnectionLost:
+            # Whoever waits for something of this link hears of it.
+            return
+
+    async def close(self) -> None:
+        await self._socket.close()
+        await asyncio.wait([self._hearing])
+
+    def drop(self) -> None:
+        """End it without a goodbye: the broker does not answer."""
+        self._hearing.cancel()
+
+    async def _send(self, frame: Any) -> None:
+        if self.lost:
+            raise self.lost
+        try:
+            await self._socket.send_bytes(frames.encode(frame))
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectionLost(f"The connection to {self.where} broke.") from error
+
+    # What the broker says
+
+    async def _hear(self) -> None:
+        why = "broke"
+        try:
+            while True:
+                message = await self._socket.receive()
+                if message.type != WSMsgType.BINARY:
+                    why = f"was closed: {message.extra}" if message.extra else "broke"
+                    return
+                self._take(frames.decode(message.data))
+        except ValueError as error:
+            why = f"ended: {error}"
+        finally:
+            self._end(ConnectionLost(f"The connection to {self.where} {why}."))
+            await self._socket.close()
+
+    def _take(self, frame: Any) -> None:
+        if isinstance(frame, frames.Deliver):
+            reader = self.readers.get(frame.id) if frame.open else self.readers.pop(frame.id, None)
+            if reader:
+                reader.deliver(frame)
+        elif isinstance(frame, frames.Moved):
+            self._moved(frame.queue, frame.address)
+        elif isinstance(frame, frames.Refused):
+            error = frames.Problem(frame.error, frame.status, frame.detail).error()
+            if reader := self.readers.pop(frame.id, None):
+                reader.end(error)
+            elif (future := self._requests.get(frame.id)) and not future.done():
+                future.set_exception(error)
+        elif (future := self._requests.get(frame.id)) and not future.done():
+            future.set_result(frame)
+
+    def _end(self, lost: ConnectionLost) -> None:
+        self.lost = lost
+        self._gone(self)
+        for future in self._requests.values():
+            if not future.done():
+                future.set_exception(lost)
+        readers, self.readers = self.readers, {}
+        for reader in readers.values():
+            reader.end(lost)
+
+
+def _refusal(where: str, error: aiohttp.WSServerHandshakeError) -> QuintetError:
+    if error.status == 401:
+        return UnknownKey(status=401)
+    kind = Unavailable if error.status in (502, 503, 504) else QuintetError
+    return kind(f"{where} answered with HTTP status {error.status}: it takes no WebSocket here.", error.status)

@@ -1,0 +1,127 @@
+"""Links: a client's connections, to the broker that it was given and to the owners of its queues."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from quintet import frames
+from quintet.errors import ClientClosed, ConnectionLost, TimedOut
+from quintet.link import Link
+from quintet.retry import ATTEMPT
+
+SEEK_AGAIN = (1.0, 60.0)
+"""Seconds after which an owner that could not be reached is tried again: at first, and at most."""
+
+
+class Links:
+    """Opened when they are needed. What is asked about a queue goes to its owner once there is a link to it."""
+
+    def __init__(self, session: aiohttp.ClientSession, home: str, timeout: float) -> None:
+        self._session = session
+        self._home = home
+        self._patience = min(ATTEMPT, timeout)
+        self._open: dict[str, Link] = {}
+        self._opening: dict[str, asyncio.Task[Link]] = {}
+        self._owners: dict[str, str] = {}
+        """Addresses by queue."""
+        self._seek_at: dict[str, tuple[float, float]] = {}
+        """Of owners that could not be reached: when they are tried again, and the pause before that."""
+        self._closed = False
+
+    async def ask(self, queue: str, request: frames.Request) -> Any:
+        """The answer of one attempt. Raises QuintetError."""
+        async with self.attempt(queue, self._patience) as link:
+            return await link.ask(request)
+
+    @asynccontextmanager
+    async def attempt(self, queue: str, within: float) -> AsyncIterator[Link]:
+        """The link `of` a queue, for so many seconds. Raises QuintetError, TimedOut among them."""
+        link = None
+        try:
+            async with asyncio.timeout(within):
+                link = await self.of(queue)
+                yield link
+        except TimeoutError as error:
+            if link and within >= ATTEMPT:
+                # It hangs, and so would what is asked next.
+                link.drop()
+            where = link.where if link else urlsplit(self._home).netloc
+            raise TimedOut(f"{where} did not answer within {within:.3g} s.") from error
+
+    async def of(self, queue: str) -> Link:
+        """To the queue's owner if there is one, else to whichever broker can be reached. Raises QuintetError."""
+        if self._closed:
+            raise ClientClosed
+        if owner := self.to_owner(queue):
+            return owner
+        if address := self._owners.get(queue):
+            self._seek(address)
+        try:
+            return await self._to(self._home)
+        except ConnectionLost:
+            for link in self._open.values():
+                # Every broker serves every queue.
+                return link
+            raise
+
+    def to_owner(self, queue: str) -> Link | None:
+        """If there is one already."""
+        return self._open.get(self._owners.get(queue, ""))
+
+    async def close(self) -> None:
+        self._closed = True
+        for task in list(self._opening.values()):
+            task.cancel()
+        await asyncio.gather(*(link.close() for link in list(self._open.values())))
+
+    async def _to(self, address: str) -> Link:
+        """One for all who want it at the same time."""
+        if found := self._open.get(address):
+            return found
+        return await asyncio.shield(self._opening.get(address) or self._start(address))
+
+    def _start(self, address: str) -> "asyncio.Task[Link]":
+        opening = self._opening[address] = asyncio.create_task(self._connect(address))
+        # Nobody may be left to hear that it failed.
+        opening.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return opening
+
+    async def _connect(self, address: str) -> Link:
+        try:
+            link = await Link.open(self._session, address, self._moved, self._lost)
+        finally:
+            del self._opening[address]
+        self._open[address] = link
+        return link
+
+    def _lost(self, link: Link) -> None:
+        if self._open.get(link.address) is link:
+            del self._open[link.address]
+
+    # Owners
+
+    def _moved(self, queue: str, address: str) -> None:
+        self._owners[queue] = address.rstrip("/")
+        self._seek_at.pop(self._owners[queue], None)
+        self._seek(self._owners[queue])
+
+    def _seek(self, address: str) -> None:
+        """Open a link to an owner, unless it could not be reached just now."""
+        at, pause = self._seek_at.get(address, (0.0, SEEK_AGAIN[0]))
+        now = asyncio.get_running_loop().time()
+        if address in self._open or address in self._opening or now < at:
+            return
+        self._seek_at[address] = now + pause, min(2 * pause, SEEK_AGAIN[1])
+        self._start(address).add_done_callback(self._found)
+
+    def _found(self, opening: asyncio.Task[Link]) -> None:
+        if opening.cancelled() or opening.exception():
+            return
+        self._seek_at.pop(opening.result().address, None)
+        for link in self._open.values():
+            for reader in list(link.readers.values()):
+                reader.poke()
