@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import os
 import platform
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tests.bench.client import client
 from tests.bench.http_batches import http_batches
 from tests.bench.redis_streams import redis_streams
 from tests.bench.sqs_batches import sqs_batches
-from tests.bench.system import System, running
+from tests.bench.system import running
 from tests.processes import RedisServer
 
 CONTENDERS: dict[str, runner.Contender] = {
@@ -41,10 +40,8 @@ def machine(redis: RedisServer) -> str:
 
 def bench(rounds: int, messages: int, durabilities: Sequence[str]) -> tuple[runner.Measures, str]:
     """What was measured, and on which machine."""
-    with tempfile.TemporaryDirectory(prefix="quintet-bench-") as directory, contextlib.ExitStack() as stack:
-        systems: list[System] = [
-            stack.enter_context(running(durability, Path(directory) / durability)) for durability in durabilities
-        ]
+    with contextlib.ExitStack() as stack:
+        systems = [stack.enter_context(running(durability)) for durability in durabilities]
         return asyncio.run(runner.run(CONTENDERS, systems, rounds, messages)), machine(systems[0].redis)
 
 

@@ -2,9 +2,7 @@
 
 import argparse
 import asyncio
-import tempfile
 from functools import partial
-from pathlib import Path
 
 from tests.bench.flow import flow
 from tests.bench.queues import queues
@@ -61,10 +59,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a few points, to see that it runs")
     arguments = parser.parse_args()
     messages, points = (100, SMOKE) if arguments.smoke else (arguments.messages, (QUEUES, CONSUMERS, BACKLOG))
-    with (
-        tempfile.TemporaryDirectory(prefix="quintet-bench-") as directory,
-        running("Memory", Path(directory) / "system") as system,
-    ):
+    with running() as system:
         print(asyncio.run(curves(system, messages, *points)))
 
 

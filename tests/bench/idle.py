@@ -2,8 +2,6 @@
 
 import argparse
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -53,14 +51,6 @@ async def idle(system: System, queues: int, seconds: float) -> float:
     return (after - before) / seconds
 
 
-def bench(queues: int, seconds: float) -> float:
-    with (
-        tempfile.TemporaryDirectory(prefix="quintet-bench-") as directory,
-        running("Memory", Path(directory) / "r") as system,
-    ):
-        return asyncio.run(idle(system, queues, seconds))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.idle", description=__doc__)
     parser.add_argument("--queues", type=int, default=QUEUES)
@@ -68,7 +58,9 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a few queues for a moment, to see that it runs")
     arguments = parser.parse_args()
     queues, seconds = SMOKE if arguments.smoke else (arguments.queues, arguments.seconds)
-    print(f"{queues:,} idle queues take {100 * bench(queues, seconds):.2f} % of a core")
+    with running() as system:
+        share = asyncio.run(idle(system, queues, seconds))
+    print(f"{queues:,} idle queues take {100 * share:.2f} % of a core")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ Each receive asks for so few messages that they lie in ranges of their own, whic
 
 import argparse
 import asyncio
-import tempfile
-from pathlib import Path
 
 import psutil
 
@@ -39,14 +37,6 @@ async def deliver(system: System, messages: int, batch: int) -> float:
         return (process.memory_info().rss - before) / sum(received)
 
 
-def bench(messages: int, batch: int) -> float:
-    with (
-        tempfile.TemporaryDirectory(prefix="quintet-bench-") as directory,
-        running("Memory", Path(directory) / "system") as system,
-    ):
-        return asyncio.run(deliver(system, messages, batch))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.in_flight", description=__doc__)
     parser.add_argument("--messages", type=int, default=MESSAGES)
@@ -54,7 +44,8 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a few messages, to see that it runs")
     arguments = parser.parse_args()
     messages, batch = SMOKE if arguments.smoke else (arguments.messages, arguments.batch)
-    bytes_each = bench(messages, batch)
+    with running() as system:
+        bytes_each = asyncio.run(deliver(system, messages, batch))
     print(f"{messages:,} messages in flight, {batch} a receive: {bytes_each:.0f} bytes of the broker each")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,46 +14,61 @@ from tests.bench.system import System
 BATCH = 100
 FILLERS = 8
 """Requests under way while queues are filled."""
+Message = dict[str, Any]
+"""As /v1/ delivers it."""
 
 
 class Queues:
     """Some queues of one broker, used in turn."""
 
     def __init__(self, session: aiohttp.ClientSession, urls: list[str], value: str) -> None:
-        self.urls = urls
+        self._urls = urls
         self._session = session
         self._value = value
-        self._sending, self._settling = itertools.cycle(urls), itertools.cycle(urls)
+        self._sending, self._receiving = itertools.cycle(urls), itertools.cycle(urls)
         # With one there is always something to wait for.
         self._wait = "1s" if len(urls) == 1 else "0s"
 
-    async def post(self, url: str, body: Any) -> Any:
-        headers = {"Content-Type": "application/json"}
-        async with self._session.post(url, data=msgspec.json.encode(body), headers=headers) as answer:
-            return msgspec.json.decode(await answer.read())
-
     async def send(self, count: int) -> None:
         """So many to the next queue."""
-        await self.post(next(self._sending), {"messages": [{"value": self._value}] * count})
+        await self.send_values([self._value] * count)
 
-    async def receive(self, limit: int) -> list[str]:
-        """Receipts of messages of the next queue."""
-        url = next(self._settling)
-        received = await self.post(f"{url}:receive", {"limit": limit, "wait": self._wait})
-        return [message["receipt"] for message in received["messages"]]
+    async def send_values(self, values: Sequence[str]) -> None:
+        """These to the next queue."""
+        await self._post(next(self._sending), {"messages": [{"value": value} for value in values]})
 
-    async def settle(self, limit: int) -> int:
-        """Receive from the next queue, and acknowledge."""
-        url = next(self._settling)
-        received = await self.post(f"{url}:receive", {"limit": limit, "wait": self._wait})
-        receipts = [message["receipt"] for message in received["messages"]]
-        if receipts:
-            await self.post(f"{url}:acknowledge", {"receipts": receipts})
-        return len(receipts)
+    async def receive(self, limit: int) -> list[Message]:
+        """Of the next queue."""
+        return await self._receive(next(self._receiving), limit)
+
+    async def settle(self, limit: int, note: Callable[[list[Message]], None] = lambda _: None) -> int:
+        """Receive from the next queue, note what came, and acknowledge it."""
+        url = next(self._receiving)
+        messages = await self._receive(url, limit)
+        note(messages)
+        if messages:
+            await self._post(f"{url}:acknowledge", {"receipts": [message["receipt"] for message in messages]})
+        return len(messages)
 
     async def fill(self, count: int) -> None:
         """Let so many messages wait."""
         await repeat(count // BATCH, lambda: self.send(BATCH), FILLERS)
+
+    async def waiting(self) -> int:
+        """How many messages there are: visible, in flight or delayed."""
+        found = 0
+        for url in self._urls:
+            async with self._session.get(url.removesuffix("/messages")) as answer:
+                found += sum((await answer.json())["counts"].values())
+        return found
+
+    async def _receive(self, url: str, limit: int) -> list[Message]:
+        return list((await self._post(f"{url}:receive", {"limit": limit, "wait": self._wait}))["messages"])
+
+    async def _post(self, url: str, body: Any) -> Any:
+        headers = {"Content-Type": "application/json"}
+        async with self._session.post(url, data=msgspec.json.encode(body), headers=headers) as answer:
+            return msgspec.json.decode(await answer.read())
 
 
 async def repeat(times: int, verb: Callable[[], Awaitable[Any]], at_once: int) -> None:

@@ -2,9 +2,7 @@
 
 import argparse
 import asyncio
-import tempfile
 import time
-from pathlib import Path
 
 import aiohttp
 
@@ -64,10 +62,7 @@ def main() -> None:
     print("| messages waiting | seconds to the first message | of them computed | seconds that Redis loads |")
     print("|---|---|---|---|")
     for count in waiting:
-        with (
-            tempfile.TemporaryDirectory(prefix="quintet-bench-") as directory,
-            running("Memory", Path(directory) / "system") as system,
-        ):
+        with running() as system:
             print(asyncio.run(bench(system, count, in_flight, rounds)), flush=True)
 
 

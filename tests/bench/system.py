@@ -1,6 +1,7 @@
 """A broker on a Redis of its own, and what they cost."""
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,16 +32,22 @@ class System:
         broker, redis = (psutil.Process(process.pid).cpu_times() for process in (self.broker, self.redis))
         return broker.user + broker.system, redis.user + redis.system
 
+    def memory(self) -> tuple[float, float]:
+        """MB that the broker and Redis hold."""
+        broker, redis = (psutil.Process(process.pid).memory_info().rss / 1e6 for process in (self.broker, self.redis))
+        return broker, redis
+
 
 @contextmanager
-def running(durability: str, directory: Path) -> Iterator[System]:
-    directory.mkdir()
-    redis = RedisServer(directory, durability)
-    redis.start()
-    broker = Broker(directory, redis.url)
-    broker.start()
-    try:
-        yield System(durability, broker, redis)
-    finally:
-        broker.stop()
-        redis.stop()
+def running(durability: str = "Memory") -> Iterator[System]:
+    with tempfile.TemporaryDirectory(prefix="quintet-bench-") as name:
+        directory = Path(name)
+        redis = RedisServer(directory, durability)
+        redis.start()
+        broker = Broker(directory, redis.url)
+        broker.start()
+        try:
+            yield System(durability, broker, redis)
+        finally:
+            broker.stop()
+            redis.stop()

@@ -45,6 +45,9 @@ class Verdict:
     dead_lettered: int
     redelivered: int
     """Deliveries after the first, of messages that were not acknowledged."""
+    late: int
+    """Deliveries that came when their visibility timeout may have passed, and others had the message since: what a
+    broker was just handing out when it stood still."""
     lost: Finding
     """Confirmed and never received."""
     duplicated: Finding
@@ -59,7 +62,7 @@ class Verdict:
     """Sent once, received under more than one message id."""
     reordered: Finding
     """Sent in order, and received while an earlier one of its producer and key was confirmed, and neither about to be
-    acknowledged, nor received in the same batch before it."""
+    acknowledged, nor received in the same batch before it, nor dead-lettered after deliveries that a crash took."""
 
     def faults(self, *, idempotent: bool = True) -> dict[str, Finding]:
         """The faults that were seen, by name, of a system that promises sends that happen once, or not."""
@@ -85,9 +88,13 @@ class Entry:
     deliveries: int = 0
     asked: float = 0.0
     """Seconds: when the batch was asked for with which it came last."""
+    received_at: float = 0.0
+    """Seconds: when it came last."""
     hidden_until: float = 0.0
     """Seconds: whoever delivers it again before breaks the visibility timeout."""
     ids: set[str] = field(default_factory=set)
+    came_dead: bool = False
+    """It was received from the dead-letter queue before any other: it had left its queue, and what follows may come."""
 
 
 class Ledger:
@@ -103,9 +110,11 @@ class Ledger:
         self._entries: dict[Name, Entry] = {}
         self._open: dict[tuple[int, int], dict[int, Entry]] = defaultdict(dict)
         """By producer and key, of those sent in order, in that order: what nobody asked to acknowledge yet."""
-        self._redelivered = 0
+        self._redelivered = self._late = 0
         self._duplicated, self._early, self._phantom = Finding(), Finding(), Finding()
-        self._corrupt, self._doubled, self._reordered = Finding(), Finding(), Finding()
+        self._corrupt, self._doubled = Finding(), Finding()
+        self._overtaken: list[tuple[Entry, str]] = []
+        """What was overtaken, and by what."""
 
     def send(self, name: Name, size: int = 0, *, ordered: bool = False) -> str:
         """Note that a message is about to be sent, to a queue that promises order by key, or not.
@@ -132,15 +141,17 @@ class Ledger:
         if name is None:
             return None
         entry = self._entries[name]
-        self._judge(name, entry, message_id, at)
+        self._judge(name, entry, message_id, asked, at)
         if not dead:
             self._order(name, asked)
         self.received += not entry.deliveries
+        entry.came_dead |= dead and not entry.deliveries
         entry.deliveries += 1
         entry.ids.add(message_id)
         entry.asked = asked
+        entry.received_at = at
         # It was claimed after it was asked for, so it stays hidden at least this long.
-        entry.hidden_until = asked + self._visibility
+        entry.hidden_until = max(entry.hidden_until, asked + self._visibility)
         if dead:
             self.dead_lettered.add(name)
         return name
@@ -157,10 +168,12 @@ class Ledger:
             return None
         return name
 
-    def _judge(self, name: Name, entry: Entry, message_id: str, at: float) -> None:
+    def _judge(self, name: Name, entry: Entry, message_id: str, asked: float, at: float) -> None:
         if entry.ids and message_id not in entry.ids:
             # A second message with the same number: its deliveries say nothing about the first one's.
             self._doubled.add(f"{name}: {', '.join(sorted(entry.ids))} and {message_id}")
+        elif entry.deliveries and entry.received_at > asked + self._visibility:
+            self._late += 1
         elif entry.acknowledged:
             self._duplicated.add(f"{name}: delivery {entry.deliveries + 1}")
         elif entry.deliveries:
@@ -174,7 +187,7 @@ class Ledger:
                 break
             # A send without an answer may take effect after those that follow it.
             if entry.confirmed and entry.asked != asked:
-                self._reordered.add(f"{name}: before number {number} was done with")
+                self._overtaken.append((entry, f"{name}: before number {number} was done with"))
                 break
 
     def done_with(self, name: Name) -> None:
@@ -202,6 +215,10 @@ class Ledger:
         lost = Finding()
         for name in sorted(self.unreceived):
             lost.add(str(name))
+        reordered = Finding()
+        for overtaken, by in self._overtaken:
+            if not overtaken.came_dead:
+                reordered.add(by)
         return Verdict(
             sent=len(self._entries),
             confirmed=self.confirmed,
@@ -209,11 +226,12 @@ class Ledger:
             acknowledged=self.acknowledged,
             dead_lettered=len(self.dead_lettered),
             redelivered=self._redelivered,
+            late=self._late,
             lost=lost,
             duplicated=self._duplicated,
             early=self._early,
             phantom=self._phantom,
             corrupt=self._corrupt,
             doubled=self._doubled,
-            reordered=self._reordered,
+            reordered=reordered,
         )

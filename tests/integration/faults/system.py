@@ -26,6 +26,10 @@ LEASE = 3.0
 """Seconds: the default of a broker's settings."""
 KILLED_AGAIN_WITHIN = 0.6
 """Seconds; a broker needs about as many to start."""
+PAUSES = 0.25
+"""Of all strikes at several brokers."""
+PAUSED_FOR = (0.8 * LEASE, 1.6 * LEASE)
+"""Seconds, at least and at most: some wake as owners, some just then lose their lease, most lost it."""
 
 
 def seed() -> int:
@@ -97,34 +101,46 @@ def stopped(process: Process) -> Iterator[None]:
 
 
 class Killer:
-    """Kills brokers, their Redis or both at random, and brings them up again."""
+    """Kills brokers, their Redis or both at random, and brings them up again; one of several it may pause as well."""
 
     def __init__(self, seed: int, brokers: Sequence[Broker], redis: RedisServer) -> None:
         self.kills = 0
+        self.pauses = 0
         self._random = random.Random(seed)
         self._brokers = brokers
         self._redis = redis
 
     def strike(self) -> None:
-        """Kill, perhaps once more while they recover, and return when all serve again."""
+        """Kill, perhaps once more while they recover, or pause, and return when all serve again."""
+        if len(self._brokers) > 1 and self._random.random() < PAUSES:
+            self._pause(self._random.choice(self._brokers))
+        else:
+            self._kill_some()
+        for process in [self._redis, *self._brokers]:
+            process.wait_until_up()
+
+    def _pause(self, victim: Broker) -> None:
+        """Let it stand still, and perhaps kill another meanwhile."""
+        seconds = self._random.uniform(*PAUSED_FOR)
+        with stopped(victim):
+            if self._random.random() < 0.4:
+                self._kill([self._random.choice([self._redis, *(one for one in self._brokers if one is not victim)])])
+            time.sleep(seconds)
+        self.pauses += 1
+
+    def _kill_some(self) -> None:
         brokers: list[Process] = self._random.sample(self._brokers, self._random.randint(1, len(self._brokers)))
         choices: list[list[Process]] = [brokers, [self._redis], [*brokers, self._redis]]
         victims = self._random.choice(choices)
         self._kill(victims)
-        self._launch(victims)
         if self._random.random() < 0.4:
             time.sleep(self._random.uniform(0, KILLED_AGAIN_WITHIN))
-            again = [self._random.choice(victims)]
-            self._kill(again)
-            self._launch(again)
-        for process in [self._redis, *self._brokers]:
-            process.wait_until_up()
+            self._kill([self._random.choice(victims)])
 
-    def _kill(self, victims: list[Process]) -> None:
+    def _kill(self, victims: Sequence[Process]) -> None:
+        """All of them, and start them again."""
         for process in victims:
             process.kill()
             self.kills += 1
-
-    def _launch(self, victims: list[Process]) -> None:
         for process in self._random.sample(victims, len(victims)):
             process.launch()

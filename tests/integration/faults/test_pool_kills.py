@@ -1,4 +1,7 @@
-"""Kills by SIGKILL at random moments, of three brokers and their Redis, under the prober: 20, or FAULTS_KILLS."""
+"""Three brokers and their Redis are killed at random moments, under the prober, and brokers paused past their lease.
+
+20 times by SIGKILL, or FAULTS_KILLS; pauses by SIGSTOP come on top.
+"""
 
 import os
 from dataclasses import replace
@@ -16,15 +19,16 @@ KILLS = int(os.environ.get("FAULTS_KILLS", "20")) // 2
 """In each test."""
 LOAD = Load(producers=18, consumers=18, rate=10, visibility=3.0)
 
-pytestmark = pytest.mark.timeout(120 + 5 * KILLS)
+pytestmark = pytest.mark.timeout(240 + 20 * KILLS)
 
 
 async def test_nothing_is_lost(pool: Pool, clients: list[Client]) -> None:
     await make_queues(clients[0])
     async with Prober(spread(clients), LOAD) as prober:
-        await strike(prober, Killer(seed(), pool.brokers, pool.redis), KILLS)
+        killer = Killer(seed(), pool.brokers, pool.redis)
+        await strike(prober, killer, KILLS)
         verdict = await prober.finish()
-    print(verdict)
+    print(f"{verdict}\n{killer.kills} kills, {killer.pauses} pauses")
     assert verdict.faults() == {}
 
 
@@ -32,9 +36,10 @@ async def test_dead_letters_move_between_brokers_once(pool: Pool, clients: list[
     await make_queues(clients[0], max_receives=2)
     dead = [QuintetPort(client.queue(queue)) for client in clients for queue in DEAD_LETTERS.values()]
     async with Prober(spread(clients), replace(LOAD, visibility=1.0, poison_every=10), dead) as prober:
-        await strike(prober, Killer(seed(), pool.brokers, pool.redis), KILLS)
+        killer = Killer(seed(), pool.brokers, pool.redis)
+        await strike(prober, killer, KILLS)
         verdict = await prober.finish()
-    print(verdict)
+    print(f"{verdict}\n{killer.kills} kills, {killer.pauses} pauses")
     assert verdict.faults() == {}
     assert len(prober.poisoned) > len(QUEUES)
     assert prober.poisoned - prober.ledger.dead_lettered == set()

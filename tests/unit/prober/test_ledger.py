@@ -28,11 +28,11 @@ class Run:
         if confirmed:
             self.ledger.confirm(name)
 
-    def receive(self, *names: Name, message_id: str | None = None) -> None:
-        """In one batch."""
+    def receive(self, *names: Name, message_id: str | None = None, ago: float = 0.0, dead: bool = False) -> None:
+        """In one batch, asked for so many seconds ago."""
         self.now += 0.001
         for name in names:
-            self.ledger.receive(self.bodies[name], message_id or str(name), self.now, self.now)
+            self.ledger.receive(self.bodies[name], message_id or str(name), self.now - ago, self.now, dead=dead)
 
     def acknowledge(self, name: Name) -> None:
         self.ledger.done_with(name)
@@ -106,6 +106,28 @@ def test_early(name: Name, after: float) -> None:
     assert run.ledger.verdict().redelivered == 1
 
 
+@given(name=st.sampled_from(NAMES), since=st.floats(0, VISIBILITY - 0.1), acknowledged=st.booleans())
+def test_late(name: Name, since: float, acknowledged: bool) -> None:
+    """It was asked for so long ago that others, who got it since, had to get it: no fault, but they still hold it."""
+    run = whole_run(frozenset({name}))
+    run.receive(name)
+    if acknowledged:
+        run.acknowledge(name)
+    run.now += since
+    run.receive(name, ago=since + VISIBILITY + 0.01)
+    assert run.ledger.verdict().late == 1
+    assert run.faults() == {}
+    run.receive(name)
+    assert run.faults() == {"duplicated" if acknowledged else "early": 1}
+
+
+@given(name=st.sampled_from(NAMES), ago=st.floats(0, VISIBILITY - 0.01))
+def test_what_was_asked_for_shortly_before_is_not_late(name: Name, ago: float) -> None:
+    run = whole_run()
+    run.receive(name, ago=ago)
+    assert run.faults() == {"duplicated": 1}
+
+
 @given(name=st.sampled_from(NAMES))
 def test_doubled(name: Name) -> None:
     run = whole_run()
@@ -125,6 +147,21 @@ def test_reordered(order: list[int]) -> None:
         run.acknowledge(name)
     overtaking = sum(set(range(number)) > set(order[:place]) & set(range(number)) for place, number in enumerate(order))
     assert run.faults() == ({"reordered": overtaking} if overtaking else {})
+
+
+@given(received_before=st.booleans(), dead=st.booleans())
+def test_what_follows_may_come_once_a_message_was_dead_lettered(received_before: bool, dead: bool) -> None:
+    """Its deliveries were lost, or nobody was done with it."""
+    run = Run(ordered=True)
+    first, second = (Name(0, 0, number) for number in range(2))
+    run.send(first)
+    run.send(second)
+    if received_before:
+        run.receive(first)
+    run.receive(second)
+    run.now += VISIBILITY
+    run.receive(first, dead=dead)
+    assert run.faults() == ({} if dead and not received_before else {"reordered": 1})
 
 
 @given(sizes=st.lists(st.integers(1, 3), min_size=1, max_size=4), seen=st.booleans(), data=st.data())
