@@ -45,11 +45,11 @@ async def soak(system: System, share: float, seconds: float, peak: int, backlog:
         traffic.took = Latencies()
         watch = Watch(system, traffic, minute)
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(watch.run())
+            group.create_task(watch.run())
             whole = partial(bring, traffic, traffic.paced(rate), seconds + SETTLED_WITHIN)
             cost = await measure(whole, system, round(rate * seconds))
             left = await drain(some, traffic)
-            watching.cancel()
+            watch.ended = True
         print(
             f"\n| | p50 ms | p99 ms | longest ms |\n|---|---|---|---|\n"
             f"| during a rewrite | {watch.rewriting.row()} |\n| between | {watch.between.row()} |\n\n"

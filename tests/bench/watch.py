@@ -20,6 +20,8 @@ class Watch:
 
     def __init__(self, system: System, traffic: Numbered, minute: float) -> None:
         self.rewriting, self.between = Latencies(), Latencies()
+        self.ended = False
+        """Set it, and it prints no more."""
         self.rewrites = 0
         self.longest_fork = 0.0
         """Seconds."""
@@ -28,13 +30,13 @@ class Watch:
         self._minute = minute
 
     async def run(self) -> None:
-        """Print a row a minute, for ever; each begins with a rewrite, beside those that Redis begins by itself."""
+        """Print a row a minute; each begins with a rewrite, beside those that Redis begins by itself."""
         print("| minute | messages/s | p50 ms | p99 ms | longest ms | rewrites | broker MB | Redis MB | of them data |")
         print("|---|---|---|---|---|---|---|---|---|")
         async with Redis.from_url(self._system.redis.url) as redis:
             began = time.monotonic()
             minute = 0
-            while True:
+            while not self.ended:
                 minute += 1
                 with suppress(ResponseError):  # One is under way.
                     await redis.bgrewriteaof()
@@ -52,7 +54,7 @@ class Watch:
     async def _look(self, redis: Redis, until: float) -> Latencies:
         """What was received until then."""
         whole = Latencies()
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self.ended:
             await asyncio.sleep(LOOKS_EACH)
             told = await redis.info("persistence")
             took, self._traffic.took = self._traffic.took, Latencies()
