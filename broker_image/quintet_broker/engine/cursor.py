@@ -246,10 +246,12 @@ class Cursor:
         """Those that go to one shard, in the order of their sequences."""
         return iter(self._leaving_for.get(target, {}).values())
 
-    def stay(self, offset: int, now: int) -> None:
-        """A leaving record does not go after all: it is due again."""
-        if leaving := self._take_leaving(offset):
+    def stay(self, offset: int, now: int) -> Leaving | None:
+        """A leaving record does not go after all: it is due again; None if it is not leaving."""
+        leaving = self._take_leaving(offset)
+        if leaving:
             self._ranges.insert(Range(offset, now, 1, leaving.deliveries, NOBODYS, leaving.first_received, 1))
+        return leaving
 
     def drop(self, offset: int) -> None:
         """Acknowledge a record that is unread or due, without a delivery."""

@@ -30,8 +30,8 @@ class Sent(Struct, frozen=True, array_like=True):
 
     id: bytes
     """Of the message."""
-    sequence: int
-    """Grows with each record that its shard stores."""
+    sequence: int | None
+    """Grows with each record that its shard stores; None where an earlier try stored it, and it is not known."""
 
 
 class Deduplication:

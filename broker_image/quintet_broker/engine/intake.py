@@ -7,7 +7,7 @@ from typing import Any
 from quintet_broker.engine.arrivals import Arrivals
 from quintet_broker.engine.deduplication import KEPT, MAX_IDS, Deduplication, Sent, bucket_of
 from quintet_broker.engine.delayed import Delayed
-from quintet_broker.engine.headers import ID, last_expiry, number, numbered, priority
+from quintet_broker.engine.headers import ID, NUMBER, last_expiry, number, numbered, priority
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.overflow import Overflow
 from quintet_broker.engine.policy import Policy
@@ -232,6 +232,14 @@ class Intake:
             self._work.tick.meta["redrive"] = state.redrive.encode()
         return state.progress
 
+    def _stay(self, request: Stay) -> None:
+        state = self._state
+        stayed = [state.cursor(log).stay(offset, self._now) for log, offset in request.places]
+        redriven = [leaving for leaving in stayed if leaving and leaving.reason is Reason.REDRIVE]
+        if state.redrive and redriven:
+            state.redrive.stayed(len(redriven))
+            self._work.tick.meta["redrive"] = state.redrive.encode()
+
     def _settle(self, request: Request[Any]) -> Counts | Progress | list[BrokerError | None] | None:
         """Do what a request asks of the cursors; its answer."""
         state, now = self._state, self._now
@@ -269,8 +277,7 @@ class Intake:
                 self._work.totals.dead_lettered += leaving is not None and leaving.reason is not Reason.REDRIVE
             self._touch(request.places)
         elif isinstance(request, Stay):
-            for log, offset in request.places:
-                state.cursor(log).stay(offset, now)
+            self._stay(request)
         return None
 
     def _touch(self, places: Iterable[Place]) -> None:
@@ -280,7 +287,8 @@ class Intake:
 
 
 def _sent(record: Record) -> Sent:
-    return Sent(record.header(ID) or b"", number(record))
+    found = record.header(NUMBER)
+    return Sent(record.header(ID) or b"", None if found is None else int(found))
 
 
 def _refusal(verb: Callable[..., None], *arguments: int) -> BrokerError | None:

@@ -26,6 +26,8 @@ MARGIN = 0.2
 """Share of a lease, at its end, in which the broker does nothing any more: others may soon believe that it is gone."""
 RETRY_AFTER = 0.1
 """Seconds."""
+LEAST_PAUSE = 0.02
+"""Seconds between two renewals, however much they are hurried."""
 STOPS_WITHIN = 5.0
 """Seconds."""
 
@@ -129,8 +131,9 @@ class Lease:
         return pause
 
     async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(LEAST_PAUSE)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds - LEAST_PAUSE):
                 await self._soon.wait()
         except TimeoutError:
             return

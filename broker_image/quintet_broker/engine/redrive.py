@@ -28,6 +28,7 @@ class Redrive(Struct):
     """Millisecond at which the rate allows another record."""
     look_at: int
     moved: int = 0
+    """How many went, or are on their way."""
 
     @classmethod
     def begin(cls, target: int | None, rate: float | None, left: int, now: int) -> "Redrive":
@@ -48,6 +49,10 @@ class Redrive(Struct):
         if self.rate is not None:
             self.next_at = max(self.next_at, now - BEHIND) + count * 1000 / self.rate
             self.look_at = max(self.look_at + LOOK_EVERY, int(self.next_at))
+
+    def stayed(self, count: int) -> None:
+        """So many could not go after all."""
+        self.moved = max(self.moved - count, 0)
 
     def encode(self) -> str:
         """As `meta` keeps it, under redrive."""

@@ -34,6 +34,8 @@ NUMBER_JUMP = 10**4
 """More shards than any store can have lost the numbers of."""
 ERASED = 2**53 - 1
 """Generation by which nobody takes a shard any more."""
+ERASED_KEPT = 60 * 60 * 1000
+"""Milliseconds for which it is kept that a shard was erased: its last owner may not have heard of it."""
 EPOCH_CLOCK_START = 1_700_000_000
 """Epochs follow a clock of seconds since then, and fit the 32 bits of a batch's partition leader epoch."""
 
@@ -316,15 +318,24 @@ class Store:
         return int(first[0][1]) if first else None
 
     async def erase(self, shard: int) -> None:
-        """Delete everything of a shard that is no longer owned by anybody. Raises Unavailable."""
+        """Delete everything of a shard that is no longer owned by anybody; none takes it any more. Raises Unavailable.
+
+        That it was erased is kept for a while.
+        """
         keys = self.keys
         # A write that its last owner sent and that is still on its way must not bring some of it back.
         await self._run(keys.meta(shard), lambda pipe, node: self._raise_epoch(shard, pipe, node, "", ERASED))
         meta = await self._ask(keys.meta(shard), lambda pipe: pipe.hgetall(keys.meta(shard)))
         segments = [keys.of_shard(shard, field.decode()) for field in meta if field.startswith(b"seg:")]
         buckets = [keys.bucket(shard, number) for number in _bucket_numbers(meta.get(b"dedup", b"").decode())]
-        gone = [*segments, *buckets, keys.cursor(shard), keys.delayed(shard), keys.sequences(shard), keys.meta(shard)]
-        await self._change(keys.meta(shard), lambda pipe: pipe.unlink(*gone))
+        gone = [*segments, *buckets, keys.cursor(shard), keys.delayed(shard), keys.sequences(shard)]
+
+        def fill(pipe: Pipeline, _: Node) -> None:
+            pipe.unlink(*gone)
+            pipe.hdel(keys.meta(shard), *(field for field in meta if field != b"by"))
+            pipe.pexpire(keys.meta(shard), ERASED_KEPT)
+
+        await self._run(keys.meta(shard), fill, replicated=True)
 
     # The pool
 

@@ -1,6 +1,7 @@
 """Two brokers that ask each other over loopback."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from quintet_broker.engine.owners import Member, Owners
 from quintet_broker.engine.peers import connection
+from quintet_broker.engine.peers.connection import Connection
 from quintet_broker.engine.peers.peers import Peers
+from quintet_broker.engine.peers.wire import Call
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Count, Counts, Delivery, Purge, Receive, Request
 from quintet_broker.errors import BrokerError, NotOwner, QueueFull, Unavailable
@@ -204,6 +207,31 @@ async def test_who_does_not_know_the_secret_is_not_served() -> None:
         one.peers.ask(other.member, SHARD, Count(1))
     for broker in one, other:
         await broker.peers.stop()
+
+
+async def test_a_link_closes_though_the_other_end_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is unsent would else be held until its system gives up."""
+    monkeypatch.setattr(connection, "CLOSES_WITHIN", 0.05)
+    ends, ended = asyncio.Event(), asyncio.Event()
+
+    async def read_nothing(_: object, writer: asyncio.StreamWriter) -> None:
+        await ends.wait()
+        writer.close()
+        ended.set()
+
+    port = free_port()
+    server = await asyncio.start_server(read_nothing, "127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    link = Connection(reader, writer, lambda: 1)
+    link.send(Call(1, "say", bytes(connection.UNSENT_MAX // 2)))
+    link.flush()
+    assert writer.transport.get_write_buffer_size() > 0
+    link.close()
+    with contextlib.suppress(OSError):
+        await asyncio.wait_for(writer.wait_closed(), 30)
+    ends.set()
+    await ended.wait()
+    server.close()
 
 
 async def test_what_is_no_frame_ends_the_link_alone(both: tuple[Broker, Broker]) -> None:

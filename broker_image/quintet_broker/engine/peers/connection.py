@@ -28,6 +28,8 @@ SILENT_FOR = 5.0
 """Seconds without a frame after which the other end counts as gone."""
 HELLO_WITHIN = 2.0
 """Seconds."""
+CLOSES_WITHIN = 1.0
+"""Seconds for what is unsent to go; what the other end does not read by then is dropped."""
 BROKEN = (OSError, EOFError, TimeoutError, msgspec.DecodeError, ValueError)
 """What ends a connection."""
 
@@ -94,7 +96,9 @@ class Connection:
 
     def close(self) -> None:
         self._speaking.cancel()
-        self._writer.close()
+        if not self._writer.is_closing():
+            self._writer.close()
+            asyncio.get_running_loop().call_later(CLOSES_WITHIN, self._writer.transport.abort)
 
 
 async def _prove(

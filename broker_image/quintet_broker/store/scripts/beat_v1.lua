@@ -29,14 +29,18 @@ redis.call('HSET', pods, ARGV[1], string.format('%s:%d:%s', ARGV[2], now + ARGV[
 
 local found = redis.call('HGETALL', pods)
 if held then
+  local ended = false
   for place = 1, #found, 2 do
     local _, ends = parse(found[place + 1])
     if ends <= now then
       redis.call('HDEL', pods, found[place])
-      changed = true
+      ended = true
     end
   end
-  found = redis.call('HGETALL', pods)
+  if ended then
+    found = redis.call('HGETALL', pods)
+    changed = true
+  end
 end
 
 local known = redis.call('HMGET', meta, 'generation', 'version')

@@ -4,6 +4,8 @@ import pytest
 from msgspec import structs
 
 from quintet_broker.engine import groups
+from quintet_broker.engine.deduplication import HASH_BYTES, Sent
+from quintet_broker.engine.headers import ID
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Delivery, Receive, Stay
 from quintet_broker.engine.shard import Shard
@@ -34,6 +36,20 @@ async def test_one_receive_may_get_several_of_a_group_in_order() -> None:
     await send(bench, shard, 1, 2, 1, 1)
     assert values(await bench.receive(shard, 3)) == [b"0", b"1", b"2"]
     assert await bench.receive(shard, 3) == []
+
+
+async def test_a_send_that_is_repeated_is_answered_without_a_number_or_with_its_own() -> None:
+    bench = Bench()
+    shard = bench.open(1, FIFO)
+    await send(bench, shard, 1)
+
+    def append(sequence: int, hashed: bytes | None = None) -> Append:
+        now = bench.store.now()
+        return Append(now, [Record(b"", now, b"key", ((ID, b"i" * 16),))], [None], 7, [sequence], [hashed])
+
+    for sequence, hashed, again in (0, None, None), (1, b"x" * HASH_BYTES, 2):
+        assert await bench.ask(shard, append(sequence, hashed)) == [Sent(b"i" * 16, sequence + 1)]
+        assert await bench.ask(shard, append(sequence, hashed)) == [Sent(b"i" * 16, again)]
 
 
 async def test_a_dead_lettered_record_frees_its_group_once_it_left() -> None:

@@ -152,7 +152,11 @@ async def test_where_its_queue_is_gone_a_record_stays() -> None:
     del bench.shards[1]
     await start(bench, dead)
     await bench.move(dead)
-    assert not (await progress(bench, dead)).running
+    told = await progress(bench, dead)
+    assert (told.running, told.moved) == (False, 0)
+    dead = bench.open(9, dead.policy)
+    await bench.turn()
+    assert (await progress(bench, dead)).moved == 0
     assert sorted(values(await bench.receive(dead))) == [b"1-0", b"1-1"]
 
 
