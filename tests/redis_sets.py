@@ -17,7 +17,7 @@ from quintet_operator.builders.redis_options import options, words
 from tests.processes import Process, free_port
 
 PRIMARY = "quintet"
-DOWN_AFTER = 500
+DOWN_AFTER = 1000
 """Milliseconds without an answer after which a Redis counts as down."""
 SETTLES_WITHIN = 60.0
 """Seconds."""

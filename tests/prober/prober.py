@@ -88,7 +88,7 @@ class Prober:
                 raise TimeoutError(f"not within {within} s:\n{self.ledger.verdict()}")
             await asyncio.sleep(PAUSE / 4)
 
-    async def progress(self, messages: int, within: float = 20.0) -> None:
+    async def progress(self, messages: int, within: float = 60.0) -> None:
         """Wait until so many more messages are confirmed, received and acknowledged."""
         books = self.ledger
         confirmed, received, acknowledged = (
@@ -100,16 +100,18 @@ class Prober:
         )
 
     async def finish(self, within: float = 60.0) -> Verdict:
-        """Send no more, receive until the queue gives nothing, for up to `within` seconds, and judge."""
+        """Send no more, receive until the queue gives nothing, and judge.
+
+        What is missing is waited for until nothing came for `within` seconds.
+        """
         self._stopping = True
         await asyncio.gather(*self._producers)
         quiet = self.load.visibility + WAIT + MARGIN
         self._last_received = time.monotonic()
-        deadline = self._last_received + within
-        while time.monotonic() < deadline:
+        while (silent := time.monotonic() - self._last_received) < within:
             self._raise_failures()
             # What was delivered and not acknowledged comes back once its visibility timeout has passed.
-            if time.monotonic() - self._last_received > quiet and not self.ledger.unreceived:
+            if silent > quiet and not self.ledger.unreceived:
                 break
             await asyncio.sleep(0.05)
         return self.ledger.verdict()

@@ -29,7 +29,7 @@ async def client(own_broker: Broker) -> AsyncIterator[Client]:
 @pytest.fixture
 async def hasty_client(own_broker: Broker) -> AsyncIterator[Client]:
     """Gives up soon."""
-    async with quintet.connect(own_broker.http_url, timeout=0.5) as client:
+    async with quintet.connect(own_broker.http_url, timeout=2) as client:
         yield client
 
 

@@ -51,7 +51,7 @@ class System(Struct):
         for port in self.ports:
             port.gate.clear()
         await self.prober.until(
-            lambda: not any(port.asking for port in self.ports) and books.received == books.acknowledged, within=10
+            lambda: not any(port.asking for port in self.ports) and books.received == books.acknowledged, within=60
         )
 
     def receive(self) -> None:
@@ -61,7 +61,7 @@ class System(Struct):
     async def send_some(self) -> None:
         """Until so many more are confirmed."""
         confirmed = self.prober.ledger.confirmed + SOME
-        await self.prober.until(lambda: self.prober.ledger.confirmed >= confirmed, within=20)
+        await self.prober.until(lambda: self.prober.ledger.confirmed >= confirmed, within=60)
 
     @property
     def told(self) -> str:
@@ -69,7 +69,7 @@ class System(Struct):
         return "".join(broker.log.read_text() for broker in self.brokers)
 
     async def until_told(self, text: str) -> None:
-        await self.prober.until(lambda: text in self.told, within=20)
+        await self.prober.until(lambda: text in self.told, within=60)
 
 
 @asynccontextmanager

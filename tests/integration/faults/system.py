@@ -24,6 +24,10 @@ WATCHED = [f"watched-{number}" for number in range(12)]
 """Each of them is asked how soon it is served. With QUEUES so many that each of three brokers owns some."""
 LEASE = 3.0
 """Seconds: the default of a broker's settings."""
+SLACK = 3.0
+"""Seconds that anything may take longer."""
+BUSY = 20
+"""So many times what `served` takes without a fault it may take longer after one: it tells how busy the machine is."""
 KILLED_AGAIN_WITHIN = 0.6
 """Seconds; a broker needs about as many to start."""
 PAUSES = 0.25

@@ -19,7 +19,7 @@ LOAD = Load(producers=1, consumers=1, rate=200, visibility=1.0)
 """One producer: nothing is written while it looks at the log."""
 SOME = 20
 """Messages."""
-FINISHED_WITHIN = 4.0
+FINISHED_WITHIN = 8.0
 """Seconds, for which what is lost is waited for."""
 
 
@@ -90,7 +90,7 @@ def lose_power(redis: RedisServer, port: NotingPort) -> int:
 
 async def test_fsync_loses_nothing(tmp_path: Path) -> None:
     async with running(tmp_path, "Fsync") as (redis, prober, port):
-        await prober.until(lambda: len(port.notes) >= SOME, within=20)
+        await prober.until(lambda: len(port.notes) >= SOME, within=60)
         unsynced = sum(note.unsynced for note in port.notes)
         lose_power(redis, port)
         port.gate.set()
@@ -103,7 +103,7 @@ async def test_fsync_loses_nothing(tmp_path: Path) -> None:
 
 async def test_memory_loses_what_was_not_synced_yet(tmp_path: Path) -> None:
     async with running(tmp_path, "Memory") as (redis, prober, port):
-        await prober.until(lambda: len(port.notes) - len(port.within(port.synced())) >= SOME, within=20)
+        await prober.until(lambda: len(port.notes) - len(port.within(port.synced())) >= SOME, within=60)
         safe = port.within(lose_power(redis, port))
         at_risk = len(port.notes) - len(safe)
         port.gate.set()

@@ -148,7 +148,7 @@ def test_lines_and_files_are_messages(up: Up, tmp_path: Path) -> None:
     up.quintet("send", "filed", "--file", tmp_path / "data")
     found = json.loads(up.quintet("receive", "filed", "-o", "json", "--no-ack"))
     assert found["valueBase64"] == "AP8KCg=="
-    stdout, stderr = up.command("receive", "filed", "-o", "raw").communicate(timeout=30)
+    stdout, stderr = up.command("receive", "filed", "-o", "raw").communicate(timeout=60)
     assert (stdout, stderr) == (b"\x00\xff\n\n", b"")
 
 
@@ -192,7 +192,7 @@ def test_what_was_written_is_acknowledged_and_the_rest_released(up: Up) -> None:
     taken = os.read(receive.stdout.fileno(), 2**16).count(b"\n")
     receive.stdout.close()
     assert receive.stderr.read() == b""
-    assert receive.wait(30) == 1
+    assert receive.wait(60) == 1
     receive.stderr.close()
     counts = up.counts("filed")
     assert counts["inFlight"] == 0
@@ -206,8 +206,8 @@ def test_a_reader_that_stops_early_takes_few_messages(up: Up) -> None:
     assert receive.stdout is not None
     with subprocess.Popen(["head", "-2"], stdin=receive.stdout, stdout=subprocess.PIPE) as head:
         receive.stdout.close()
-        assert head.communicate(timeout=30)[0] == b"a line\na line\n"
-    assert receive.communicate(timeout=30)[1] == b""
+        assert head.communicate(timeout=60)[0] == b"a line\na line\n"
+    assert receive.communicate(timeout=60)[1] == b""
     assert up.counts("filed")["inFlight"] == 0
     assert up.counts("filed")["visible"] > 900
 
@@ -229,7 +229,7 @@ def test_without_a_broker_a_command_tries_for_its_timeout_and_says_why(
         for arguments in (["send", "orders", "x"], ["receive", "orders", "--wait", "1s"]):
             began = time.monotonic()
             assert up.quintet(*arguments, code=1) == told
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 30
     finally:
         up.process.send_signal(signal.SIGCONT)
         up.end()

@@ -24,7 +24,7 @@ def http(url: str, method: str = "GET", body: object = None, authorization: str 
     request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), method=method)
     request.add_header("Authorization", authorization)
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, response.read()
     except HTTPError as error:
         with error:
@@ -151,7 +151,7 @@ def test_killed_itself_it_leaves_no_process_and_starts_again(up: Up, manifests: 
     up.quintet("send", "orders", "kept")
     children = up.children()
     up.end(signal.SIGKILL)
-    psutil.wait_procs(children, timeout=10)
+    psutil.wait_procs(children, timeout=60)
     assert not any(child.is_running() for child in children)
     assert "quintet up is not running on" in up.quintet("get", code=1)
     up.start("-f", manifests)
@@ -199,7 +199,7 @@ def test_a_child_that_never_comes_back_ends_it(up: Up, tmp_path: Path) -> None:
     up.start(QUINTET_REDIS_SERVER=str(program))
     program.write_text("#!/bin/sh\necho no more\nexit 3\n")
     up.child("redis-server").kill()
-    assert up.process.wait(30) == 1
+    assert up.process.wait(60) == 1
     assert up.output.endswith("no more\n")
 
 
