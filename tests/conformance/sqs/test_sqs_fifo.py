@@ -192,7 +192,7 @@ def test_sequence_numbers_have_20_digits_and_grow(sqs: Any, fifo: str) -> None:
 
 
 def test_a_delay_of_the_queue_keeps_the_order(sqs: Any, new_fifo: NewFifo) -> None:
-    url = new_fifo(DelaySeconds="1", ContentBasedDeduplication="true")
+    url = new_fifo(DelaySeconds="5", ContentBasedDeduplication="true")
     for number in range(3):
         send(sqs, url, str(number))
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "0"})
