@@ -99,6 +99,10 @@ class Prober:
             within,
         )
 
+    async def until_dead_lettered(self, within: float = 60.0) -> None:
+        """Wait until all that is poison was received from the dead-letter queue."""
+        await self.until(lambda: self.poisoned <= self.ledger.dead_lettered, within)
+
     async def finish(self, within: float = 60.0) -> Verdict:
         """Send no more, receive until the queue gives nothing, and judge.
 
