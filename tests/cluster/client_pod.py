@@ -5,10 +5,10 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from tests.cluster.kubectl import Kubectl, Manifest, until
+from tests.cluster.kubectl import WITHIN, Kubectl, Manifest, until
 from tests.cluster.resources import pool, queue
 
-FINISHES_WITHIN = 120.0
+FINISHES_WITHIN = WITHIN
 """Seconds, for a prober to receive what is left."""
 IDLE = ["python", "-c", "import signal; signal.sigwait([signal.SIGTERM])"]
 
@@ -42,22 +42,27 @@ def furnish(kubectl: Kubectl, image: str, ordering: str = "Standard", **spec: An
     start(kubectl, image, "orders-queue", node=kubectl.there("pod", "default-broker-pool-redis-0")["spec"]["nodeName"])
 
 
-def start(kubectl: Kubectl, image: str, binding: str, *, node: str | None = None) -> None:
+def start(kubectl: Kubectl, image: str, binding: str, *, node: str | None = None, name: str = "client") -> None:
     """A pod that waits for `kubectl exec`; with the Secret's keys as its environment it is Running once that exists."""
     kubectl.apply(
         {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": "client"},
+            "metadata": {"name": name},
             "spec": restricted(image, IDLE, binding) | {"nodeName": node},
         }
     )
-    ready(kubectl)
+    ready(kubectl, name)
 
 
-def ready(kubectl: Kubectl) -> None:
+def ready(kubectl: Kubectl, name: str = "client") -> None:
     """Wait for the pod, which starts again where its node was lost."""
-    kubectl("wait", "pod", "client", "--for=condition=Ready", "--timeout=55s")
+    until(lambda: _is_ready(kubectl, name), lambda: kubectl.there("pod", name)["status"])
+
+
+def _is_ready(kubectl: Kubectl, name: str) -> bool:
+    conditions = kubectl.there("pod", name)["status"].get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 BOTO3 = """
@@ -69,8 +74,10 @@ SEND = f"""{BOTO3}
 sqs.send_message(QueueUrl=queue, MessageBody=sys.argv[2])
 """
 RECEIVE = f"""{BOTO3}
-[message] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, VisibilityTimeout=0)["Messages"]
-print(message["Body"])
+messages = []
+while not messages:
+    messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, VisibilityTimeout=0).get("Messages", [])
+print(messages[0]["Body"])
 """
 
 
@@ -121,7 +128,7 @@ class Prober:
             else:
                 self.output += line
 
-    def progress(self, messages: int, within: float = 60.0) -> None:
+    def progress(self, messages: int, within: float = WITHIN) -> None:
         """Wait until so many more messages made the whole way."""
         wanted = self.acknowledged + messages
         until(

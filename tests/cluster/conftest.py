@@ -15,7 +15,7 @@ from tests.cluster.processes import Processes
 from tests.cluster.resources import queue
 
 HERE = Path(__file__).parent
-LIMIT = 300
+LIMIT = 900
 """Seconds for a test; what it is given, such as a cluster made for the first time, has limits of its own."""
 LAST = ("faults", "test_uninstall.py")
 
@@ -86,8 +86,5 @@ def nodes(cluster: Cluster) -> Nodes:
 
 @pytest.fixture(scope="session")
 def processes(cluster: Cluster) -> Iterator[Processes]:
-    namespace = "test-signals"
-    if cluster.kubectl.get("namespace", namespace) is None:
-        cluster.kubectl("create", "namespace", namespace)
-    yield Processes(cluster.kubectl.within(namespace), cluster.client_image)
-    cluster.kubectl.delete("namespace", namespace)
+    with cluster.namespace() as made:
+        yield Processes(made, cluster.client_image)

@@ -10,9 +10,11 @@ import yaml
 
 from quintet_api.names import READY
 
-WITHIN = 90.0
-"""Seconds, for what takes a pod to start."""
-CALL_WITHIN = 60.0
+WITHIN = 180.0
+"""Seconds, for anything that is waited for: some times what a pod takes to start on a busy machine."""
+TIMEOUT = f"--timeout={WITHIN:.0f}s"
+"""For a kubectl that waits."""
+CALL_WITHIN = WITHIN + 60.0
 """Seconds, for one command."""
 LOOK_EVERY = 0.2
 """Seconds."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubectl import TIMEOUT, Kubectl
 from tools.shell import run
 
 
@@ -19,4 +19,4 @@ class Nodes:
             yield
         finally:
             run("docker", "start", name)
-            self._kubectl("wait", "node", name, "--for=condition=Ready", "--timeout=55s")
+            self._kubectl("wait", "node", name, "--for=condition=Ready", TIMEOUT)

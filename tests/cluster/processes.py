@@ -1,6 +1,6 @@
 """Signals to a container's process, from a pod on its node: a process cannot SIGKILL or stop its own PID 1."""
 
-from tests.cluster.kubectl import Kubectl, Manifest
+from tests.cluster.kubectl import TIMEOUT, Kubectl, Manifest
 
 SEND = """
 import os, pathlib, sys
@@ -33,7 +33,7 @@ class Processes:
         name = f"signals-{node}"
         if node not in self._nodes:
             self._kubectl.apply(_pod(name, node, self._image))
-            self._kubectl("wait", "pod", name, "--for=condition=Ready", "--timeout=60s")
+            self._kubectl("wait", "pod", name, "--for=condition=Ready", TIMEOUT)
             self._nodes.add(node)
         self._kubectl("exec", name, "--", "python", "-c", SEND, pod["metadata"]["uid"], word, str(number))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.installed import Cluster
-from tests.cluster.kubectl import Kubectl, Refused
+from tests.cluster.kubectl import TIMEOUT, Kubectl, Refused
 from tests.unit.quintet_api.test_validation import BAD, CHANGES, expected
 
 OURS_ALONE = {
@@ -51,6 +51,8 @@ def assert_told(text: str, path: Path) -> None:
 @pytest.fixture(scope="module")
 def shop(cluster: Cluster) -> Iterator[Kubectl]:
     """The namespace that some of them name, and the others get."""
+    # An earlier run's may still be on its way.
+    cluster.kubectl("delete", "namespace", "shop", "--ignore-not-found", TIMEOUT)
     cluster.kubectl("create", "namespace", "shop")
     yield cluster.kubectl.within("shop")
     cluster.kubectl.delete("namespace", "shop")

@@ -2,7 +2,7 @@
 
 import base64
 
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubectl import TIMEOUT, Kubectl, Manifest, until
 from tests.cluster.resources import pool, queue, secret
 
 
@@ -65,7 +65,7 @@ def test_an_object_can_be_taken_out_of_the_operators_hands(orders: Kubectl) -> N
     orders.delete("secret", "orders-queue")
     orders.delete("secret", "other-queue")
     # The other one's is repaired, so this one's would have been by now.
-    orders("wait", "secret/other-queue", "--for=create", "--timeout=30s")
+    orders("wait", "secret/other-queue", "--for=create", TIMEOUT)
     orders.ready("queue", "other")
     assert orders.get("secret", "orders-queue") is None
     orders("annotate", "queue", "orders", "quintet.dev/reconcile-")
@@ -84,12 +84,17 @@ def test_a_default_pool_that_was_deleted_stays_deleted(kubectl: Kubectl) -> None
     elsewhere = kubectl.within(f"{kubectl.namespace}-b")
     kubectl("create", "namespace", elsewhere.namespace)
     elsewhere.apply(queue("orders"))
-    elsewhere.ready("queue", "orders")
+    made(elsewhere)
     elsewhere("delete", "namespace", elsewhere.namespace, "--wait=false")
     assert kubectl.get("brokerpool", "default") is None
     kubectl.apply(queue("new"))
-    kubectl.ready("queue", "new")
-    assert kubectl.there("brokerpool", "default")["metadata"]["uid"] != uid
+    assert made(kubectl)["metadata"]["uid"] != uid
+
+
+def made(kubectl: Kubectl) -> Manifest:
+    """The default pool, once it is there."""
+    until(lambda: kubectl.get("brokerpool", "default"), lambda: kubectl.list("queues"))
+    return kubectl.there("brokerpool", "default")
 
 
 def test_a_binding_has_what_its_readers_ask_for(orders: Kubectl) -> None:

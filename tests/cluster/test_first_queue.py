@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster import client_pod
 from tests.cluster.installed import Cluster
-from tests.cluster.kubectl import Kubectl, until
+from tests.cluster.kubectl import TIMEOUT, Kubectl, until
 from tests.cluster.resources import queue
 from tests.processes import ROOT
 
@@ -28,7 +28,7 @@ def test_an_example_does_what_it_says_in_a_pod_with_boto3(example: Path, cluster
 
 def test_kubectl_tells_how_things_are(kubectl: Kubectl) -> None:
     kubectl.apply(queue("orders"))
-    kubectl("wait", "queue/orders", "--for=condition=Ready", "--timeout=60s")
+    kubectl("wait", "queue/orders", "--for=condition=Ready", TIMEOUT)
     [head, line] = kubectl("get", "qtq").splitlines()
     assert head.split()[:4] == ["NAME", "READY", "REASON", "ORDERING"]
     assert line.split()[:5] == ["orders", "True", "Available", "Standard", "default"]
@@ -38,9 +38,14 @@ def test_kubectl_tells_how_things_are(kubectl: Kubectl) -> None:
     pool = kubectl.there("brokerpool", "default")
     assert "ownerReferences" not in pool["metadata"]
     assert pool["metadata"].get("labels", {}) == {}
-    status = pool["status"]
-    assert (status["replicas"], status["readyReplicas"], status["objects"]) == (1, 1, 1)
-    assert kubectl.list("pods", "--selector", status["selector"]) == [kubectl.there("pod", "default-broker-pool-0")]
+
+    def counts() -> list[int]:
+        status = kubectl.there("brokerpool", "default")["status"]
+        return [status[name] for name in ("replicas", "readyReplicas", "objects")]
+
+    until(lambda: counts() == [1, 1, 1], counts)
+    [pod] = kubectl.list("pods", "--selector", pool["status"]["selector"])
+    assert pod["metadata"]["name"] == "default-broker-pool-0"
     assert kubectl("get", "quintet", "--output", "name").split() == [
         "brokerpool.quintet.dev/default",
         "queue.quintet.dev/orders",

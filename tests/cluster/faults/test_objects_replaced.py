@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cluster import client_pod
-from tests.cluster.kubectl import Kubectl, until
+from tests.cluster.kubectl import TIMEOUT, Kubectl, until
 from tests.cluster.resources import queue
 
 NOWHERE = {"spec": {"template": {"spec": {"nodeSelector": {"quintet.dev/no-such-node": "here"}}}}}
@@ -35,7 +35,7 @@ def test_a_broker_that_is_down_while_its_queue_is_deleted(orders: Kubectl) -> No
         return broker is not None and "nodeName" not in broker["spec"]
 
     until(away, lambda: orders.get("pod", "default-broker-pool-0"))
-    orders("delete", "queue", "orders", "--timeout=10s")
+    orders("delete", "queue", "orders", TIMEOUT)
     orders.condition("queue", "stays", "False")
     orders.patch("brokerpool", "default", ANYWHERE)
     orders.ready("queue", "stays")
