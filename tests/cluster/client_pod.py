@@ -99,20 +99,28 @@ class Prober:
         self.acknowledged = 0
         """Messages that made the whole way, as far as it told."""
         command = (
+            # A secret may begin with a hyphen.
             'exec python -m tests.prober --url "$AWS_ENDPOINT_URL_SQS" --key-id "$AWS_ACCESS_KEY_ID"'
-            ' --secret "$AWS_SECRET_ACCESS_KEY" --queue "$0" "$@"'
+            ' --secret="$AWS_SECRET_ACCESS_KEY" --queue "$0" "$@"'
         )
         self._process = kubectl.popen("exec", "-i", pod, "--", "sh", "-c", command, queue, *arguments)
         self._reader = threading.Thread(target=self._read, daemon=True)
 
     def __enter__(self) -> "Prober":
         self._reader.start()
-        self.progress(1)
+        try:
+            self.progress(1)
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._process.kill()
         self._process.wait()
         self._reader.join()
