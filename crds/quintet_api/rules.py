@@ -1,15 +1,13 @@
 """CEL rules, evaluated as the API server evaluates them: by the Rust library, with Kubernetes' quantity()."""
 
 import re
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
-from importlib.machinery import PathFinder
-from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 from quintet_api import common
+from quintet_api.cel import cel
 
 UNITS = {unit: Decimal(size) for unit, size in common.BYTES.items()} | {"m": Decimal("0.001")}
 
@@ -22,7 +20,7 @@ def holds(rule: str, value: Any, old: Any = None) -> bool:
     """Whether the rule holds with `self` and `oldSelf`. Raises RuleError, ValueError where it is no CEL."""
     program = compiled(rule)
     try:
-        return bool(program.execute(_cel().Context({"self": value, "oldSelf": old}, FUNCTIONS)))
+        return bool(program.execute(cel().Context({"self": value, "oldSelf": old}, FUNCTIONS)))
     except Exception as error:
         raise RuleError(str(error)) from error
 
@@ -30,7 +28,7 @@ def holds(rule: str, value: Any, old: Any = None) -> bool:
 @cache
 def compiled(rule: str) -> Any:
     """Raises ValueError where it is no CEL."""
-    return _cel().compile(rule)
+    return cel().compile(rule)
 
 
 def _quantity(text: str) -> str:
@@ -48,16 +46,3 @@ def _compare_to(one: str, other: str) -> int:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {"quantity": _quantity, "compareTo": _compare_to}
 """Kubernetes' own functions, as far as rules use them; a method's object is its first argument."""
-
-
-@cache
-def _cel() -> Any:
-    """The compiled part of the package `cel`; the package itself imports a console too, which takes 0.2 s."""
-    package = find_spec("cel")
-    spec = PathFinder.find_spec("cel.cel", package.submodule_search_locations) if package else None
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError("the package common-expression-language is missing", name="cel")
-    if spec.name not in sys.modules:
-        sys.modules[spec.name] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[spec.name])
-    return sys.modules[spec.name]

@@ -1,6 +1,7 @@
 """One state machine that drives a shard and the model side by side, over any store, crashes included."""
 
 import asyncio
+import math
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -14,6 +15,7 @@ from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive, Request
 from quintet_broker.engine.rewriter import PAUSE
+from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueFull, ReceiptStale, TooManyInFlight
 from quintet_broker.store.redis import Store
@@ -34,6 +36,9 @@ class Pod:
     draining = False
     owner = "broker-0"
     generation = 0
+
+    def __init__(self) -> None:
+        self.allowance = Allowance(math.inf)
 
     def wake(self, shard: Shard) -> None:
         """Nothing to do: `EngineMachine.settle` turns every shard it uses."""
@@ -209,6 +214,32 @@ class EngineMachine(RuleBasedStateMachine):
         assert min(1, visible) <= len(received) <= min(limit, visible)
         is_limited = self.policy.in_flight != self.base.in_flight
         self.model.check_order([int(delivery.record.value) for delivery in received], now, is_limited)
+        for delivery in received:
+            self.model.delivered(int(delivery.record.value), delivery.deliveries, delivery.nonce, now, visibility)
+        return multiple(*received)
+
+    @rule(
+        target=deliveries, limit=st.integers(1, 7), rest=st.integers(0, 2), visibility=st.sampled_from([0, VISIBILITY])
+    )
+    def receive_selected(self, limit: int, rest: int, visibility: int) -> Any:
+        """Only every third message, those of a higher priority first."""
+        now = self.store.now()
+        room = self.policy.in_flight - len(self.model.in_flight(now))
+        visible = {number for number in self.model.visible(now) if number % 3 == rest}
+        most = 0 if self.policy.paused else min(len(visible), max(room, 0))
+        try:
+            received = self.ask(self.make(Receive, limit, visibility, now, f"int(value) % 3 == {rest}"))
+        except TooManyInFlight:
+            assert room <= 0
+            return multiple()
+        numbers = [int(delivery.record.value) for delivery in received]
+        assert len(numbers) <= min(limit, most)
+        assert all(number % 3 == rest for number in numbers)
+        if self.policy.in_flight == self.base.in_flight:
+            assert len(numbers) >= min(1, most)
+            lowest = min((self.model.held[number].priority for number in numbers), default=0)
+            left = visible - set(numbers)
+            assert not numbers or all(self.model.held[number].priority <= lowest for number in left)
         for delivery in received:
             self.model.delivered(int(delivery.record.value), delivery.deliveries, delivery.nonce, now, visibility)
         return multiple(*received)

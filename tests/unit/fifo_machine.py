@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import multiple, rule
 from msgspec import structs
 
 from quintet_broker.engine.deduplication import BUCKET, WINDOW, Sent
@@ -107,6 +107,9 @@ class FifoMachine(EngineMachine):
             self.model.last_sequence = answer.sequence
             self.model.sent(number, 0)
             self.model.first[hashed] = self.store.now(), answer
+
+    def receive_selected(self, limit: int, rest: int, visibility: int) -> Any:
+        return multiple()
 
     @rule(passed=st.sampled_from([WINDOW - BUCKET, WINDOW + BUCKET]))
     def wait_long(self, passed: int) -> None:

@@ -1,6 +1,7 @@
 """Shards over a store in memory, turned by hand."""
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ from quintet_broker.engine.mover import Movers
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Receive, Request
+from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import BrokerError
 from quintet_broker.store.redis import Store
@@ -25,6 +27,7 @@ class Bench:
         self.draining = False
         self.owner = "broker-0"
         self.generation = 0
+        self.allowance = Allowance(math.inf)
         self.inner = FakeStore()
         self.store = FaultyStore(self.inner)
         self.shards: dict[int, Shard] = {}

@@ -64,7 +64,7 @@ class Claim:
         """For unread records. What was delivered in vain is remembered until it is settled or left: no more of it
         than may be in flight."""
         state = self._state
-        return self._policy.in_flight - state.in_flight - state.due - state.leaving
+        return self._policy.in_flight - state.in_flight - (state.due - state.passed_over) - state.leaving
 
     def _deliver(self, lane: Lane, offset: int, records: list[Record]) -> None:
         found = lane.cursor.deliver(offset, len(records), self._now, self._deadline, self._nonce)

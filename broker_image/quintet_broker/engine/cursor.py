@@ -78,6 +78,11 @@ class Cursor:
         """Records delivered whose deadline has passed."""
         return self._ranges.due
 
+    @property
+    def passed_over(self) -> int:
+        """Of those that are due: records that nobody had."""
+        return self._ranges.passed_over
+
     # Delivery
 
     def unread(self, tail: int) -> int:

@@ -40,7 +40,9 @@ class Expiry:
             if policy.dead_letter is not None and found.deliveries >= policy.max_receives:
                 for offset in list(lane.cursor.live(found)):
                     self._state.leave(lane, offset, policy.dead_letter, Reason.MAX_RECEIVES)
-            lane.touch(range(found.offset, found.end))
+            if found.deadline:
+                # It was not only passed over.
+                lane.touch(range(found.offset, found.end))
 
     def _expire(self, lane: Lane) -> None:
         """Take away the segments whose records expired, if no consumer has any of the lane's records."""

@@ -22,7 +22,7 @@ class GroupAhead(ReadAhead):
     """Holds unread records, and of those that wait the ones whose groups are ready. Passed over, a record is let go."""
 
     def __init__(self, log: Log, cursor: Cursor, groups: Groups) -> None:
-        super().__init__(log, cursor, groups)
+        super().__init__(log, cursor, groups, cursor)
         self.groups = groups
         self._waiting: dict[int, Record] = {}
         """By offset."""

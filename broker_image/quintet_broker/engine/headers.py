@@ -6,6 +6,8 @@ from msgspec import structs
 
 from quintet_broker.engine.record import Record
 
+OWN = "quintet-"
+"""With this begin the names of headers that are the broker's own."""
 PRIORITY = "quintet-priority"
 """1 to 10, in digits."""
 ID = "quintet-id"

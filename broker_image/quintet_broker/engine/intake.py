@@ -203,7 +203,7 @@ class Intake:
             segment = log.append(len(batch), len(data), self._now, last_expiry(batch))
             tick.appends.append(stored.Append(log.number, segment.base, log.tail, data))
             tick.meta[f"seg:{log.number}:{segment.base}"] = segment.encode()
-            lane.ahead.hold(base, batch)
+            lane.hold(base, batch)
         tick.meta[f"tail:{log.number}"] = log.tail
 
     def _purge(self) -> None:

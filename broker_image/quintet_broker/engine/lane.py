@@ -1,12 +1,14 @@
 """Lane: the records of one priority in a shard."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.group_ahead import GroupAhead
 from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.log import Log
 from quintet_broker.engine.read_ahead import ReadAhead
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.selection import Selections
 from quintet_broker.store.tick import Taken, Tick
 
 DUE_AT_ONCE = 500
@@ -21,7 +23,8 @@ class Lane:
         self.log = log
         self.cursor = cursor
         self.groups = Groups(cursor) if ordered else None
-        self.ahead = GroupAhead(log, cursor, self.groups) if self.groups else ReadAhead(log, cursor, cursor)
+        self.ahead = GroupAhead(log, cursor, self.groups) if self.groups else ReadAhead(log, cursor, cursor, cursor)
+        self.selections = Selections(log, cursor)
         self.confirmed = log.tail
         """Every record below is stored."""
 
@@ -68,6 +71,12 @@ class Lane:
         end = first.written + retention + 1
         return min(end, first.expires) if first.expires and self.is_untouched else end
 
+    def hold(self, base: int, batch: Sequence[Record]) -> None:
+        """Keep a batch that is being appended at `base`, for those that come to it next."""
+        self.ahead.hold(base, batch)
+        for selection in self.selections:
+            selection.ahead.hold(base, batch)
+
     @property
     def wants_fetch(self) -> bool:
         """Whether more is to be read for consumers."""
@@ -110,6 +119,7 @@ class Lane:
 
     def touch(self, offsets: Iterable[int]) -> None:
         """The cursor may have changed what these records are."""
+        self.selections.touch(offsets)
         if self.groups:
             looks_anew = [self.groups.touch(offset) for offset in offsets]
             if any(looks_anew):

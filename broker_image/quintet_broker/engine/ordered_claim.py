@@ -1,6 +1,6 @@
 """OrderedClaim: gives one receive its records, in the order of each message group."""
 
-from quintet_broker.engine.claim import Claim
+from quintet_broker.engine.choosy_claim import ChoosyClaim
 from quintet_broker.engine.group_ahead import GroupAhead
 from quintet_broker.engine.groups import Group, group_of
 from quintet_broker.engine.lane import Lane
@@ -10,7 +10,7 @@ READY_AT_ONCE = 50
 """Groups whose records that wait are looked for at a time."""
 
 
-class OrderedClaim(Claim):
+class OrderedClaim(ChoosyClaim):
     """As a claim of what has no order, but it passes over the records of groups that are busy with other receives.
 
     One receive may get several records of a group, one after the other.
@@ -22,19 +22,12 @@ class OrderedClaim(Claim):
         lane = self._state.lanes[0]
         assert isinstance(lane.ahead, GroupAhead)
         self._mine: set[Group] = set()
-        self._run: list[Record] = []
-        """Taken and not delivered yet: neighbours from offset `_start` on, all unread."""
-        self._start = 0
         self._take_waiting(lane, lane.ahead)
         self._look_at_unread(lane, lane.ahead)
         self._deliver_run(lane)
         # There may be more of what waits, now that all before it are known.
         self._take_waiting(lane, lane.ahead)
         self._deliver_run(lane)
-
-    @property
-    def _is_served(self) -> bool:
-        return len(self.deliveries) + len(self._run) >= self._limit
 
     def _take_waiting(self, lane: Lane, ahead: GroupAhead) -> None:
         for group in ahead.groups.ready(READY_AT_ONCE):
@@ -66,23 +59,7 @@ class OrderedClaim(Claim):
             self._deliver_run(lane)
             self._drop(lane, offset, record)
             return
-        is_next = self._run and offset == self._start + len(self._run) and lane.cursor.is_unread(offset)
-        if not is_next:
-            self._deliver_run(lane)
-            self._start = offset
-        self._run.append(record)
-        if not lane.cursor.is_unread(offset):
-            self._deliver_run(lane)
+        self._add(lane, offset, record)
         group = group_of(record)
         self._mine.add(group)
         ahead.groups.deliver(offset, group)
-
-    def _pass_over(self, lane: Lane, offset: int) -> None:
-        if lane.cursor.is_unread(offset):
-            self._deliver_run(lane)
-            lane.cursor.pass_over(offset, 1)
-
-    def _deliver_run(self, lane: Lane) -> None:
-        if self._run:
-            self._deliver(lane, self._start, self._run)
-            self._run = []

@@ -150,6 +150,8 @@ class Ranges:
         """Records whose deadline has not passed."""
         self.due = 0
         """Records whose deadline has passed."""
+        self.passed_over = 0
+        """Of those that are due: records that nobody had."""
         self.changed: set[int] = set()
         """Offsets of ranges that came, changed or went; whoever stores them empties it."""
         self._blocks: list[_Block] = []
@@ -201,7 +203,7 @@ class Ranges:
         block.insert(bisect_left(block.offsets, found.offset), found)
         if block.next_deadline < self._next_deadline:
             self._next_deadline = block.next_deadline
-        self._count(found.due, found.left)
+        self._count(found, found.left)
         self.changed.add(found.offset)
 
     def _room_for(self, offset: int) -> int:
@@ -229,7 +231,7 @@ class Ranges:
         number = bisect_right(self._firsts, found.offset) - 1
         block = self._blocks[number]
         self._remove(block, bisect_left(block.offsets, found.offset))
-        self._count(found.due, -found.left)
+        self._count(found, -found.left)
 
     def _remove(self, block: _Block, place: int) -> None:
         offset = block.offsets[place]
@@ -262,7 +264,7 @@ class Ranges:
         found.count += count
         found.left += count
         block.put(len(block) - 1, found)
-        self._count(found.due, count)
+        self._count(found, count)
         self.changed.add(found.offset)
 
     def settle(self, offset: int, nonce: int) -> bool:
@@ -287,11 +289,13 @@ class Ranges:
             _LEFT.pack_into(block.rows, row + _LEFT_AT, left - 1)
         return True
 
-    def _count(self, due: bool, difference: int) -> None:
-        if due:
-            self.due += difference
-        else:
+    def _count(self, found: Range, difference: int) -> None:
+        if not found.due:
             self.in_flight += difference
+            return
+        self.due += difference
+        if not found.deliveries:
+            self.passed_over += difference
 
     # Deadlines
 
@@ -308,6 +312,7 @@ class Ranges:
         moved = sum(found.left for found in expired)
         self.in_flight -= moved
         self.due += moved
+        self.passed_over += sum(found.left for found in expired if not found.deliveries)
         return sorted(expired, key=lambda found: found.deadline)
 
     def expire_again(self) -> None:
@@ -316,7 +321,7 @@ class Ranges:
             block.expire_again()
             self._next_deadline = min(self._next_deadline, block.next_deadline)
         self.in_flight += self.due
-        self.due = 0
+        self.due = self.passed_over = 0
 
     def longest_due(self) -> Iterator[Range]:
         """Those that are due. The longest due is the first; block by block, they are in order."""

@@ -22,20 +22,34 @@ DUE_AT_ONCE = 500
 
 
 class Unread(Protocol):
-    """Knows which records were not looked at yet: a cursor, or what keeps an order over one."""
+    """Knows which records were not looked at yet: a cursor, or what looks through one in an order of its own."""
 
     def is_unread(self, offset: int) -> bool: ...
     def first_unread(self, offset: int) -> int:
         """The first one from `offset` on."""
 
 
+class Due(Protocol):
+    """Knows which records are to be looked at again."""
+
+    @property
+    def due(self) -> int:
+        """About how many they are: none where it is 0."""
+
+    def is_due(self, offset: int) -> bool: ...
+    def due_offsets(self, count: int) -> list[int]:
+        """Of up to so many."""
+
+
 class ReadAhead:
     """What is held of one log for one cursor. It may hold records that are settled since: they are passed over."""
 
-    def __init__(self, log: Log, cursor: Cursor, place: Unread) -> None:
+    def __init__(self, log: Log, cursor: Cursor, place: Unread, again: Due, most_bytes: int = READ_AHEAD_BYTES) -> None:
         self._log = log
         self._cursor = cursor
         self._place = place
+        self._again = again
+        self._most_bytes = most_bytes
         self._due: deque[tuple[int, Record]] = deque()
         self._unread: deque[tuple[int, Record, int]] = deque()
         """(offset, record, its bytes)."""
@@ -55,7 +69,7 @@ class ReadAhead:
         """Take the next record that is due again."""
         while self._due:
             pair = self._due.popleft()
-            if self._cursor.is_due(pair[0]):
+            if self._again.is_due(pair[0]):
                 return pair
         return None
 
@@ -72,8 +86,13 @@ class ReadAhead:
 
     def hold(self, base: int, batch: Sequence[Record]) -> None:
         """Keep a batch that is being appended at `base`, if nothing between is missing and there is room."""
-        if self._unread_from == base and self._unread_bytes < READ_AHEAD_BYTES:
+        if self._unread_from == base and self._unread_bytes < self._most_bytes:
             self._hold(enumerate(batch, base))
+
+    @property
+    def held_to(self) -> int:
+        """Every unread record below was held, since all was let go."""
+        return self._held_to
 
     def let_go(self) -> None:
         """Hold nothing; it can be read again."""
@@ -104,10 +123,10 @@ class ReadAhead:
         return self._wants_due() or (not self._unread and self._unread_from < confirmed)
 
     def _wants_due(self) -> bool:
-        return self._cursor.due > 0 and not self._due
+        return self._again.due > 0 and not self._due
 
     def _wants_unread(self, confirmed: int) -> bool:
-        return self._unread_bytes < READ_AHEAD_BYTES // 2 and self._unread_from < confirmed
+        return self._unread_bytes < self._most_bytes // 2 and self._unread_from < confirmed
 
     async def fetch(self, store: Reader, shard: int, confirmed: int) -> list[range]:
         """Read what is wanted; the offsets of records that are gone from the store, and will not be delivered.
@@ -122,8 +141,8 @@ class ReadAhead:
         return gone
 
     async def _fetch_due(self, store: Reader, shard: int) -> list[range]:
-        offsets = self._cursor.due_offsets(DUE_AT_ONCE)
-        records = await self._log.pick(store, shard, offsets, READ_AHEAD_BYTES)
+        offsets = self._again.due_offsets(DUE_AT_ONCE)
+        records = await self._log.pick(store, shard, offsets, self._most_bytes)
         picked = list(zip(offsets, records, strict=False))
         self._due.extend((offset, record) for offset, record in picked if record is not None)
         gone = [offset for offset, record in picked if record is None and self._cursor.is_due(offset)]
@@ -139,7 +158,7 @@ class ReadAhead:
         if records:
             before = self._unread_bytes
             self._hold(records)
-            fitting = self._batches * READ_AHEAD_BYTES // (self._unread_bytes - before)
+            fitting = self._batches * self._most_bytes // (self._unread_bytes - before)
             self._batches = max(1, min(fitting, 2 * self._batches, READ_AHEAD_BATCHES))
             return []
         self._held_to = confirmed

@@ -226,12 +226,14 @@ class Receive(Request[list[Delivery]]):
 
     answer_type = list[Delivery]
 
-    def __init__(self, at: int, limit: int, visibility: int, until: int) -> None:
+    def __init__(self, at: int, limit: int, visibility: int, until: int, selector: str | None = None) -> None:
         super().__init__(at)
         self.limit = limit
         self.visibility = visibility
         """Milliseconds."""
         self.until = until
+        self.selector = selector
+        """An expression: only records for which it is true are delivered."""
 
     @property
     def owed_at(self) -> int:

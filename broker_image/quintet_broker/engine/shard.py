@@ -8,7 +8,7 @@ taken again, and what was asked is asked once more.
 import logging
 import math
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol
 
 from quintet_broker.engine.arrivals import Arrivals, Waiting
@@ -22,15 +22,26 @@ from quintet_broker.engine.ordered_claim import OrderedClaim
 from quintet_broker.engine.peek import peek
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.producers import Producers
-from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.receives import Receives
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.redriver import Redriver
 from quintet_broker.engine.requests import Append, Counts, Peek, Receive, Request
 from quintet_broker.engine.rewriter import Rewriter
+from quintet_broker.engine.selection import SELECTORS
+from quintet_broker.engine.selective_claim import SelectiveClaim
+from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Totals, Work
-from quintet_broker.errors import BrokerError, NotOwner, PoolFull, TooManyInFlight, Unavailable
+from quintet_broker.errors import (
+    BrokerError,
+    InvalidArgument,
+    NotOwner,
+    Overloaded,
+    PoolFull,
+    TooManyInFlight,
+    Unavailable,
+)
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome, Tick
 
@@ -38,6 +49,8 @@ logger = logging.getLogger(__name__)
 
 FORGET_EVERY = 60 * 1000
 """Milliseconds between looks for producers to forget."""
+LOOK_LONGEST = 5 * 1000
+"""Milliseconds for which a receive whose time is over goes on looking for what its selector matches."""
 
 
 class Pod(Waiting, Protocol):
@@ -49,6 +62,8 @@ class Pod(Waiting, Protocol):
     """The broker's name."""
     generation: int
     """Of the pool, by which it owns its shards."""
+    allowance: Allowance
+    """For selectors."""
 
     def wake(self, shard: "Shard") -> None:
         """Run a tick of the shard soon."""
@@ -71,7 +86,9 @@ class Shard:
         self._work: Work | None = None
         self._fetching = False
         self._served = False
-        """Whether a receive was answered lately."""
+        """Whether a receive without a selector was answered lately."""
+        self._going_on: set[str | None] = set()
+        """Selectors that have not looked at all that is held, since the tick took long enough."""
         self._closed: BrokerError | None = None
         self._forget_at = 0
         self._has_new_policy = False
@@ -106,8 +123,9 @@ class Shard:
     @property
     def holds_anything(self) -> bool:
         """Whether there is something to refuse or to let go in time."""
-        asked = self._arrivals or self._receives.first() or self._peeks
-        return bool(asked or self._work or self._served or self._state.holds_some)
+        asked = self._arrivals or self._receives or self._peeks
+        held = self._state.holds_some or any(lane.selections.hold_some for lane in self.lanes.values())
+        return bool(asked or self._work or self._served or held)
 
     # Asking
 
@@ -118,6 +136,8 @@ class Shard:
         if isinstance(request, Receive):
             if self._pod.draining:
                 request.until = request.at
+            if request.selector not in (None, *self._receives.selectors) and len(self._receives.selectors) >= SELECTORS:
+                raise Overloaded(f"Receives with {SELECTORS} other selectors wait.")
             self._receives.add(request)
         elif isinstance(request, Peek):
             self._peeks.add(request)
@@ -274,7 +294,7 @@ class Shard:
         times.append(self._state.next_redrive)
         if self.taken:
             times.append(self._rewriter.next_look(self._state, self._store.full))
-        expires = self._receives.first() or self.policy.dead_letter is not None
+        expires = bool(self._receives) or self.policy.dead_letter is not None
         for lane in self.lanes.values():
             if expires:
                 times.append(lane.cursor.next_deadline())
@@ -284,18 +304,45 @@ class Shard:
     # Delivery
 
     def _deliver(self, work: Work, now: int) -> None:
+        """Serve the receives, line by line, each until one finds nothing."""
+        self._going_on.clear()
+        if self.policy.paused:
+            return
+        for first in self._receives.firsts():
+            receive: Receive | None = first
+            while receive and self._serve(receive, work, now):
+                receive = self._receives.first(first.selector)
+
+    def _serve(self, receive: Receive, work: Work, now: int) -> bool:
+        """Whether the receive leaves its line."""
         state, policy = self._state, self.policy
-        while state.holds_some and not policy.paused and (receive := self._receives.first()):
-            kind = OrderedClaim if policy.ordered else Claim
-            claim = kind(receive, state, policy, now, nonce=random.randrange(1, 2**32))
-            claim.take()
-            work.totals.expired += claim.expired
-            if not claim.deliveries:
-                return
-            self._receives.remove(receive)
-            self._served = True
-            work.answers.append((receive, claim.deliveries))
-            work.totals.received += len(claim.deliveries)
+        nonce = random.randrange(1, 2**32)
+        claim: Claim
+        if receive.selector is not None:
+            try:
+                claim = SelectiveClaim(receive, state, policy, now, nonce, self._pod.allowance)
+            except InvalidArgument as error:
+                self._receives.remove(receive)
+                receive.refuse(error)
+                return True
+        elif not state.holds_some:
+            return False
+        elif policy.ordered:
+            claim = OrderedClaim(receive, state, policy, now, nonce)
+        else:
+            claim = Claim(receive, state, policy, now, nonce)
+        claim.take()
+        work.totals.expired += claim.expired
+        if isinstance(claim, SelectiveClaim) and claim.goes_on:
+            self._going_on.add(receive.selector)
+            self._pod.wake(self)
+        if not claim.deliveries:
+            return False
+        self._receives.remove(receive)
+        self._served |= receive.selector is None
+        work.answers.append((receive, claim.deliveries))
+        work.totals.received += len(claim.deliveries)
+        return True
 
     def _time_out(self, now: int) -> None:
         """Answer the receives that have waited long enough, unless there is something to read for them."""
@@ -305,24 +352,49 @@ class Shard:
         if self._state.in_flight >= self.policy.in_flight:
             for receive in self._receives.take_ended(now):
                 receive.refuse(TooManyInFlight())
-        elif not (self._fetching or self._has_unfetched(now)):
-            for receive in self._receives.take_ended(now):
+            return
+        if self._fetching or self._has_due_delayed(now):
+            return
+        for receive in self._receives.take_ended(now):
+            if now < receive.until + LOOK_LONGEST and self._looks_on(receive.selector):
+                self._receives.add(receive)
+            else:
                 receive.answer([])
+
+    def _looks_on(self, selector: str | None) -> bool:
+        """Whether there is more to look at for the receives of a line."""
+        if self.policy.paused:
+            return False
+        if selector is None:
+            return any(lane.wants_fetch for lane in self.lanes.values())
+        return selector in self._going_on or any(
+            selection.wants_fetch(lane.confirmed)
+            for lane in self.lanes.values()
+            if (selection := lane.selections.find(selector))
+        )
 
     # Reading
 
     def _has_unfetched(self, now: int) -> bool:
         """Whether records that may be delivered now, or delayed records that are due, are still to be read."""
-        return self._has_due_delayed(now) or self._has_unfetched_for_consumers()
+        return self._has_due_delayed(now) or any(True for _ in self._unfetched())
 
     def _has_due_delayed(self, now: int) -> bool:
         return not self._store.full and self._state.delayed.wants_fetch(now)
 
-    def _has_unfetched_for_consumers(self) -> bool:
-        consumed = not self.policy.paused and (self._served or self._receives.first())
-        if not (consumed or self._state.is_redriving):
-            return False
-        return any(lane.wants_fetch for lane in self.lanes.values())
+    def _unfetched(self) -> Iterator[tuple[Lane, ReadAhead]]:
+        """What is still to be read for consumers."""
+        is_consumed = not self.policy.paused and bool(self._served or self._receives.first())
+        for lane in self.lanes.values():
+            if (is_consumed or self._state.is_redriving) and lane.wants_fetch:
+                yield lane, lane.ahead
+        if self.policy.paused:
+            return
+        for lane in self.lanes.values():
+            for selector in self._receives.selectors:
+                selection = lane.selections.find(selector)
+                if selection and selection.wants_fetch(lane.confirmed):
+                    yield lane, selection.ahead
 
     def wants_fetch(self, now: int) -> bool:
         return self.taken and not self._fetching and (bool(self._peeks) or self._has_unfetched(now))
@@ -339,9 +411,9 @@ class Shard:
                 await self._peek(state)
             if self._has_due_delayed(now):
                 await state.delayed.fetch(self._store, self.number, now)
-            if state is self._state and self._has_unfetched_for_consumers():
-                for lane in list(state.lanes.values()):
-                    await self._fetch_lane(state, lane)
+            if state is self._state:
+                for lane, ahead in list(self._unfetched()):
+                    await self._fetch_ahead(state, lane, ahead)
         finally:
             self._fetching = False
             self._pod.wake(self)
@@ -356,8 +428,8 @@ class Shard:
             self._peeks.put_back(asked)
             raise
 
-    async def _fetch_lane(self, state: State, lane: Lane) -> None:
-        gone = await lane.ahead.fetch(self._store, self.number, lane.confirmed)
+    async def _fetch_ahead(self, state: State, lane: Lane, ahead: ReadAhead) -> None:
+        gone = await ahead.fetch(self._store, self.number, lane.confirmed)
         if gone and state is self._state:
             logger.error(
                 "shard %d: records are gone from the store, of log %d at offsets %s", self.number, lane.number, gone
@@ -384,8 +456,11 @@ class Shard:
 
     def let_go(self) -> None:
         """Without consumers, keep nothing read ahead."""
-        if self._served or self._receives.first() or self._state.is_redriving or not self.taken or self._fetching:
-            self._served = False
+        if not self.taken or self._fetching:
             return
+        if not (self._served or self._receives.first() or self._state.is_redriving):
+            for lane in self.lanes.values():
+                lane.ahead.let_go()
+        self._served = False
         for lane in self.lanes.values():
-            lane.ahead.let_go()
+            lane.selections.let_go()

@@ -93,8 +93,13 @@ class State:
 
     @property
     def due(self) -> int:
-        """Records that were delivered in vain, and may be again."""
+        """Records that were delivered in vain, or passed over, and may be delivered again."""
         return sum(lane.cursor.due for lane in self.lanes.values())
+
+    @property
+    def passed_over(self) -> int:
+        """Of those that are due: records that nobody had."""
+        return sum(lane.cursor.passed_over for lane in self.lanes.values())
 
     @property
     def leaving(self) -> int:

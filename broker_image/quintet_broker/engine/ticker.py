@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from quintet_broker.engine.schedule import Schedule
+from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import NotOwner, Unavailable
 from quintet_broker.store.redis import Store
@@ -48,6 +49,7 @@ class Ticker:
         self.generation = 0
         self.waiting_bytes = 0
         self.draining = False
+        self.allowance = Allowance()
         self._store = store
         self._leaving = leaving
         self._stale = stale
@@ -204,6 +206,7 @@ class Ticker:
             self._awake[shard] = None
 
     async def _turn(self) -> None:
+        self.allowance.renew()
         shards = list(self._awake)[:WRITE_SHARDS]
         for shard in shards:
             del self._awake[shard]

@@ -9,8 +9,6 @@ from msgspec import Struct
 from quintet_broker.engine import headers as names
 from quintet_broker.engine.record import Headers, Record
 
-OWN = "quintet-"
-"""With this begin the names of headers that are the broker's own."""
 _ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
 
 
@@ -127,7 +125,7 @@ def id_text(message_id: bytes) -> str:
 def record_of(message: NewMessage, message_id: bytes, deduplication_id: str | None, now: int) -> Record:
     """What is stored of a new message."""
     headers = [(names.ID, message_id), *message.headers]
-    headers += [(OWN + name, value) for name, value in message.system]
+    headers += [(names.OWN + name, value) for name, value in message.system]
     if message.priority is not None:
         headers.append((names.PRIORITY, str(message.priority).encode()))
     if message.expiry is not None:
@@ -143,12 +141,12 @@ def message_of(record: Record, receipt: str, deliveries: int, first_received: in
     headers = []
     system = []
     for pair in record.headers:
-        if not pair[0].startswith(OWN):
+        if not pair[0].startswith(names.OWN):
             headers.append(pair)
         elif pair[0] in names.OF_ENGINE:
             own[pair[0]] = pair[1]
         else:
-            system.append((pair[0][len(OWN) :], pair[1]))
+            system.append((pair[0][len(names.OWN) :], pair[1]))
     return Message(
         id=id_text(own[names.ID]),
         receipt=receipt,

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 from quintet_api.queue import QueueSpec
 from quintet_broker.engine.deduplication import HASH_BYTES
+from quintet_broker.engine.headers import OWN
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.requests import (
     Acknowledge,
@@ -26,11 +27,11 @@ from quintet_broker.engine.requests import (
     TellRedrive,
 )
 from quintet_broker.engine.route import Route
+from quintet_broker.engine.selector import compiled
 from quintet_broker.engine.work import Totals
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, ReceiptInvalid
 from quintet_broker.services import receipts
 from quintet_broker.services.messages import (
-    OWN,
     Message,
     NewMessage,
     Peeked,
@@ -184,11 +185,17 @@ class Queue:
         return now + round(delay * 1000) if delay else None
 
     async def receive(
-        self, limit: int, *, visibility_timeout: float | None = None, wait: float | None = None
+        self,
+        limit: int,
+        *,
+        visibility_timeout: float | None = None,
+        wait: float | None = None,
+        selector: str | None = None,
     ) -> list[Message]:
         """Deliver up to `limit` (1 - 1000) messages, waiting up to `wait` (0 - 20) seconds for the first.
 
-        None takes the queue's visibilityTimeout and receiveWaitTime. Cancelling gives back what was claimed.
+        None takes the queue's visibilityTimeout and receiveWaitTime. `selector` is CEL: only messages for which it is
+        true are delivered. Cancelling gives back what was claimed.
         Raises TooManyInFlight, InvalidArgument.
         """
         visible_after = self._or_default(visibility_timeout, self.spec.visibility_timeout.total_seconds())
@@ -199,8 +206,12 @@ class Queue:
             raise InvalidArgument(f"A visibility timeout is 0 to {MAX_VISIBILITY} seconds.")
         if not 0 <= waiting <= MAX_WAIT:
             raise InvalidArgument(f"A receive waits 0 to {MAX_WAIT} seconds.")
+        if selector is not None:
+            if self.spec.ordering == "Fifo":
+                raise InvalidArgument("A selector is for Standard queues.")
+            compiled(selector).check()
         now = self._now()
-        request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000))
+        request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000), selector)
         deliveries = await self._ask(request)
         # A broker may have stood still, and on waking finds here what others got since.
         in_time = [one for one in deliveries if self._now() < one.deadline or not visible_after]

@@ -81,3 +81,25 @@ async def test_a_peek_shows_messages_and_changes_nothing(face: Face) -> None:
     for wrong in {"limit": 0}, {"from": "nowhere"}, {"from": "AQAAAAEAAAAAAAAAAAA="}:
         status, problem = await face.verb(":peek", wrong)
         assert (status, problem["type"]) == (400, "urn:quintet:problem:InvalidArgument")
+
+async def test_a_selector_chooses_messages_and_leaves_the_others(face: Face) -> None:
+    regions = ["eu", "us", "eu", "us"]
+    await face.send(
+        *[{"value": json.dumps({"total": total}), "headers": {"region": r}} for total, r in enumerate(regions)]
+    )
+    chosen = await face.receive(selector="headers.region == 'us' && body.total > 1")
+    assert [one["value"] for one in chosen] == ['{"total": 3}']
+    assert await face.receive(selector="headers.region == 'asia'") == []
+    waiting = asyncio.create_task(face.receive(selector="headers.region == 'asia'", wait="20s"))
+    rest = [one["value"] for _ in range(4) for one in await face.receive(limit=1)]
+    assert sorted(rest) == ['{"total": 0}', '{"total": 1}', '{"total": 2}']
+    await face.send({"value": "x", "headers": {"region": "asia"}})
+    assert [one["value"] for one in await waiting] == ["x"]
+
+
+async def test_a_selector_that_is_no_cel_is_refused_in_its_words(face: Face) -> None:
+    status, problem = await face.verb(":receive", {"selector": "headers.region = 'eu'"})
+    assert status == 400
+    assert "token recognition error at: '= '" in problem["detail"]
+
+

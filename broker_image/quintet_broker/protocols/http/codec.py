@@ -66,6 +66,19 @@ class Receive(Body):
     limit: Annotated[int, Meta(ge=1, le=1000)] = 10
     visibility_timeout: Duration | UnsetType = UNSET
     wait: Duration | UnsetType = UNSET
+    selector: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=1024,
+                description="CEL on headers, key, value, body, priority, deliveries and sentAt:"
+                " only messages for which it is true are delivered.",
+                examples=["headers.region == 'eu' && body.total > 100"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class DeadLetter(Body):

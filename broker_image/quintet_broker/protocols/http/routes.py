@@ -125,6 +125,7 @@ async def receive(request: web.Request) -> codec.Received:
         body.limit,
         visibility_timeout=codec.seconds(body.visibility_timeout, "visibilityTimeout"),
         wait=codec.seconds(body.wait, "wait"),
+        selector=None if body.selector is UNSET else body.selector,
     )
     return codec.Received([mapping.message(message) for message in messages])
 

@@ -32,7 +32,7 @@ class Bench:
             self.store.records[self.log.tail] = Record(value, 0)
             self.log.append(1, len(value), 0)
         self.cursor = Cursor()
-        self.ahead = ReadAhead(self.log, self.cursor, self.cursor)
+        self.ahead = ReadAhead(self.log, self.cursor, self.cursor, self.cursor)
 
     async def fetch(self) -> list[range]:
         return await self.ahead.fetch(self.store, 1, self.log.tail)

@@ -1,0 +1,41 @@
+"""ChoosyClaim: a claim that passes over records, which wait for others."""
+
+from quintet_broker.engine.claim import Claim
+from quintet_broker.engine.lane import Lane
+from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Receive
+from quintet_broker.engine.state import State
+
+
+class ChoosyClaim(Claim):
+    """Takes records one by one, and delivers neighbours together."""
+
+    def __init__(self, receive: Receive, state: State, policy: Policy, now: int, nonce: int) -> None:
+        super().__init__(receive, state, policy, now, nonce)
+        self._run: list[Record] = []
+        """Taken and not delivered yet: neighbours from offset `_start` on, all unread."""
+        self._start = 0
+
+    @property
+    def _is_served(self) -> bool:
+        return len(self.deliveries) + len(self._run) >= self._limit
+
+    def _add(self, lane: Lane, offset: int, record: Record) -> None:
+        is_unread = lane.cursor.is_unread(offset)
+        if not (self._run and is_unread and offset == self._start + len(self._run)):
+            self._deliver_run(lane)
+            self._start = offset
+        self._run.append(record)
+        if not is_unread:
+            self._deliver_run(lane)
+
+    def _pass_over(self, lane: Lane, offset: int) -> None:
+        if lane.cursor.is_unread(offset):
+            self._deliver_run(lane)
+            lane.cursor.pass_over(offset, 1)
+
+    def _deliver_run(self, lane: Lane) -> None:
+        if self._run:
+            self._deliver(lane, self._start, self._run)
+            self._run = []

@@ -1,0 +1,138 @@
+"""Receives with selectors: what they are given, and what they leave to others."""
+
+import pytest
+from msgspec import structs
+
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Append, Delivery, Extend, Purge, Receive
+from quintet_broker.engine.selector import Allowance
+from quintet_broker.engine.shard import LOOK_LONGEST
+from quintet_broker.errors import InvalidArgument, TooManyInFlight
+from tests.unit.shard_bench import HOUR, POLICY, Bench, values
+
+WANTED = "value.startsWith('x')"
+
+
+def asked(bench: Bench, limit: int = 10, wait: int = 0, selector: str | None = WANTED) -> Receive:
+    now = bench.store.now()
+    return Receive(now, limit, HOUR, now + wait, selector)
+
+
+def released(bench: Bench, delivery: Delivery) -> Extend:
+    return Extend(bench.store.now(), [(delivery.receipt, 0)])
+
+
+async def test_what_does_not_match_stays_for_others() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a", b"x1", b"b", b"x2", b"x3")
+    assert values(await bench.ask(shard, asked(bench, 2))) == [b"x1", b"x2"]
+    assert values(await bench.receive(shard, 10) + await bench.receive(shard, 10)) == [b"x3", b"a", b"b"]
+    assert shard.counts.visible == 0
+
+
+async def test_a_match_comes_from_behind_many_that_do_not_match() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    for _ in range(5):
+        await bench.send(shard, *[bytes(50)] * 10_000)
+    await bench.send(shard, b"x")
+    assert values(await bench.ask(shard, asked(bench))) == [b"x"]
+    assert shard.counts.visible == 50_000
+
+
+async def test_another_selector_finds_what_was_passed_over() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a", b"b", b"x", b"c")
+    await bench.ask(shard, asked(bench))
+    assert values(await bench.ask(shard, asked(bench, selector="value in ['b', 'c']"))) == [b"b", b"c"]
+    bench.shards.clear()
+    shard = bench.open(1)
+    assert values(await bench.ask(shard, asked(bench, selector="value == 'a'"))) == [b"a"]
+
+
+async def test_what_is_due_again_is_looked_at_again() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"x1", b"a", b"x2")
+    [first, _] = await bench.receive(shard, 2)
+    assert values(await bench.ask(shard, asked(bench))) == [b"x2"]
+    await bench.ask(shard, released(bench, first))
+    [again] = await bench.ask(shard, asked(bench))
+    assert again.record.value == b"x1"
+    third = asked(bench, selector="deliveries == 3")
+    await bench.ask(shard, released(bench, again))
+    assert values(await bench.ask(shard, third)) == [b"x1"]
+
+
+async def test_a_receive_that_finds_nothing_holds_up_no_other() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    none, plain, other = asked(bench, wait=HOUR), asked(bench, 1, HOUR, None), asked(bench, 1, HOUR, "value == 'b'")
+    for receive in none, plain, other:
+        shard.ask(receive)
+    await bench.turn()
+    await bench.send(shard, b"a", b"b")
+    assert values(plain.future.result()) == [b"a"]
+    assert values(other.future.result()) == [b"b"]
+    assert not none.future.done()
+    await bench.send(shard, b"x")
+    assert values(none.future.result()) == [b"x"]
+
+
+async def test_a_receive_whose_time_is_over_is_answered_though_there_is_more_to_look_at() -> None:
+    bench = Bench()
+    bench.allowance = Allowance(0)
+    shard = bench.open(1)
+    await bench.send(shard, *[b"a"] * 100)
+    receive = asked(bench)
+    shard.ask(receive)
+    for _ in range(5):
+        await bench.turn_one(shard)
+        assert not receive.future.done()
+    bench.store.time += LOOK_LONGEST
+    await bench.turn_one(shard)
+    assert receive.future.result() == []
+    later = asked(bench, wait=HOUR, selector="value == 'a'")
+    shard.ask(later)
+    await bench.turn()
+    assert values(later.future.result()) == [b"a"]
+
+
+async def test_what_was_passed_over_takes_no_room_of_what_may_be_in_flight() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, in_flight=2))
+    await bench.send(shard, b"a", b"a", b"a", b"x", b"x", b"x")
+    assert values(await bench.ask(shard, asked(bench))) == [b"x", b"x"]
+    with pytest.raises(TooManyInFlight):
+        await bench.ask(shard, asked(bench))
+
+
+async def test_what_was_passed_over_goes_with_a_purge() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, b"a", b"x")
+    await bench.ask(shard, asked(bench))
+    await bench.ask(shard, Purge(bench.store.now()))
+    await bench.send(shard, b"x9")
+    assert values(await bench.ask(shard, asked(bench))) == [b"x9"]
+    assert values(await bench.receive(shard, 10)) == []
+
+
+async def test_a_bad_selector_is_refused() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    with pytest.raises(InvalidArgument):
+        await bench.ask(shard, asked(bench, selector="value ="))
+
+
+async def test_oldest_make_room_though_many_were_passed_over() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, messages=3, overflow="DropOldest"))
+    await bench.send(shard, b"a", b"b", b"c")
+    assert await bench.ask(shard, asked(bench)) == []
+    now = bench.store.now()
+    await bench.ask(shard, Append(now, [Record(b"x", now)] * 2, [None] * 2))
+    assert values(await bench.ask(shard, asked(bench))) == [b"x", b"x"]
+    assert values(await bench.receive(shard, 10)) == [b"c"]

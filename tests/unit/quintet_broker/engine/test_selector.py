@@ -1,0 +1,83 @@
+"""What a selector says of a record, and what it may cost."""
+
+import pytest
+
+from quintet_broker.engine.headers import ID, PRIORITY
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.selector import MOST_BYTES, Selector
+from quintet_broker.errors import InvalidArgument
+
+HEADERS = (("region", b"eu"), ("raw", b"\xff"), (ID, b"0" * 16), (PRIORITY, b"7"))
+ORDER = Record(b'{"total": 120.5, "lines": [{"sku": "a"}, {"sku": "b"}]}', 1_700_000_000_000, b"customer-7", HEADERS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "headers.region == 'eu'",
+        "headers['region'] in ['eu', 'us'] && priority > 5",
+        "headers.raw == b'\\xff'",
+        "body.total > 100",
+        "body.lines.exists(line, line.sku == 'b') && body.lines.all(line, line.sku != 'c')",
+        "key.startsWith('customer-') && value.contains('total')",
+        "deliveries == 2 && sentAt < 1800000000000",
+        'value.matches(\'"sku": *"a"\')',
+        "has(headers.region) && !has(headers.nothing)",
+    ],
+)
+def test_matches(text: str) -> None:
+    assert Selector(text).matches(ORDER, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "headers.nothing == 'x'",
+        "headers.nothing != 'x'",
+        "body.nothing == 1",
+        "'yes'",
+        "1",
+        "key > 3",
+        "nothing",
+        "1/0 == 1",
+    ],
+)
+def test_what_cannot_be_computed_does_not_match(text: str) -> None:
+    assert not Selector(text).matches(ORDER, 1)
+
+
+def test_what_is_not_there_is_null() -> None:
+    plain = Record(b"\xff{", 0)
+    assert Selector("key == null && body == null && value == b'\\xff{'").matches(plain, 1)
+    assert not Selector(f"headers['{ID}'] != ''").matches(ORDER, 1)
+    long = Record(b" " * MOST_BYTES + b"1", 0)
+    assert Selector("value == null && body == null").matches(long, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "Syntax error"),
+        ("headers.region =", "Syntax error"),
+        ("value == '" + "x" * 1024 + "'", "characters"),
+        ("body.map(x, x + x).size() == 1", "map"),
+        ("body.all(x, body.all(y, x == y))", "each"),
+        ("body.exists(x, true) && body.filter(x, (x).exists(y, y)).size() == 1", "each"),
+        ("value.matches('a{1,999}')", "pattern"),
+        ("value.matches(key)", "pattern"),
+        ("value.matches('a' + key)", "pattern"),
+        ("body.all(x, r'\\' == '' || body.all(y, y == '1'))", "each"),
+        ("body.all(x, // '\n body.all(y, y == '1'))", "each"),
+        ('body.all(x, """a"b""" == x || body.all(y, y == "1"))', "each"),
+    ],
+)
+def test_refused(text: str, why: str) -> None:
+    with pytest.raises(InvalidArgument, match=why):
+        Selector(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["body.all(x, x == 'y.all(') && body.exists(y, y == ')')", "value == '.map(' || value.matches('[a-z]+')"]
+)
+def test_what_is_quoted_costs_nothing(text: str) -> None:
+    Selector(text)
