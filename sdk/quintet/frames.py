@@ -56,6 +56,7 @@ class Receive(Struct, array_like=True, tag=2):
     """Milliseconds in which nothing came, after which it is over."""
     visibility_timeout: int | None
     """Milliseconds."""
+    selector: str | None
 
 
 class Credit(Struct, array_like=True, tag=3):

@@ -81,26 +81,37 @@ class Queue:
     # Receiving
 
     def receive(
-        self, *, visibility_timeout: float | None = None, wait: float | None = None, ahead: int = AHEAD
+        self,
+        *,
+        visibility_timeout: float | None = None,
+        wait: float | None = None,
+        ahead: int = AHEAD,
+        selector: str | None = None,
     ) -> Receiver:
         """The queue's messages, to be read by `async for`; see Receiver.
 
         `visibility_timeout`: seconds (0 - 43200) for which a message stays hidden from others; None takes the queue's.
         `wait`: it ends after so many seconds in which nothing came; None never ends.
         `ahead`: how many messages (1 - 1000) are fetched, at most, before they are read.
+        `selector`: CEL on `headers`, `key`, `value`, `body` and more: only messages for which it is true are received.
         """
-        receiver = Receiver(self, self._connection, self._settling, visibility_timeout, wait, ahead)
+        receiver = Receiver(self, self._connection, self._settling, visibility_timeout, wait, ahead, selector)
         self._connection.receivers.add(receiver)
         return receiver
 
     async def receive_batch(
-        self, limit: int = 10, *, wait: float | None = None, visibility_timeout: float | None = None
+        self,
+        limit: int = 10,
+        *,
+        wait: float | None = None,
+        visibility_timeout: float | None = None,
+        selector: str | None = None,
     ) -> list[Message]:
         """Up to `limit` (1 - 1000) messages, none if there were none within `wait` seconds (0 - 20).
 
-        None takes the queue's receiveWaitTime and visibilityTimeout. If an answer is lost, or the caller is cancelled
-        just then, its messages stay hidden until their visibility timeout. Raises TooManyInFlight, InvalidArgument,
-        QueueNotFound.
+        None takes the queue's receiveWaitTime and visibilityTimeout. `selector`: see `receive`. If an answer is lost,
+        or the caller is cancelled just then, its messages stay hidden until their visibility timeout. Raises
+        TooManyInFlight, InvalidArgument, QueueNotFound.
         """
         longest = MAX_WAIT if wait is None else wait
 
@@ -112,6 +123,7 @@ class Queue:
                 True,
                 frames.milliseconds_or_none(wait),
                 frames.milliseconds_or_none(visibility_timeout),
+                selector,
             )
             receive = Receive(asked)
             try:

@@ -44,12 +44,14 @@ class Receiver(AsyncIterator[Message]):
         visibility_timeout: float | None,
         wait: float | None,
         ahead: int,
+        selector: str | None = None,
     ) -> None:
         self._queue = queue
         self._connection = connection
         self._settling = settling
         self._wait = wait
         self._ahead = ahead
+        self._selector = selector
         self._visibility_timeout = visibility_timeout
         self._hidden_for = visibility_timeout
         """Seconds for which what is delivered stays hidden from others."""
@@ -146,6 +148,7 @@ class Receiver(AsyncIterator[Message]):
             False,
             frames.milliseconds_or_none(self._wait),
             frames.milliseconds_or_none(self._visibility_timeout),
+            self._selector,
         )
         receive = Receive(asked, self._inbox)
         async with self._connection.links.attempt(self._queue.name, self._connection.timeout) as link:

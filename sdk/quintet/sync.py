@@ -145,10 +145,15 @@ class Queue:
         return self._run(self._queue.send_batch(messages))
 
     def receive(
-        self, *, visibility_timeout: float | None = None, wait: float | None = None, ahead: int = AHEAD
+        self,
+        *,
+        visibility_timeout: float | None = None,
+        wait: float | None = None,
+        ahead: int = AHEAD,
+        selector: str | None = None,
     ) -> Iterator[Message]:
         """See quintet.Queue.receive; to be read by `for`."""
-        receiver = self._run(self._receiver(visibility_timeout, wait, ahead))
+        receiver = self._run(self._receiver(visibility_timeout, wait, ahead, selector))
         try:
             while found := self._run(_next(receiver)):
                 yield self._message(found)
@@ -157,14 +162,24 @@ class Queue:
             with contextlib.suppress(ClientClosed):
                 self._run(receiver.aclose())
 
-    async def _receiver(self, visibility_timeout: float | None, wait: float | None, ahead: int) -> quintet.Receiver:
-        return self._queue.receive(visibility_timeout=visibility_timeout, wait=wait, ahead=ahead)
+    async def _receiver(
+        self, visibility_timeout: float | None, wait: float | None, ahead: int, selector: str | None
+    ) -> quintet.Receiver:
+        return self._queue.receive(visibility_timeout=visibility_timeout, wait=wait, ahead=ahead, selector=selector)
 
     def receive_batch(
-        self, limit: int = 10, *, wait: float | None = None, visibility_timeout: float | None = None
+        self,
+        limit: int = 10,
+        *,
+        wait: float | None = None,
+        visibility_timeout: float | None = None,
+        selector: str | None = None,
     ) -> list[Message]:
         """See quintet.Queue.receive_batch."""
-        found = self._run(self._queue.receive_batch(limit, wait=wait, visibility_timeout=visibility_timeout))
+        receiving = self._queue.receive_batch(
+            limit, wait=wait, visibility_timeout=visibility_timeout, selector=selector
+        )
+        found = self._run(receiving)
         return [self._message(message) for message in found]
 
     def _message(self, found: quintet.Message) -> Message:

@@ -3,10 +3,11 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import multiple, rule
+from hypothesis.stateful import rule
 from msgspec import structs
 
 from quintet_broker.engine.deduplication import BUCKET, WINDOW, Sent
@@ -66,6 +67,21 @@ class OrderedModel(Model):
             expected = sorted(number for number in visible if group_of(number) == group)
             assert mine == expected[: len(mine)], "out of order"
 
+    def selected(self, now: int, matches: Callable[[int], bool]) -> set[int]:
+        """Of each group, those up to the first that does not match."""
+        selected = set()
+        for group in range(GROUPS):
+            mine = sorted(number for number in self.visible(now) if group_of(number) == group)
+            selected |= set(takewhile(matches, mine))
+        return selected
+
+    def check_selected(self, delivered: list[int], matching: set[int]) -> None:
+        for group in range(GROUPS):
+            mine = [number for number in delivered if group_of(number) == group]
+            assert mine == sorted(number for number in matching if group_of(number) == group)[: len(mine)], (
+                "out of order"
+            )
+
     def purged(self) -> None:
         super().purged()
         self.first.clear()
@@ -107,9 +123,6 @@ class FifoMachine(EngineMachine):
             self.model.last_sequence = answer.sequence
             self.model.sent(number, 0)
             self.model.first[hashed] = self.store.now(), answer
-
-    def receive_selected(self, limit: int, rest: int, visibility: int) -> Any:
-        return multiple()
 
     @rule(passed=st.sampled_from([WINDOW - BUCKET, WINDOW + BUCKET]))
     def wait_long(self, passed: int) -> None:

@@ -1,6 +1,7 @@
 """The engine's queue as lists and dicts: what a state machine compares the real one with."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -59,6 +60,16 @@ class Model:
         lowest = min((self.held[number].priority for number in delivered), default=0)
         left = self.visible(now) - set(delivered)
         assert all(self.held[number].priority <= lowest for number in left), "a higher priority was passed over"
+
+    def selected(self, now: int, matches: Callable[[int], bool]) -> set[int]:
+        """Those that a receive may get which asks for messages that match."""
+        return {number for number in self.visible(now) if matches(number)}
+
+    def check_selected(self, delivered: list[int], matching: set[int]) -> None:
+        """Of those that match, the ones of a higher priority come first."""
+        lowest = min((self.held[number].priority for number in delivered), default=0)
+        left = matching - set(delivered)
+        assert not delivered or all(self.held[number].priority <= lowest for number in left)
 
     def acknowledged(self, number: int) -> None:
         self.held.pop(number, None)

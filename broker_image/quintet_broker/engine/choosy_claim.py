@@ -1,18 +1,29 @@
-"""ChoosyClaim: a claim that passes over records, which wait for others."""
+"""ChoosyClaim: a claim that looks at each record, and passes over those that are to wait."""
 
 from quintet_broker.engine.claim import Claim
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Receive
+from quintet_broker.engine.selector import Allowance, compiled
 from quintet_broker.engine.state import State
 
 
 class ChoosyClaim(Claim):
-    """Takes records one by one, and delivers neighbours together."""
+    """Takes those that the receive's selector matches, and delivers neighbours together."""
 
-    def __init__(self, receive: Receive, state: State, policy: Policy, now: int, nonce: int) -> None:
+    def __init__(
+        self, receive: Receive, state: State, policy: Policy, now: int, nonce: int, allowance: Allowance | None = None
+    ) -> None:
+        """Raises InvalidArgument where the selector is none, or costs too much."""
         super().__init__(receive, state, policy, now, nonce)
+        self.goes_on = False
+        """Whether it ended since it computed for long enough, before it had looked at all that is there."""
+        self._text = receive.selector
+        self._selector = None if receive.selector is None else compiled(receive.selector)
+        if self._selector:
+            self._selector.check()
+        self._allowance = allowance or Allowance()
         self._run: list[Record] = []
         """Taken and not delivered yet: neighbours from offset `_start` on, all unread."""
         self._start = 0
@@ -20,6 +31,14 @@ class ChoosyClaim(Claim):
     @property
     def _is_served(self) -> bool:
         return len(self.deliveries) + len(self._run) >= self._limit
+
+    def _matches(self, lane: Lane, offset: int, record: Record) -> bool:
+        if self._selector is None:
+            return True
+        found = lane.cursor.look(offset)
+        matches = self._selector.matches(record, found[0] + 1 if found else 1)
+        self.goes_on = self._allowance.is_used_up
+        return matches
 
     def _add(self, lane: Lane, offset: int, record: Record) -> None:
         is_unread = lane.cursor.is_unread(offset)

@@ -23,24 +23,53 @@ class Claim:
         self._nonce = nonce
 
     def take(self) -> None:
-        """Claim as much as the receive may have: of the highest priority first, and of that what is due again before
-        what is unread. What is still to be read of a priority is waited for before a lower one gets its turn."""
-        for lane in self._state.lanes.values():
-            self._take_due(lane)
-            self._take_unread(lane)
-            if len(self.deliveries) >= self._limit or lane.lacks_next:
+        """Claim as much as the receive may have, of the highest priority first. What is still to be read of a priority
+        is waited for before a lower one gets its turn."""
+        for lanes in self._state.priorities:
+            if len(lanes) == 1:
+                self._take_from(lanes[0], self._left)
+            else:
+                self._take_in_turn(lanes)
+            if not self._left or any(lane.lacks_next for lane in lanes):
                 break
 
-    def _take_due(self, lane: Lane) -> None:
-        while len(self.deliveries) < self._limit and (pair := lane.ahead.next_due()):
+    @property
+    def _left(self) -> int:
+        return max(self._limit - len(self.deliveries), 0)
+
+    def _take_in_turn(self, lanes: list[Lane]) -> None:
+        """Lanes of which fewer records are in flight come first, and of these the one that had no turn for longest."""
+        waiting = [lane for lane in lanes if lane.ahead]
+        while self._left and waiting:
+            lane, *others = waiting = self._in_turn(waiting)
+            fewer = others[0].cursor.in_flight - lane.cursor.in_flight if others else self._left
+            share = max(fewer, -(-self._left // len(waiting)))
+            before = len(self.deliveries)
+            self._take_from(lane, min(share, self._left))
+            lane.turn = self._state.next_turn()
+            if len(self.deliveries) == before:
+                waiting.remove(lane)
+
+    @staticmethod
+    def _in_turn(lanes: list[Lane]) -> list[Lane]:
+        return sorted(lanes, key=lambda lane: (lane.cursor.in_flight, lane.turn)) if len(lanes) > 1 else lanes
+
+    def _take_from(self, lane: Lane, most: int) -> None:
+        """Claim up to so many records of a lane, what is due again before what is unread."""
+        end = len(self.deliveries) + most
+        self._take_due(lane, end)
+        self._take_unread(lane, end)
+
+    def _take_due(self, lane: Lane, end: int) -> None:
+        while len(self.deliveries) < end and (pair := lane.ahead.next_due()):
             offset, record = pair
             if self._policy.is_expired(record, self._now):
                 self._drop(lane, offset, record)
             else:
                 self._deliver(lane, offset, [record])
 
-    def _take_unread(self, lane: Lane) -> None:
-        limit = min(self._limit - len(self.deliveries), self._room)
+    def _take_unread(self, lane: Lane, end: int) -> None:
+        limit = min(end - len(self.deliveries), self._room)
         run: list[Record] = []
         start = 0
         while limit > 0 and (pair := lane.ahead.next_unread()):

@@ -54,5 +54,7 @@ class Expiry:
         if self._policy.expired_to is None:
             self._work.totals.expired += lane.drop_before(end)
             return
-        for offset in islice(lane.waiting(end), AT_ONCE):
+        # Claims need room for what they find expired.
+        most = max(self._policy.in_flight // 2 - self._state.leaving, 0)
+        for offset in islice(lane.waiting(end), min(AT_ONCE, most)):
             self._state.leave(lane, offset, self._policy.expired_to, Reason.EXPIRED)

@@ -31,6 +31,10 @@ class GroupAhead(ReadAhead):
     def __bool__(self) -> bool:
         return self.groups.is_complete and bool(self._unread or self.groups.ready(1))
 
+    def waiting(self, offset: int) -> Record | None:
+        """A record that waits, if it is held, and stays so."""
+        return self._waiting.get(offset)
+
     def take_waiting(self, offset: int) -> Record | None:
         """A record that waits, if it is held."""
         record = self._waiting.pop(offset, None)
@@ -58,7 +62,10 @@ class GroupAhead(ReadAhead):
     def _lacking(self) -> list[int]:
         """The groups that are ready and whose next record is to be read: none while there is no room, and others'
         next ones are held."""
-        following = [(group, self.groups.next_waiting(group)) for group in self.groups.ready(READY_AT_ONCE)]
+        groups = dict.fromkeys(
+            group for selector in self.groups.wanted for group in self.groups.ready(READY_AT_ONCE, selector)
+        )
+        following = [(group, self.groups.next_waiting(group)) for group in groups]
         if self._is_crowded and any(offset in self._waiting for _, offset in following):
             return []
         return [group for group, offset in following if offset is not None and offset not in self._waiting]

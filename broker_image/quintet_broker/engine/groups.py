@@ -39,7 +39,10 @@ class Groups:
         """How many records of each are held."""
         self._lines: dict[Group, deque[int]] = {}
         """The offsets that wait, in order, and some that do so no more."""
-        self._ready: dict[Group, None] = {}
+        self._ready: dict[str | None, dict[Group, None]] = {None: {}}
+        """The groups that are ready, the longest first; by selector those whose first record it is still to see."""
+        self.wanted: list[str | None] = []
+        """For which selectors records that wait are to be read; None for those who take any."""
 
     # After a change of owner
 
@@ -118,13 +121,14 @@ class Groups:
             insort(line, offset)
         else:
             line.append(offset)
-        if group not in self._busy:
-            self._ready[group] = None
+        if line[0] == offset:
+            self._has_new_first(group)
 
     def touch(self, offset: int) -> bool:
         """The cursor may have changed what a record is; whether it is to be looked at anew, and all behind it."""
         if self._cursor.is_acknowledged(offset):
-            self._waits.pop(offset, None)
+            if (group := self._waits.pop(offset, None)) is not None:
+                self._has_new_first(group)
             self._let_go(offset)
         elif self._cursor.is_due(offset):
             if (group := self._let_go(offset)) is not None:
@@ -146,7 +150,7 @@ class Groups:
         if offset not in self._held:
             self._held[offset] = group
             self._busy[group] += 1
-            self._ready.pop(group, None)
+            self._is_not_ready(group)
 
     def _let_go(self, offset: int) -> Group | None:
         group = self._held.pop(offset, None)
@@ -154,18 +158,38 @@ class Groups:
             self._busy[group] -= 1
             if not self._busy[group]:
                 del self._busy[group]
-                if group in self._lines:
-                    self._ready[group] = None
+                self._has_new_first(group)
         return group
+
+    def _has_new_first(self, group: Group) -> None:
+        """Another record of a group may be the first that waits."""
+        if group in self._lines and group not in self._busy:
+            for ready in self._ready.values():
+                ready[group] = None
+
+    def _is_not_ready(self, group: Group) -> None:
+        for ready in self._ready.values():
+            ready.pop(group, None)
 
     # What waits
 
     def waits(self, offset: int) -> bool:
         return offset in self._waits
 
-    def ready(self, most: int) -> list[Group]:
-        """Up to so many groups, the longest ready first."""
-        return list(islice(self._ready, most))
+    def ready(self, most: int, selector: str | None = None) -> list[Group]:
+        """Up to so many groups, the longest ready first, whose first record the selector has not refused."""
+        if selector not in self._ready:
+            self._ready[selector] = dict(self._ready[None])
+        return list(islice(self._ready[selector], most))
+
+    def refuse(self, group: Group, selector: str) -> None:
+        """The first record of a group is none for a selector."""
+        self._ready[selector].pop(group, None)
+
+    def forget_others(self) -> None:
+        """Of selectors that nobody wants, forget what they have seen."""
+        for selector in [one for one in self._ready if one is not None and one not in self.wanted]:
+            del self._ready[selector]
 
     def next_waiting(self, group: Group) -> int | None:
         """The first record of a group that waits, if all before it are known."""
@@ -175,7 +199,7 @@ class Groups:
                 return line[0] if line[0] < self._looked_to else None
             self._waits.pop(line.popleft(), None)
         self._lines.pop(group, None)
-        self._ready.pop(group, None)
+        self._is_not_ready(group)
         return None
 
     def some_waiting(self, group: Group, most: int) -> list[int]:

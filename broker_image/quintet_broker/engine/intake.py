@@ -78,7 +78,19 @@ class Intake:
 
     def _log(self, record: Record) -> int:
         """The log that it goes to: where an order is kept there is one."""
-        return 0 if self._policy.ordered else priority(record)
+        if self._policy.ordered:
+            return 0
+        log = priority(record)
+        return log if record.key is None else self._state.fair.place(log, record.key, self._tail, self._waiting)
+
+    def _tail(self, log: int) -> int:
+        """The offset that the next record of a log gets."""
+        return self._state.tail(log) + len(self._fresh.get(log, ()))
+
+    def _waiting(self, log: int) -> int:
+        """How many records of a log may be delivered."""
+        lane = self._state.lanes.get(log)
+        return (lane.visible if lane else 0) + len(self._fresh.get(log, ()))
 
     def _accept(self, request: Append) -> BrokerError | None:
         """Take an append's records into the tick, those for now into `_fresh`; or why it is refused."""
@@ -181,8 +193,7 @@ class Intake:
         producers, sources = self._state.producers, self._work.tick.sources
         before = producers.last(producer)
         first = next(sequence for sequence in request.sequences if sequence > before)
-        log = self._log(request.records[0])
-        offset = self._state.tail(log) + len(self._fresh.get(log, ()))
+        offset = self._tail(self._log(request.records[0]))
         state = producers.advance(producer, request.sequences[-1], offset, self._now).encode()
         known = next((source for source in sources if source.producer == producer), None)
         if known:

@@ -1,14 +1,15 @@
-"""Lane: the records of one priority in a shard."""
+"""Lane: the records of one priority in a shard, or some of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.fair import PRIORITIES
 from quintet_broker.engine.group_ahead import GroupAhead
 from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.log import Log
-from quintet_broker.engine.read_ahead import ReadAhead
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.selection import Selections
+from quintet_broker.engine.selection import AHEAD_BYTES, Selections
 from quintet_broker.store.tick import Taken, Tick
 
 DUE_AT_ONCE = 500
@@ -16,15 +17,21 @@ DUE_AT_ONCE = 500
 
 
 class Lane:
-    """A log, the cursor over it, and what is read ahead of it. The log's number is the priority."""
+    """A log, the cursor over it, and what is read ahead of it. `fair.py` tells what its number says."""
 
     def __init__(self, log: Log, cursor: Cursor, ordered: bool = False) -> None:
         """`ordered`: it keeps the order of message groups."""
         self.log = log
         self.cursor = cursor
         self.groups = Groups(cursor) if ordered else None
-        self.ahead = GroupAhead(log, cursor, self.groups) if self.groups else ReadAhead(log, cursor, cursor, cursor)
+        self.ahead = (
+            GroupAhead(log, cursor, self.groups)
+            if self.groups
+            else ReadAhead(log, cursor, cursor, cursor, _most_bytes(log))
+        )
         self.selections = Selections(log, cursor)
+        self.turn = 0
+        """Of the claims that took from it, the last one."""
         self.confirmed = log.tail
         """Every record below is stored."""
 
@@ -134,3 +141,8 @@ class Lane:
         while gaps and gaps[0][1] <= self.cursor.acknowledged_to:
             start, _ = gaps.pop(0)
             tick.meta[f"gap:{self.number}:{start}"] = None
+
+
+def _most_bytes(log: Log) -> int:
+    """What is held of a priority in all may be a few times what is held of its first log."""
+    return READ_AHEAD_BYTES if log.number < PRIORITIES else AHEAD_BYTES

@@ -2,7 +2,7 @@
 
 from quintet_broker.engine.choosy_claim import ChoosyClaim
 from quintet_broker.engine.group_ahead import GroupAhead
-from quintet_broker.engine.groups import Group, group_of
+from quintet_broker.engine.groups import Group, Groups, group_of
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.record import Record
 
@@ -11,7 +11,8 @@ READY_AT_ONCE = 50
 
 
 class OrderedClaim(ChoosyClaim):
-    """As a claim of what has no order, but it passes over the records of groups that are busy with other receives.
+    """As a claim of what has no order, but it passes over the records of groups that are busy with other receives, and
+    those of groups whose first record its selector does not match.
 
     One receive may get several records of a group, one after the other.
     """
@@ -30,25 +31,53 @@ class OrderedClaim(ChoosyClaim):
         self._deliver_run(lane)
 
     def _take_waiting(self, lane: Lane, ahead: GroupAhead) -> None:
-        for group in ahead.groups.ready(READY_AT_ONCE):
-            while not self._is_served and (offset := ahead.groups.next_waiting(group)) is not None:
-                record = ahead.take_waiting(offset)
-                if record is None:
-                    # It is to be read, and those behind it come after it.
-                    break
-                self._take_one(lane, ahead, offset, record)
+        while True:
+            refused = [self._take_group(lane, ahead, g) for g in ahead.groups.ready(READY_AT_ONCE, self._text)]
+            if not any(refused):
+                return
+
+    def _take_group(self, lane: Lane, ahead: GroupAhead, group: Group) -> bool:
+        """Take what waits of a group, as long as it matches; whether its first record does not."""
+        groups = ahead.groups
+        while not self._ends and (offset := groups.next_waiting(group)) is not None:
+            record = ahead.waiting(offset)
+            if record is None:
+                # It is to be read, and those behind it come after it.
+                return False
+            if not self._may_take(lane, offset, record):
+                return self._refuse(groups, group)
+            ahead.take_waiting(offset)
+            self._take_one(lane, ahead, offset, record)
+        return False
+
+    def _refuse(self, groups: Groups, group: Group) -> bool:
+        """Whether the group was there for others to take."""
+        if group in self._mine or self._text is None:
+            return False
+        groups.refuse(group, self._text)
+        return True
+
+    @property
+    def _ends(self) -> bool:
+        return self._is_served or self.goes_on
+
+    def _may_take(self, lane: Lane, offset: int, record: Record) -> bool:
+        return self._policy.is_expired(record, self._now) or self._matches(lane, offset, record)
 
     def _look_at_unread(self, lane: Lane, ahead: GroupAhead) -> None:
         groups = ahead.groups
-        while not self._is_served and self._may_leave(lane) and groups.looks_further and (pair := ahead.next_unread()):
+        while not self._ends and self._may_leave(lane) and groups.looks_further and (pair := ahead.next_unread()):
             offset, record = pair
             group = group_of(record)
             groups.looked_at(offset)
-            if groups.is_free(group) or (group in self._mine and not groups.has_line(group)):
+            is_next = groups.is_free(group) or (group in self._mine and not groups.has_line(group))
+            if is_next and self._may_take(lane, offset, record):
                 self._take_one(lane, ahead, offset, record)
-            else:
-                self._pass_over(lane, offset)
-                groups.wait(offset, group)
+                continue
+            self._pass_over(lane, offset)
+            groups.wait(offset, group)
+            if is_next:
+                self._refuse(groups, group)
 
     def _may_leave(self, lane: Lane) -> bool:
         """Whether one more may be found expired, and leave: no more of them than may be in flight."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from quintet_broker.engine.fair import FEW
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.reason import Reason
@@ -14,7 +15,7 @@ AT_ONCE = 10_000
 
 
 class Overflow:
-    """Takes away the oldest records that no consumer has, those of the lowest priority first."""
+    """Takes away the oldest records that no consumer has, those of the lowest priority first, and of keys with many."""
 
     def __init__(self, state: State, policy: Policy, work: Work) -> None:
         self._state = state
@@ -41,9 +42,10 @@ class Overflow:
         return policy.bytes is not None and state.live_bytes > policy.bytes
 
     def _oldest(self) -> Iterator[tuple[Lane, int]]:
-        for lane in reversed(self._state.lanes.values()):
-            for offset in lane.waiting():
-                yield lane, offset
+        for lanes in reversed(self._state.priorities):
+            while (lane := max(lanes, key=lambda lane: lane.visible)).visible:
+                for offset in islice(lane.waiting(), FEW):
+                    yield lane, offset
 
     def _take_away(self, lane: Lane, offset: int) -> None:
         if self._policy.overflow == "DeadLetter" and self._policy.dead_letter is not None:

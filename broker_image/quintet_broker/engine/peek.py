@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from quintet_broker.engine.fair import in_turn
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.log import Reader
 from quintet_broker.engine.policy import Policy
@@ -19,7 +20,7 @@ async def peek(lanes: Mapping[int, Lane], policy: Policy, store: Reader, shard: 
     seen: list[Seen] = []
     size = reads = 0
     for number, lane in lanes.items():
-        if asked.place and number > asked.place[0]:
+        if asked.place and in_turn(number) < in_turn(asked.place[0]):
             continue
         begin = asked.place[1] if asked.place and number == asked.place[0] else 0
         offset = max(begin, lane.cursor.acknowledged_to)

@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol
 
 from quintet_broker.engine.arrivals import Arrivals, Waiting
+from quintet_broker.engine.choosy_claim import ChoosyClaim
 from quintet_broker.engine.claim import Claim
 from quintet_broker.engine.cursor import Leaving
 from quintet_broker.engine.delayed import Delayed
@@ -96,7 +97,7 @@ class Shard:
 
     @property
     def lanes(self) -> dict[int, Lane]:
-        """By priority, highest first."""
+        """Those of the highest priority first."""
         return self._state.lanes
 
     @property
@@ -308,10 +309,19 @@ class Shard:
         self._going_on.clear()
         if self.policy.paused:
             return
+        self._tell_wanted()
         for first in self._receives.firsts():
             receive: Receive | None = first
             while receive and self._serve(receive, work, now):
                 receive = self._receives.first(first.selector)
+
+    def _tell_wanted(self) -> None:
+        """Where an order is kept, for whom records that wait are to be read."""
+        for lane in self.lanes.values():
+            if lane.groups:
+                lane.groups.wanted = [*self._receives.selectors]
+                if self._served or self._receives.first() or self._state.is_redriving:
+                    lane.groups.wanted.append(None)
 
     def _serve(self, receive: Receive, work: Work, now: int) -> bool:
         """Whether the receive leaves its line."""
@@ -319,8 +329,9 @@ class Shard:
         nonce = random.randrange(1, 2**32)
         claim: Claim
         if receive.selector is not None:
+            kind = OrderedClaim if policy.ordered else SelectiveClaim
             try:
-                claim = SelectiveClaim(receive, state, policy, now, nonce, self._pod.allowance)
+                claim = kind(receive, state, policy, now, nonce, self._pod.allowance)
             except InvalidArgument as error:
                 self._receives.remove(receive)
                 receive.refuse(error)
@@ -333,13 +344,13 @@ class Shard:
             claim = Claim(receive, state, policy, now, nonce)
         claim.take()
         work.totals.expired += claim.expired
-        if isinstance(claim, SelectiveClaim) and claim.goes_on:
+        if isinstance(claim, ChoosyClaim) and claim.goes_on:
             self._going_on.add(receive.selector)
             self._pod.wake(self)
         if not claim.deliveries:
             return False
         self._receives.remove(receive)
-        self._served |= receive.selector is None
+        self._served |= receive.selector is None or policy.ordered
         work.answers.append((receive, claim.deliveries))
         work.totals.received += len(claim.deliveries)
         return True
@@ -365,8 +376,8 @@ class Shard:
         """Whether there is more to look at for the receives of a line."""
         if self.policy.paused:
             return False
-        if selector is None:
-            return any(lane.wants_fetch for lane in self.lanes.values())
+        if selector is None or self.policy.ordered:
+            return selector in self._going_on or any(lane.wants_fetch for lane in self.lanes.values())
         return selector in self._going_on or any(
             selection.wants_fetch(lane.confirmed)
             for lane in self.lanes.values()
@@ -384,7 +395,8 @@ class Shard:
 
     def _unfetched(self) -> Iterator[tuple[Lane, ReadAhead]]:
         """What is still to be read for consumers."""
-        is_consumed = not self.policy.paused and bool(self._served or self._receives.first())
+        receives = self._receives if self.policy.ordered else self._receives.first()
+        is_consumed = not self.policy.paused and bool(self._served or receives)
         for lane in self.lanes.values():
             if (is_consumed or self._state.is_redriving) and lane.wants_fetch:
                 yield lane, lane.ahead
@@ -458,9 +470,11 @@ class Shard:
         """Without consumers, keep nothing read ahead."""
         if not self.taken or self._fetching:
             return
-        if not (self._served or self._receives.first() or self._state.is_redriving):
+        if not (self._served or self._receives or self._state.is_redriving):
             for lane in self.lanes.values():
                 lane.ahead.let_go()
         self._served = False
         for lane in self.lanes.values():
             lane.selections.let_go()
+            if lane.groups:
+                lane.groups.forget_others()

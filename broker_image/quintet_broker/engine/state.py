@@ -1,11 +1,12 @@
 """State: what the owner of a shard knows of it, loaded when it takes it and kept in step with the store since."""
 
 from collections.abc import Iterable
-from itertools import islice, takewhile
+from itertools import groupby, islice, takewhile
 
 from quintet_broker.engine.cursor import Cursor, Leaving
 from quintet_broker.engine.deduplication import Deduplication
 from quintet_broker.engine.delayed import Delayed
+from quintet_broker.engine.fair import Fair, in_turn, priority_of
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.reason import Reason
@@ -21,7 +22,10 @@ class State:
         self, lanes: Iterable[Lane], producers: Producers, delayed: Delayed, deduplication: Deduplication | None = None
     ) -> None:
         self.lanes: dict[int, Lane] = {}
-        """By priority, highest first; those that nothing was ever sent to are not there."""
+        """By log, those of the highest priority first; those that nothing was ever sent to are not there."""
+        self.priorities: list[list[Lane]] = []
+        """The same, by priority."""
+        self.fair = Fair()
         self.producers = producers
         self.delayed = delayed
         self.deduplication = deduplication or Deduplication()
@@ -34,6 +38,7 @@ class State:
         self.redrive: Redrive | None = None
         """The last one that was started."""
         self._left_for: set[int] = set()
+        self._turns = 0
         for lane in lanes:
             self._add(lane)
         self.first_sequence = max((lane.log.tail for lane in self.lanes.values()), default=0)
@@ -62,21 +67,29 @@ class State:
 
     def _add(self, lane: Lane) -> None:
         self.lanes[lane.number] = lane
-        self.lanes = dict(sorted(self.lanes.items(), reverse=True))
+        self.lanes = {number: self.lanes[number] for number in sorted(self.lanes, key=in_turn)}
+        self.priorities = [
+            [self.lanes[number] for number in numbers] for _, numbers in groupby(self.lanes, key=priority_of)
+        ]
 
     def lane(self, number: int) -> Lane:
-        """The lane of a priority, made if there is none."""
+        """The lane of a log, made if there is none."""
         if number not in self.lanes:
             self._add(Lane.begin(number, self.tail(number)))
         return self.lanes[number]
 
     def tail(self, log: int) -> int:
-        """The offset that the next record of a priority gets."""
+        """The offset that the next record of a log gets."""
         return self.lanes[log].log.tail if log in self.lanes else self.first_sequence
 
     def cursor(self, log: int) -> Cursor:
         """The cursor over a log, one that holds nothing where there is none."""
         return self.lanes[log].cursor if log in self.lanes else Cursor(log)
+
+    def next_turn(self) -> int:
+        """One more at each call."""
+        self._turns += 1
+        return self._turns
 
     @property
     def counts(self) -> Counts:

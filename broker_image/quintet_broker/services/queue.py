@@ -207,8 +207,6 @@ class Queue:
         if not 0 <= waiting <= MAX_WAIT:
             raise InvalidArgument(f"A receive waits 0 to {MAX_WAIT} seconds.")
         if selector is not None:
-            if self.spec.ordering == "Fifo":
-                raise InvalidArgument("A selector is for Standard queues.")
             compiled(selector).check()
         now = self._now()
         request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000), selector)

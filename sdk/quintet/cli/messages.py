@@ -158,6 +158,7 @@ FORMS: dict[str, Callable[[Message], bytes]] = {"text": _text, "json": _json, "r
     metavar="DURATION",
     help="How long to wait for a message, as in 5s.  [default: the queue's]",
 )
+@click.option("--selector", metavar="CEL", help="Only messages for which it is true, as in \"headers.region == 'eu'\".")
 @click.option("--no-ack", is_flag=True, help="Release the messages instead of acknowledging them.")
 @click.option(
     "-o",
@@ -168,7 +169,9 @@ FORMS: dict[str, Callable[[Message], bytes]] = {"text": _text, "json": _json, "r
     help="text: a line each; json: an object with key, headers and more, a line each; raw: the bytes alone.",
 )
 @state_option
-def receive(queue: str, limit: int, wait: float | None, no_ack: bool, output: str, state_dir: Path) -> None:
+def receive(
+    queue: str, limit: int, wait: float | None, selector: str | None, no_ack: bool, output: str, state_dir: Path
+) -> None:
     """Receive messages, write them to standard output and, once they are written, acknowledge them.
 
     What a pipe has taken is written, though its reader may stop early: use --limit. Messages that could not be written
@@ -179,7 +182,7 @@ def receive(queue: str, limit: int, wait: float | None, no_ack: bool, output: st
         held: list[Message] = []
         left, portion = limit, 1
         try:
-            while left and (messages := await target.receive_batch(min(left, portion), wait=wait)):
+            while left and (messages := await target.receive_batch(min(left, portion), wait=wait, selector=selector)):
                 held += messages
                 left -= len(messages)
                 # A reader that stops soon has taken few messages more than it read, and one that goes on waits little.

@@ -45,6 +45,16 @@ def test_a_body_comes_back_as_it_was(sqs: Any, queue: str) -> None:
     assert message["MD5OfBody"] == sent["MD5OfMessageBody"] == hashlib.md5(EXOTIC.encode()).hexdigest()
 
 
+def test_a_group_is_next_though_another_has_a_backlog(sqs: Any, queue: str) -> None:
+    for first in range(0, 100, 10):
+        entries = [{"Id": str(n), "MessageBody": "x", "MessageGroupId": "noisy"} for n in range(first, first + 10)]
+        sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    assert len(receive(sqs, queue, MaxNumberOfMessages=10)) > 0
+    sqs.send_message(QueueUrl=queue, MessageBody="x", MessageGroupId="quiet")
+    (message,) = receive(sqs, queue, MaxNumberOfMessages=1, MessageSystemAttributeNames=["MessageGroupId"])
+    assert message["Attributes"] == {"MessageGroupId": "quiet"}
+
+
 def test_attributes_keep_their_types(sqs: Any, queue: str) -> None:
     attributes = {
         "text": {"DataType": "String", "StringValue": EXOTIC},

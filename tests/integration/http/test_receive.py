@@ -1,6 +1,7 @@
 """messages:receive and messages:peek."""
 
 import asyncio
+import json
 
 from tests.integration.http.face import Face
 
@@ -82,6 +83,7 @@ async def test_a_peek_shows_messages_and_changes_nothing(face: Face) -> None:
         status, problem = await face.verb(":peek", wrong)
         assert (status, problem["type"]) == (400, "urn:quintet:problem:InvalidArgument")
 
+
 async def test_a_selector_chooses_messages_and_leaves_the_others(face: Face) -> None:
     regions = ["eu", "us", "eu", "us"]
     await face.send(
@@ -101,5 +103,3 @@ async def test_a_selector_that_is_no_cel_is_refused_in_its_words(face: Face) -> 
     status, problem = await face.verb(":receive", {"selector": "headers.region = 'eu'"})
     assert status == 400
     assert "token recognition error at: '= '" in problem["detail"]
-
-

@@ -214,6 +214,20 @@ async def test_dead_letters_are_brought_back(client: quintet.Client, queue: quin
     assert (found.moved, found.rate) == (1, 50)
 
 
+async def test_a_selector_chooses_messages(queue: quintet.Queue) -> None:
+    for region in "eu", "us", "eu":
+        await queue.send(region, headers={"region": region})
+    [chosen] = await queue.receive_batch(wait=20, selector="headers.region == 'us'")
+    assert chosen.text == "us"
+    await chosen.acknowledge()
+    receiver = queue.receive(wait=20, selector="headers.region == 'eu'")
+    for _ in range(2):
+        assert (await anext(receiver)).text == "eu"
+    await receiver.aclose()
+    with pytest.raises(quintet.InvalidArgument, match="Syntax error"):
+        await queue.receive_batch(selector="headers.region =")
+
+
 async def test_priority_and_expiry_come_as_they_were_sent(queue: quintet.Queue) -> None:
     await queue.send("low", priority=1)
     await queue.send("high", priority=10, expiry=60)

@@ -31,10 +31,13 @@ def test_each_broker_serves_every_queue(up: Up, manifest: Path) -> None:
     assert all(http(f"{one['admin']}/readyz")[0] == 200 for one in brokers)
     for place, one in enumerate(brokers):
         messages = f"{one['http']}/v1/queues/orders/messages"
-        assert http(messages, "POST", {"messages": [{"value": f"by {place}"}]})[0] == 200
-        status, answer = http(f"{brokers[place - 1]['http']}/v1/queues/orders/messages:receive", "POST", {"wait": "5s"})
-        assert status == 200
-        assert f"by {place}".encode() in answer
+        for_one = {"value": f"for {place}", "headers": {"for": one["name"]}}
+        assert http(messages, "POST", {"messages": [{"value": f"by {place}"}, for_one]})[0] == 200
+        receive = f"{brokers[place - 1]['http']}/v1/queues/orders/messages:receive"
+        selected = {"wait": "5s", "selector": f"headers['for'] == '{one['name']}'"}
+        for asked, value in (selected, f"for {place}"), ({"wait": "5s"}, f"by {place}"):
+            status, answer = http(receive, "POST", asked)
+            assert (status, answer.count(b'"value"'), value.encode() in answer) == (200, 1, True)
     assert up.get()["BrokerPool/default"]["status"]["readyReplicas"] == 3
     assert {file.name for file in (up.state / "logs").glob("*.log")} >= {f"broker-{number}.log" for number in range(3)}
 

@@ -80,6 +80,8 @@ class Receive(Struct, array_like=True, tag=2):
     """Milliseconds in which nothing came, after which it is over. None: never; with `once`, as the queue has it."""
     visibility_timeout: int | None = None
     """Milliseconds; None: as the queue has it."""
+    selector: str | None = None
+    """CEL: only messages for which it is true."""
 
 
 class Credit(Struct, array_like=True, tag=3):

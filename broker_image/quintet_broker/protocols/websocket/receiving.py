@@ -73,6 +73,7 @@ class Receiving:
             min(self._credit, MAX_RECEIVE),
             visibility_timeout=None if hidden is None else hidden / 1000,
             wait=None if wait is None else wait / 1000,
+            selector=self._asked.selector,
         )
 
     async def _deliver(self, messages: list[Message], over: bool) -> None:

@@ -6,7 +6,7 @@ from msgspec import structs
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Delivery, Extend, Purge, Receive
 from quintet_broker.engine.selector import Allowance
-from quintet_broker.engine.shard import LOOK_LONGEST
+from quintet_broker.engine.shard import LOOK_LONGEST, Shard
 from quintet_broker.errors import InvalidArgument, TooManyInFlight
 from tests.unit.shard_bench import HOUR, POLICY, Bench, values
 
@@ -136,3 +136,52 @@ async def test_oldest_make_room_though_many_were_passed_over() -> None:
     await bench.ask(shard, Append(now, [Record(b"x", now)] * 2, [None] * 2))
     assert values(await bench.ask(shard, asked(bench))) == [b"x", b"x"]
     assert values(await bench.receive(shard, 10)) == [b"c"]
+
+
+# Where an order is kept
+
+
+async def grouped(bench: Bench, shard: Shard, *some: bytes) -> None:
+    """Of each group, which the last letter of a value tells."""
+    now = bench.store.now()
+    await bench.ask(shard, Append(now, [Record(value, now, value[-1:]) for value in some], [None] * len(some)))
+
+
+async def test_a_group_whose_first_message_does_not_match_is_not_there_for_a_receive() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, ordered=True))
+    await grouped(bench, shard, b"x1a", b"2a", b"x3a", b"1b", b"x2b")
+    assert values(await bench.ask(shard, asked(bench))) == [b"x1a"]
+    assert values(await bench.receive(shard, 1, HOUR)) == [b"1b"]
+    assert values(await bench.ask(shard, asked(bench))) == []
+    await bench.ask(shard, Purge(bench.store.now()))
+    await grouped(bench, shard, b"x9a")
+    assert values(await bench.ask(shard, asked(bench))) == [b"x9a"]
+
+
+async def test_a_group_is_there_again_once_its_first_message_is_settled() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, ordered=True))
+    await grouped(bench, shard, b"1a", b"x2a")
+    waiting = asked(bench, wait=HOUR)
+    shard.ask(waiting)
+    [first] = await bench.receive(shard, 1, HOUR)
+    assert not waiting.future.done()
+    await bench.acknowledge(shard, first)
+    assert values(waiting.future.result()) == [b"x2a"]
+
+
+async def test_a_group_is_found_behind_many_that_do_not_match() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, ordered=True))
+    now = bench.store.now()
+    for first in range(0, 5000, 1000):
+        records = [Record(b"a", now, b"%d" % group) for group in range(first, first + 1000)]
+        await bench.ask(shard, Append(now, records, [None] * 1000))
+    assert values(await bench.ask(shard, asked(bench))) == []
+    await grouped(bench, shard, b"xz")
+    assert values(await bench.ask(shard, asked(bench))) == [b"xz"]
+    for key in b"17", b"4999":
+        [found] = await bench.ask(shard, asked(bench, 1, selector="key == '4999' || key == '17'"))
+        assert found.record.key == key
+    assert len(await bench.receive(shard, 50)) == 50
