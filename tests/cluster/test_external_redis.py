@@ -1,74 +1,89 @@
-"""A pool whose Redis is somebody else's, and is found through a Sentinel."""
+"""Pools whose Redis is somebody else's, under Sentinels and as a Redis Cluster, by TLS."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
 
 from tests.cluster import client_pod
+from tests.cluster.external_redis import CLI, ClusterPods, RedisPods, SentinelPods
 from tests.cluster.installed import Cluster
-from tests.cluster.kubectl import Kubectl, Manifest
+from tests.cluster.kubectl import Kubectl, until
+from tests.cluster.processes import Processes
 from tests.cluster.resources import pool, queue, secret
 
-REDIS = "exec redis-server --port 6379 --requirepass secret --save '' --dir /data --maxmemory-policy noeviction"
-SENTINEL = """
-echo "sentinel monitor main $POD_IP 6379 1" >/data/sentinel.conf
-echo "sentinel auth-pass main secret" >>/data/sentinel.conf
-exec redis-server /data/sentinel.conf --sentinel --port 26379 --protected-mode no
-"""
-DURABLE = "redis-cli config set appendonly yes appendfsync always"
-URL = "redis+sentinel://:secret@their-redis:26379/main"
+BETWEEN = 200
+"""Messages that make the whole way before and after a primary ends."""
+SETS: dict[str, type[RedisPods]] = {"sentinels": SentinelPods, "redis-cluster": ClusterPods}
 
 
-def their_redis(image: str) -> list[Manifest]:
-    """A pod with a Redis and a Sentinel, and a Service."""
-    containers = [container("redis", image, REDIS), container("sentinel", image, SENTINEL)]
-    metadata = {"name": "their-redis", "labels": {"app": "their-redis"}}
-    pod = {"containers": containers, "volumes": [{"name": "data", "emptyDir": {}}]}
-    service = {"selector": {"app": "their-redis"}, "ports": [{"port": 26379}]}
-    return [
-        {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod},
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "their-redis"}, "spec": service},
-    ]
+def external(name: str) -> dict[str, object]:
+    return {"mode": "External", "external": {"secretRef": {"name": name}}}
 
 
-def container(name: str, image: str, command: str) -> Manifest:
-    return {
-        "name": name,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["sh", "-c", command],
-        "env": [
-            {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-            {"name": "REDISCLI_AUTH", "value": "secret"},
-        ],
-        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-    }
+@pytest.fixture(scope="module")
+def theirs(cluster: Cluster) -> Iterator[Kubectl]:
+    with cluster.namespace() as made:
+        yield made
 
 
-def test_a_pool_finds_it_by_the_url_in_a_secret_and_tells_what_it_does_not_hold(
-    cluster: Cluster, kubectl: Kubectl
+@pytest.fixture(scope="module")
+def redises(theirs: Kubectl, cluster: Cluster) -> dict[str, RedisPods]:
+    """Both, and over each a pool and a queue of its name."""
+    found = {name: kind(theirs, name, cluster.redis_image) for name, kind in SETS.items()}
+    for name, redis in found.items():
+        theirs.apply(*redis.manifests())
+        theirs.apply(pool(name, replicas=2, durability="Replicated", storage=external(name)))
+        theirs.apply(queue(name, brokerPool=name))
+    for redis in found.values():
+        redis.settle()
+    return found
+
+
+def test_a_pool_tells_what_its_secret_lacks_and_what_its_redis_does_not_hold(
+    theirs: Kubectl, redises: dict[str, RedisPods]
 ) -> None:
-    external = {"mode": "External", "external": {"secretRef": {"name": "theirs"}}}
-    kubectl.apply(*their_redis(cluster.redis_image))
-    kubectl.apply(pool("default", replicas=2, storage=external), queue("orders"))
-    kubectl.condition("brokerpool", "default", "False", "SecretNotFound")
-    kubectl.apply(secret("theirs", url=URL.removesuffix("/main")))
-    look_again(kubectl)
-    told = kubectl.condition("brokerpool", "default", "False", "InvalidURL")
-    assert "the key url of the secret theirs" in told["message"].lower()
+    sentinels = redises["sentinels"]
+    theirs.apply(pool("told", storage=external("told")))
+    theirs.condition("brokerpool", "told", "False", "SecretNotFound")
+    theirs.apply(secret("told", url=sentinels.url.removesuffix("/main")))
+    look_again(theirs)
+    told = theirs.condition("brokerpool", "told", "False", "InvalidURL")
+    assert "the key url of the secret told" in told["message"].lower()
     assert "secret@" not in told["message"]
-    assert kubectl.get("statefulset", "default-broker-pool") is None
-    kubectl.apply(secret("theirs", url=URL))
-    look_again(kubectl)
-    kubectl.ready("brokerpool", "default")
-    told = kubectl.condition("brokerpool", "default", "False", "NotDurable", of="StorageDurable")
-    assert "appendonly" in told["message"]
-    kubectl.ready("queue", "orders")
-    client_pod.start(kubectl, cluster.client_image, "orders-queue")
-    client_pod.send(kubectl, "found")
-    assert client_pod.receive(kubectl) == "found"
-    kubectl("exec", "their-redis", "--container", "redis", "--", *DURABLE.split())
-    kubectl.condition("brokerpool", "default", "True", of="StorageDurable")
-    assert not [name for name in kubectl("get", "statefulsets,pvc", "--output", "name").split() if "redis" in name]
+    assert theirs.get("statefulset", "told-broker-pool") is None
+    given = theirs.there("secret", "sentinels")["data"]
+    theirs.patch("secret", "told", {"data": given})
+    look_again(theirs)
+    theirs.ready("brokerpool", "told")
+    told = theirs.condition("brokerpool", "told", "False", "NotDurable", of="StorageDurable")
+    assert "appendfsync" in told["message"]
+    for pod in sentinels.pods:
+        sentinels.inside(pod, f"{CLI} config set appendfsync always")
+    theirs.condition("brokerpool", "told", "True", of="StorageDurable")
+    assert theirs.get("statefulset", "told-broker-pool-redis") is None
 
 
 def look_again(kubectl: Kubectl) -> None:
     """The Secret is not watched, and read every half minute; the pool is watched."""
-    kubectl("annotate", "brokerpool", "default", "look=again", "--overwrite")
-    kubectl("annotate", "brokerpool", "default", "look-")
+    kubectl("annotate", "brokerpool", "told", "look=again", "--overwrite")
+    kubectl("annotate", "brokerpool", "told", "look-")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_primary_that_is_killed_takes_no_message_with_it(
+    name: str, theirs: Kubectl, redises: dict[str, RedisPods], cluster: Cluster, processes: Processes
+) -> None:
+    redis, pod = redises[name], f"client-of-{name}"
+    theirs.ready("brokerpool", name)
+    theirs.condition("brokerpool", name, "True", of="StorageDurable")
+    theirs.ready("queue", name)
+    client_pod.start(theirs, cluster.client_image, f"{name}-queue", name=pod)
+    with client_pod.Prober(theirs, name, "--rate", "40", pod=pod) as prober:
+        prober.progress(BETWEEN)
+        killed = redis.primary()
+        processes.signal(theirs.there("pod", killed), "redis-server", signal.SIGKILL)
+        until(lambda: redis.primary() not in ("", killed), redis.primary)
+        prober.progress(BETWEEN)
+        prober.finish()
+    theirs.ready("queue", name)
