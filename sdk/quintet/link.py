@@ -15,8 +15,9 @@ from quintet.reach import reason
 PATH = "/v1/connect"
 CONNECT = 5.0
 """Seconds."""
-HEARTBEAT = 10.0
-"""Seconds of silence after which the broker is pinged; it has half of it to answer."""
+HEARTBEAT = 3.0
+"""Seconds of silence after which the broker is pinged; it has half of it to answer. So an owner that stands still is
+left soon after its lease has ended, and others have its queues."""
 FRAME_BYTES = 64 * 1024 * 1024
 """Longer ones are no frames of a broker."""
 
