@@ -28,7 +28,7 @@ SILENT_FOR = 5.0
 """Seconds without a frame after which the other end counts as gone."""
 HELLO_WITHIN = 2.0
 """Seconds."""
-CLOSES_WITHIN = 1.0
+CLOSES_WITHIN = 5.0
 """Seconds for what is unsent to go; what the other end does not read by then is dropped."""
 BROKEN = (OSError, EOFError, TimeoutError, msgspec.DecodeError, ValueError)
 """What ends a connection."""
