@@ -1,4 +1,4 @@
-"""The client: one connection pool to a broker, and the queues behind it."""
+"""The client: where it begins, and the verbs that concern whole queues."""
 
 import os
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Release what was fetched and not handed out, let end what is under way, and close the connections.
+        """Release what is held and not handed out, let end what is under way, and close the connections.
 
         Takes as long as the timeout, at most; what is still under way then raises ClientClosed.
         """

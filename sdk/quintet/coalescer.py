@@ -31,18 +31,25 @@ EARLIER = "(An earlier attempt was not answered: it may have been stored.)"
 class Call(Generic[Item, Result]):
     """One caller's items: all of them go into one request."""
 
-    def __init__(self, items: Sequence[Item], size: int) -> None:
+    def __init__(self, items: Sequence[Item], size: int, ends_at: float) -> None:
         self.items = items
         self.size = size
         """Bytes, about."""
+        self.ends_at = ends_at
+        """By the loop's clock."""
         self.future: asyncio.Future[Sequence[Result]] = asyncio.get_running_loop().create_future()
-        self.trouble: QuintetError = TimedOut("Other requests took all the time: nothing was sent.")
-        """What its caller is told when its time is over."""
+        self.trouble: QuintetError | None = None
+        """Why the last attempt failed."""
 
     @property
     def over(self) -> bool:
         """Answered, or its caller has gone."""
         return self.future.done()
+
+    @property
+    def late(self) -> QuintetError:
+        """What its caller is told when its time is over."""
+        return self.trouble or TimedOut("Other requests took all the time: nothing was sent.")
 
 
 class Coalescer(Generic[Item, Body, Result]):
@@ -61,6 +68,9 @@ class Coalescer(Generic[Item, Body, Result]):
         self._bytes = 0
         self._room = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._unanswered: set[Call[Item, Result]] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+        """For the first of them whose time is over: one timer for all, as most are answered long before."""
 
     async def ask(self, items: Sequence[Item], size: int, within: float) -> Sequence[Result]:
         """A result for each item, within so many seconds.
@@ -68,18 +78,24 @@ class Coalescer(Generic[Item, Body, Result]):
         Cancelling takes back what no request took yet. Raises QuintetError: the refusal, or why the last attempt
         failed, or TimedOut where there was none.
         """
-        call = Call[Item, Result](items, size)
+        call: Call[Item, Result] = Call(items, size, asyncio.get_running_loop().time() + within)
+        if self._is_full:
+            await self._wait_for_room(call)
+        self._put(call)
         try:
-            async with asyncio.timeout(within):
+            return await call.future
+        finally:
+            self._remove(call)
+            self._unanswered.discard(call)
+
+    async def _wait_for_room(self, call: Call[Item, Result]) -> None:
+        try:
+            async with asyncio.timeout_at(call.ends_at):
                 while self._is_full:
                     self._room.clear()
                     await self._room.wait()
-                self._put(call)
-                return await call.future
         except TimeoutError:
-            raise call.trouble from None
-        finally:
-            self._remove(call)
+            raise call.late from None
 
     async def idle(self) -> None:
         """Until nothing waits and no request is under way."""
@@ -94,6 +110,9 @@ class Coalescer(Generic[Item, Body, Result]):
         self._waiting[call] = None
         self._items += len(call.items)
         self._bytes += call.size
+        self._unanswered.add(call)
+        if self._alarm is None or call.ends_at < self._alarm.when():
+            self._set_alarm(call.ends_at)
         if self._running is None or self._running.done():
             # Begins in the loop's next turn: all that is asked in this one goes together.
             self._running = asyncio.create_task(self._run())
@@ -104,6 +123,22 @@ class Coalescer(Generic[Item, Body, Result]):
             self._items -= len(call.items)
             self._bytes -= call.size
             self._room.set()
+
+    def _set_alarm(self, at: float) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(at, self._end_late_ones)
+
+    def _end_late_ones(self) -> None:
+        assert self._alarm
+        # The loop's clock may stand a little before the time at which it rings.
+        now, self._alarm = self._alarm.when(), None
+        for call in self._unanswered:
+            if call.ends_at <= now and not call.over:
+                call.future.set_exception(call.late)
+        ends = [call.ends_at for call in self._unanswered if not call.over]
+        if ends:
+            self._set_alarm(min(ends))
 
     async def _run(self) -> None:
         while calls := self._take():

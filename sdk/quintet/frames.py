@@ -97,6 +97,8 @@ Request = Send | Acknowledge | Release | Extend
 class Welcome(Struct, array_like=True, tag=16):
     version: int
     broker: str
+    frame_bytes: int
+    """Of one frame, at most."""
 
 
 class Confirm(Struct, array_like=True, tag=17):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import aiohttp
 from aiohttp import WSMsgType
 
 from quintet import frames
-from quintet.errors import ConnectionLost, QuintetError, Unavailable, UnknownKey
+from quintet.errors import ConnectionLost, MessageTooLarge, QuintetError, Unavailable, UnknownKey
 from quintet.reach import reason
 
 PATH = "/v1/connect"
@@ -18,6 +19,8 @@ CONNECT = 5.0
 HEARTBEAT = 3.0
 """Seconds of silence after which the broker is pinged; it has half of it to answer. So an owner that stands still is
 left soon after its lease has ended, and others have its queues."""
+CLOSE = aiohttp.ClientWSTimeout(ws_close=1.0)
+"""Seconds that a broker has to say goodbye."""
 FRAME_BYTES = 64 * 1024 * 1024
 """Longer ones are no frames of a broker."""
 
@@ -41,6 +44,7 @@ class Link:
         self,
         address: str,
         socket: aiohttp.ClientWebSocketResponse,
+        welcome: frames.Welcome,
         moved: Callable[[str, str], None],
         gone: "Callable[[Link], None]",
     ) -> None:
@@ -51,6 +55,7 @@ class Link:
         """Why it is no longer open."""
         self.readers: dict[int, Reader] = {}
         self._socket = socket
+        self._frame_bytes = welcome.frame_bytes
         self._moved = moved
         self._gone = gone
         self._requests: dict[int, asyncio.Future[Any]] = {}
@@ -72,12 +77,19 @@ class Link:
         """
         where = urlsplit(address).netloc
         try:
-            async with asyncio.timeout(CONNECT):
-                socket = await session.ws_connect(
-                    address + PATH, heartbeat=HEARTBEAT, max_msg_size=FRAME_BYTES, compress=0
+            async with asyncio.timeout(CONNECT), AsyncExitStack() as stack:
+                socket = await stack.enter_async_context(
+                    session.ws_connect(
+                        address + PATH, heartbeat=HEARTBEAT, timeout=CLOSE, max_msg_size=FRAME_BYTES, compress=0
+                    )
                 )
                 await socket.send_bytes(frames.encode(frames.Hello([frames.VERSION])))
                 answer = await socket.receive()
+                if answer.type != WSMsgType.BINARY:
+                    raise ConnectionLost(f"{where} does not welcome this client: {answer.extra or 'it hung up.'}")
+                link = cls(address, socket, frames.decode(answer.data), moved, gone)
+                stack.pop_all()
+                return link
         except TimeoutError as error:
             raise ConnectionLost(f"{where} cannot be reached: no answer within {CONNECT:.3g} s.") from error
         except aiohttp.WSServerHandshakeError as error:
@@ -86,12 +98,9 @@ class Link:
             raise ConnectionLost(f"{where} cannot be reached: {reason(error)}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ConnectionLost(f"{where} cannot be reached: {error or type(error).__name__}") from error
-        if answer.type != WSMsgType.BINARY:
-            raise ConnectionLost(f"{where} did not welcome this client: {answer.extra or 'it closed the connection'}")
-        return cls(address, socket, moved, gone)
 
     async def ask(self, request: frames.Request) -> Any:
-        """The answer. Raises QuintetError: the refusal, or ConnectionLost."""
+        """The answer. Raises QuintetError: the refusal, ConnectionLost, MessageTooLarge."""
         self._last += 1
         request.id = self._last
         future = self._requests[request.id] = asyncio.get_running_loop().create_future()
@@ -134,8 +143,11 @@ class Link:
     async def _send(self, frame: Any) -> None:
         if self.lost:
             raise self.lost
+        body = frames.encode(frame)
+        if len(body) > self._frame_bytes:
+            raise MessageTooLarge(f"A frame of {len(body)} bytes; the broker takes at most {self._frame_bytes}.")
         try:
-            await self._socket.send_bytes(frames.encode(frame))
+            await self._socket.send_bytes(body)
         except (aiohttp.ClientError, OSError) as error:
             raise ConnectionLost(f"The connection to {self.where} broke.") from error
 

@@ -82,7 +82,11 @@ class Links:
         """One for all who want it at the same time."""
         if found := self._open.get(address):
             return found
-        return await asyncio.shield(self._opening.get(address) or self._start(address))
+        opening = self._opening.get(address) or self._start(address)
+        await asyncio.wait([opening])
+        if opening.cancelled():
+            raise ClientClosed
+        return opening.result()
 
     def _start(self, address: str) -> "asyncio.Task[Link]":
         opening = self._opening[address] = asyncio.create_task(self._connect(address))

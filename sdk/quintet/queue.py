@@ -68,7 +68,7 @@ class Queue:
         return message_id
 
     async def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
-        """Store all messages (1 - 10,000, 16 MiB as JSON) or none; return their ids, in order. Else as `send`."""
+        """Store all messages (1 - 10,000, 16 MiB together) or none; return their ids, in order. Else as `send`."""
         if not messages:
             raise InvalidArgument("A send takes 1 to 10000 messages.")
         encoded = [frames.new_record(message) for message in messages]
@@ -92,7 +92,7 @@ class Queue:
 
         `visibility_timeout`: seconds (0 - 43200) for which a message stays hidden from others; None takes the queue's.
         `wait`: it ends after so many seconds in which nothing came; None never ends.
-        `ahead`: how many messages (1 - 1000) are fetched, at most, before they are read.
+        `ahead`: how many messages (1 - 1000) are held here, at most, before they are read.
         `selector`: CEL on `headers`, `key`, `value`, `body` and more: only messages for which it is true are received.
         """
         receiver = Receiver(self, self._connection, self._settling, visibility_timeout, wait, ahead, selector)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from quintet import frames, wire
 from quintet.connection import Connection
-from quintet.errors import RETRIED
+from quintet.errors import RETRIED, ClientClosed
 from quintet.message import Message
 from quintet.receive import Inbox, Receive
 from quintet.retry import pauses
@@ -111,6 +111,9 @@ class Receiver(AsyncIterator[Message]):
                 raise StopAsyncIteration
             try:
                 await self._wait_for_news()
+            except ClientClosed:
+                if not self._closed:
+                    raise
             except RETRIED:
                 now = self._loop.time()
                 if gives_up_at == math.inf:

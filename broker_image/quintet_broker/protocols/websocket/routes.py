@@ -30,9 +30,9 @@ def mount(app: web.Application) -> None:
 async def _connect(request: web.Request) -> web.WebSocketResponse:
     access = request.app[ACCESS]
     key = key_id(request, access) if access.enabled else None
-    socket = web.WebSocketResponse(
-        max_msg_size=codec.FRAME_BYTES, compress=False, heartbeat=HEARTBEAT, timeout=CLOSES_WITHIN
-    )
+    # aiohttp refuses what has as many bytes as that.
+    longest = codec.FRAME_BYTES + 1
+    socket = web.WebSocketResponse(max_msg_size=longest, compress=False, heartbeat=HEARTBEAT, timeout=CLOSES_WITHIN)
     if not socket.can_prepare(request):
         raise InvalidArgument(f"{PATH} is for WebSockets: see docs/protocol.md.")
     await socket.prepare(request)
