@@ -77,6 +77,10 @@ class NotOwner(BrokerError):
         """Of the table by which another owns it, if that is known."""
 
 
+class KeyMoved(BrokerError):
+    """Another shard of the queue takes this key by now. Asked again there: no client sees this."""
+
+
 class NameInUse(BrokerError):
     """Another broker of the pool has this name."""
 

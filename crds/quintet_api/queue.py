@@ -57,6 +57,10 @@ class QueueSpec(Spec):
     duplicates. Immutable."""
     deduplication: Deduplication = Deduplication()
     """How duplicates are told. In a Fifo queue alone."""
+    shards: Annotated[int, Field(ge=1, le=32)] = 1
+    """Into how many parts the queue is divided; the pool's brokers share them. They can only become more. Messages of
+    one key, or message group, are of one shard; order and limits hold in each. Fifo with more than one needs
+    deduplication.scope Group."""
     broker_pool: PoolName = names.DEFAULT_POOL
     """Name of the BrokerPool, in the same namespace, that holds the messages. The pool `default` is made
     when it is first needed. Immutable."""
@@ -83,6 +87,17 @@ class QueueSpec(Spec):
     rules: ClassVar[tuple[Rule, ...]] = (
         immutable(".ordering"),
         immutable(".brokerPool"),
+        Rule(
+            "(has(self.shards) ? self.shards : 1) >= (has(oldSelf.shards) ? oldSelf.shards : 1)",
+            "can only become more",
+            ".shards",
+        ),
+        Rule(
+            "!has(self.shards) || self.shards == 1 || !has(self.ordering) || self.ordering != 'Fifo'"
+            " || (has(self.deduplication) && has(self.deduplication.scope) && self.deduplication.scope == 'Group')",
+            "more than one of a Fifo queue needs spec.deduplication.scope Group",
+            ".shards",
+        ),
         Rule(
             "!has(self.deduplication) || (has(self.ordering) && self.ordering == 'Fifo')"
             " || ((!has(self.deduplication.scope) || self.deduplication.scope == 'Queue')"

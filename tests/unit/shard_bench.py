@@ -112,9 +112,9 @@ class Direct:
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
 
-    async def serve(self, request: Append) -> None:
-        self._shard.ask(request)
-        await request.future
+    async def append(self, append: Append) -> None:
+        self._shard.ask(append)
+        await append.future
 
 
 def values(deliveries: list[Delivery]) -> list[bytes]:

@@ -1,11 +1,12 @@
 """Engine: the shards of a pool, as one of its brokers serves them over one store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from msgspec import Raw, Struct
 
+from quintet_broker.engine.joiner import join
 from quintet_broker.engine.lease import Found, Lease
 from quintet_broker.engine.mover import Movers
 from quintet_broker.engine.owners import Member, Owners
@@ -14,6 +15,7 @@ from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.requests import Delivery, Request
 from quintet_broker.engine.route import Route
 from quintet_broker.engine.shard import Shard
+from quintet_broker.engine.spread import Grown, Spread
 from quintet_broker.engine.ticker import Ticker
 from quintet_broker.errors import BrokerError, NotOwner
 from quintet_broker.store.keys import POOL
@@ -49,9 +51,14 @@ class Engine:
         """Of what exists in the pool, as heard last."""
         self.on_found: Callable[[], None] = lambda: None
         """Called when owners or version may have changed."""
+        self.on_moved: Callable[[], Awaitable[None]] = _nothing
+        """Called where a queue seems to have grown: it brings what exists in the pool by now. May raise Unavailable."""
         self._routes: dict[int, Route] = {}
-        self._movers = Movers(self._routes.get, store.now, self.start_beside)
-        self._ticker = Ticker(store, self._movers.move, self.me.name, self._stale, self._holds)
+        self._spreads: dict[int, Spread] = {}
+        """By their first shards' numbers."""
+        self._joining: dict[Shard, asyncio.Task[None]] = {}
+        self._movers = Movers(self._spreads.get, store.now, self.start_beside)
+        self._ticker = Ticker(store, self._movers.move, self.me.name, self._stale, self._holds, self._join)
         self._changed = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
@@ -100,18 +107,32 @@ class Engine:
 
     # Shards
 
-    def open(self, number: int, policy: Policy) -> Route:
-        """The way to the shard of that number."""
-        route = self._routes[number] = Route(number, policy, self)
-        self._place(route)
-        return route
+    def open(self, numbers: Sequence[int], policy: Policy, grown: Grown | None = None) -> Spread:
+        """The way to a queue, by the numbers of its shards, the oldest first."""
+        spread = self._spreads[numbers[0]] = Spread(self)
+        self.change(spread, numbers, policy, grown)
+        return spread
 
-    def close(self, route: Route, error: BrokerError) -> None:
-        """Stop serving a shard: what is asked of it is refused with `error`."""
-        del self._routes[route.number]
-        if route.shard:
-            self._release(route.shard)
-        route.close(error)
+    def change(self, spread: Spread, numbers: Sequence[int], policy: Policy, grown: Grown | None = None) -> None:
+        """The queue has that policy from now on, and more shards if there are more numbers."""
+        spread.policy, spread.grown = policy, grown
+        for place, number in enumerate(numbers):
+            of_shard = policy.of_shard(numbers, place)
+            if place == len(spread.routes):
+                route = self._routes[number] = Route(number, of_shard, self)
+                spread.routes.append(route)
+                self._place(route)
+            elif of_shard != spread.routes[place].policy:
+                spread.routes[place].set_policy(of_shard)
+
+    def close(self, spread: Spread, error: BrokerError) -> None:
+        """Stop serving a queue: what is asked of it is refused with `error`."""
+        del self._spreads[spread.number]
+        for route in spread.routes:
+            del self._routes[route.number]
+            if route.shard:
+                self._release(route.shard)
+            route.close(error)
 
     def _place(self, route: Route) -> None:
         """Own a shard, or no longer, as the table says."""
@@ -127,6 +148,14 @@ class Engine:
     def _release(self, shard: Shard) -> None:
         self._ticker.remove(shard)
         self._movers.stop(shard)
+        if task := self._joining.get(shard):
+            task.cancel()
+
+    def _join(self, shard: Shard) -> None:
+        if shard not in self._joining:
+            task = self._ticker.start(join(shard, self._routes.get, self.store.now))
+            self._joining[shard] = task
+            task.add_done_callback(lambda _: self._joining.pop(shard))
 
     # The pool that routes see
 
@@ -152,6 +181,10 @@ class Engine:
                 await changed.wait()
         except TimeoutError:
             self._hurry()
+
+    async def look(self) -> None:
+        """Know what exists in the pool by now. Raises Unavailable."""
+        await self.on_moved()
 
     def start_beside(self, work: Any) -> asyncio.Task[None]:
         """Run something beside the ticks."""
@@ -222,3 +255,7 @@ class Engine:
 
     def _holds(self) -> bool:
         return self._lease is None or self._lease.holds
+
+
+async def _nothing() -> None:
+    """What is done where nobody knows of queues."""

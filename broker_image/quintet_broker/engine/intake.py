@@ -8,6 +8,7 @@ from quintet_broker.engine.arrivals import Arrivals
 from quintet_broker.engine.deduplication import KEPT, MAX_IDS, Deduplication, Sent, bucket_of
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.headers import ID, NUMBER, last_expiry, number, numbered, priority
+from quintet_broker.engine.jump import hash_of
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.overflow import Overflow
 from quintet_broker.engine.policy import Policy
@@ -18,14 +19,16 @@ from quintet_broker.engine.requests import (
     Acknowledge,
     Append,
     Count,
-    Counts,
     Extend,
     GiveBack,
     Left,
     Place,
     Progress,
     Purge,
+    Recall,
     Request,
+    Settled,
+    Split,
     StartRedrive,
     Stay,
     StopRedrive,
@@ -34,7 +37,7 @@ from quintet_broker.engine.requests import (
 from quintet_broker.engine.rewriter import Rewrite
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Work
-from quintet_broker.errors import BrokerError, PoolFull, QueueFull
+from quintet_broker.errors import BrokerError, KeyMoved, PoolFull, QueueFull
 from quintet_broker.store import tick as stored
 
 TICK_BYTES = 4 * 1024 * 1024
@@ -61,6 +64,8 @@ class Intake:
         self._work.tick.undelay, due = self._state.delayed.take()
         for record in due:
             self._fresh[self._log(record)].append(record)
+        if entered := len(self._work.tick.undelay):
+            self._state.growth.entered(entered, self._tail(0))
         size = 0
         while size < TICK_BYTES and (request := arrivals.take()):
             if not isinstance(request, Append):
@@ -94,9 +99,13 @@ class Intake:
 
     def _accept(self, request: Append) -> BrokerError | None:
         """Take an append's records into the tick, those for now into `_fresh`; or why it is refused."""
+        if request.shards > 1:
+            self._split(request.shards)
         new = self._new(request)
         if not new:
             return None
+        if request.shards < self._state.growth.count and self._gave_away(request, new):
+            return KeyMoved()
         if refusal := self._refusal(request, len(new)):
             return refusal
         if request.producer is not None:
@@ -122,6 +131,14 @@ class Intake:
                 hashes.add(hashed)
         return new
 
+    def _gave_away(self, request: Append, places: list[int]) -> bool:
+        """Whether another shard takes one of these records."""
+        hashes = (
+            hash_of(request.records[place], request.producer, request.sequences[place], self._policy.ordered)
+            for place in places
+        )
+        return any(hashed is not None and self._state.growth.gave_away(hashed) for hashed in hashes)
+
     def _store(self, record: Record, due: int | None) -> None:
         if due is None:
             self._fresh[self._log(record)].append(record)
@@ -137,7 +154,6 @@ class Intake:
         state, tick = self._state, self._work.tick
         record = request.records[place] = numbered(request.records[place], state.next_number)
         state.next_number += 1
-        tick.meta["number"] = state.next_number
         if state.delayed.count:
             request.due[place] = max(request.due[place] or 0, state.delayed.last_due)
         if hashed := request.deduplication[place]:
@@ -194,7 +210,8 @@ class Intake:
         before = producers.last(producer)
         first = next(sequence for sequence in request.sequences if sequence > before)
         offset = self._tail(self._log(request.records[0]))
-        state = producers.advance(producer, request.sequences[-1], offset, self._now).encode()
+        count = self._state.growth.count
+        state = producers.advance(producer, request.sequences[-1], offset, self._now, count).encode()
         known = next((source for source in sources if source.producer == producer), None)
         if known:
             known.state = state
@@ -225,6 +242,7 @@ class Intake:
         tick.delay.clear()
         tick.undelay = []
         self._state.delayed = Delayed()
+        self._state.growth.purged()
         tick.forget = list(self._state.deduplication.buckets)
         tick.remember = None
         tick.meta["dedup"] = None
@@ -251,9 +269,38 @@ class Intake:
             state.redrive.stayed(len(redriven))
             self._work.tick.meta["redrive"] = state.redrive.encode()
 
-    def _settle(self, request: Request[Any]) -> Counts | Progress | list[BrokerError | None] | None:
+    # Where the queue grows
+
+    def _split(self, count: int) -> None:
+        self._state.growth.split(count, self._tail(0), self._state.delayed.count)
+
+    def _recall(self, request: Recall) -> list[Sent | None]:
+        self._split(max(request.counts))
+        return [
+            self._known(request, *asked)
+            for asked in zip(request.sequences, request.deduplication, request.counts, strict=True)
+        ]
+
+    def _known(self, request: Recall, sequence: int, hashed: bytes | None, count: int) -> Sent | None:
+        if hashed and (found := self._state.deduplication.find(hashed, self._now)):
+            return found
+        if request.producer is not None and sequence <= self._state.producers.last_before(request.producer, count):
+            return Sent(b"", 0)
+        return None
+
+    # What is not an append
+
+    def _settle(self, request: Request[Any]) -> Any:
         """Do what a request asks of the cursors; its answer."""
         state, now = self._state, self._now
+        if isinstance(request, Split):
+            self._split(request.count)
+            return state.next_number
+        if isinstance(request, Settled):
+            self._split(request.count)
+            return state.growth.is_settled(request.count, state.cursor(0).acknowledged_to)
+        if isinstance(request, Recall):
+            return self._recall(request)
         if isinstance(request, StartRedrive | StopRedrive):
             return self._redrive(request)
         if isinstance(request, TellRedrive):

@@ -1,4 +1,4 @@
-"""Movers: bring leaving records to the shards they go to, by idempotent append.
+"""Movers: bring leaving records to the queues they go to, by idempotent append.
 
 The source's write that marks a record as leaving gives it the next sequence of (source, target). The target stores
 it under that sequence, once however often it is sent; then the source acknowledges it. So a crash between any two of
@@ -33,12 +33,15 @@ RETRY_AFTER = 0.5
 class Target(Protocol):
     """Where records go."""
 
-    async def serve(self, request: Append) -> object:
+    async def append(self, append: Append) -> object:
         """Raises BrokerError."""
 
 
 class Movers:
-    """The movers of a broker, one for each target of each shard: a target that takes nothing holds up no other."""
+    """The movers of a broker, one for each target of each shard: a target that takes nothing holds up no other.
+
+    A target is a queue, by the number of its first shard.
+    """
 
     def __init__(
         self,
@@ -103,7 +106,7 @@ async def _append(source: Shard, target: Target, some: list[tuple[Leaving, Recor
         return True
     append = Append(now, records, [None] * len(records), -source.number, [leaving.sequence for leaving, _ in there])
     try:
-        await target.serve(append)
+        await target.append(append)
     except BrokerError:
         # Full, closed just now, or not answered: the same sequences again are stored once.
         return False
@@ -115,7 +118,7 @@ def _moved(record: Record, leaving: Leaving, source: Shard, now: int) -> Record:
     if leaving.reason is not Reason.REDRIVE:
         added |= {
             SOURCE: source.policy.name,
-            SOURCE_SHARD: str(source.number),
+            SOURCE_SHARD: str(source.first),
             REASON: leaving.reason.word,
             RECEIVES: str(leaving.deliveries),
         }

@@ -1,8 +1,9 @@
 """Policy: how a shard treats its records."""
 
+from collections.abc import Sequence
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from quintet_broker.engine.headers import EXPIRES_AT, MOVED_AT
 from quintet_broker.engine.record import Record
@@ -29,6 +30,20 @@ class Policy(Struct, frozen=True):
     """Number of the shard to which records go whose own expiry passed; without it they are dropped."""
     overflow: Literal["Reject", "DropOldest", "DeadLetter"] = "Reject"
     """What a client's append beyond `messages` or `bytes` does."""
+    older: tuple[int, ...] = ()
+    """Numbers of the queue's shards that came before this one, the oldest first. They cannot change."""
+
+    def of_shard(self, numbers: Sequence[int], place: int) -> "Policy":
+        """A queue's policy, for one of its shards: limits are divided among them."""
+        if len(numbers) == 1:
+            return self
+        return structs.replace(
+            self,
+            older=tuple(numbers[:place]),
+            in_flight=-(-self.in_flight // len(numbers)),
+            messages=self.messages and -(-self.messages // len(numbers)),
+            bytes=self.bytes and -(-self.bytes // len(numbers)),
+        )
 
     def makes_room(self, leaving: int) -> bool:
         """Whether waiting records are taken away for new ones, while so many are on their way to other shards: no more

@@ -15,10 +15,25 @@ class Producer(Struct):
     """Of its last append."""
     at: int
     """Milliseconds since 1970."""
+    count: int = 0
+    """Of the queue's shards, as far as this one gave keys away to them before `last`."""
+    earlier: tuple[tuple[int, int], ...] = ()
+    """(count, last sequence) of each lower count."""
 
     def encode(self) -> str:
         """As `seq` keeps it, under the producer's id."""
-        return f"{self.epoch}:{self.last}:{self.first_offset}:{self.at}"
+        state = f"{self.epoch}:{self.last}:{self.first_offset}:{self.at}"
+        if not self.count:
+            return state
+        return ":".join([state, str(self.count), *(f"{count}={last}" for count, last in self.earlier)])
+
+    @classmethod
+    def decode(cls, state: str) -> "Producer":
+        epoch, last, first_offset, at, *more = state.split(":")
+        count, *earlier = more or ["0"]
+        pairs = [pair.split("=") for pair in earlier]
+        lasts = tuple((int(known), int(sequence)) for known, sequence in pairs)
+        return cls(int(epoch), int(last), int(first_offset), int(at), int(count), lasts)
 
 
 class Producers:
@@ -30,7 +45,7 @@ class Producers:
     @classmethod
     def load(cls, stored: dict[int, str]) -> "Producers":
         producers = cls()
-        states = {number: Producer(*map(int, state.split(":"))) for number, state in stored.items()}
+        states = {number: Producer.decode(state) for number, state in stored.items()}
         producers._by_id = dict(sorted(states.items(), key=lambda pair: pair[1].at))
         return producers
 
@@ -39,10 +54,21 @@ class Producers:
         found = self._by_id.get(number)
         return found.last if found else -1
 
-    def advance(self, number: int, last: int, first_offset: int, at: int) -> Producer:
-        """A producer's sequences up to `last` are stored."""
-        self._by_id.pop(number, None)
-        producer = self._by_id[number] = Producer(0, last, first_offset, at)
+    def last_before(self, number: int, count: int) -> int:
+        """As `last`, as it was when the shard gave keys away to the last of `count` shards."""
+        found = self._by_id.get(number)
+        if found is None:
+            return -1
+        return max((last for known, last in (*found.earlier, (found.count, found.last)) if known < count), default=-1)
+
+    def advance(self, number: int, last: int, first_offset: int, at: int, count: int = 0) -> Producer:
+        """A producer's sequences up to `last` are stored. The shard gave keys away among `count` shards so far."""
+        before = self._by_id.pop(number, None)
+        producer = self._by_id[number] = Producer(0, last, first_offset, at, count)
+        if count and before:
+            producer.earlier = before.earlier
+            if before.count < count:
+                producer.earlier += ((before.count, before.last),)
         return producer
 
     def forget(self, now: int) -> list[int]:

@@ -1,7 +1,11 @@
 """Redrive: what is still to be brought back out of a dead-letter queue, and how fast. Pure; `now` is an argument."""
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
+
+from quintet_broker.engine.requests import Progress
 
 AT_ONCE = 1000
 """Records that are on their way at a time."""
@@ -9,6 +13,8 @@ LOOK_EVERY = 20
 """Milliseconds between looks, where a rate is to be kept."""
 WAIT = 100
 """Milliseconds until the next look, where no record could go."""
+RATE_DIGITS = 6
+"""Behind the point: what was divided among shards is told as it was given."""
 BEHIND = 1000
 """Milliseconds; what a rate allowed longer ago is not caught up with."""
 
@@ -61,3 +67,29 @@ class Redrive(Struct):
     @classmethod
     def decode(cls, text: str) -> "Redrive":
         return msgspec.json.decode(text, type=cls)
+
+
+# Over the shards of a queue
+
+
+def shares(limit: int | None, visible: Sequence[int]) -> list[int | None]:
+    """How many records each shard may bring back, by how many are visible there."""
+    if limit is None:
+        return [None] * len(visible)
+    found: list[int | None] = []
+    for count in visible:
+        found.append(min(limit, count))
+        limit -= min(limit, count)
+    return found
+
+
+def together(parts: Sequence[Progress]) -> Progress:
+    """How far the redrives of all shards have come."""
+    rates = [part.rate for part in parts if part.rate is not None]
+    return Progress(
+        running=any(part.running for part in parts),
+        moved=sum(part.moved for part in parts),
+        left=sum(part.left for part in parts),
+        rate=round(sum(rates), RATE_DIGITS) if rates else None,
+        started_at=max((part.started_at for part in parts if part.started_at is not None), default=None),
+    )

@@ -5,9 +5,10 @@ A request travels to the shard's owner by the parameters of its class: each is k
 
 import asyncio
 import copy
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from quintet_broker.engine.deduplication import Sent
 from quintet_broker.engine.record import Record
@@ -57,7 +58,8 @@ class Append(Request[list[Sent] | None]):
 
     `sequences` has one for each record, never falling; with a producer, a record is stored only if that had none as
     high before. A producer below 0 is a shard: minus its number. `deduplication` has a hash, or None, for each record:
-    one whose hash came lately is not stored, and answered with what came first.
+    one whose hash came lately is not stored, and answered with what came first. `shards` is among how many of its queue
+    this shard was chosen: it gives away what is not its own among so many, before anything is stored.
     """
 
     answer_type = list[Sent] | None
@@ -70,6 +72,7 @@ class Append(Request[list[Sent] | None]):
         producer: int | None = None,
         sequences: list[int] | None = None,
         deduplication: list[bytes | None] | None = None,
+        shards: int = 1,
     ) -> None:
         super().__init__(at)
         self.records = records
@@ -77,12 +80,67 @@ class Append(Request[list[Sent] | None]):
         self.producer = producer
         self.sequences = sequences or [0] * len(records)
         self.deduplication = deduplication or [None] * len(records)
+        self.shards = shards
         self.size = sum(record.size for record in records)
+
+    def part(self, places: Sequence[int], shards: int) -> "Append":
+        """The records at these places, for one of so many shards."""
+        return Append(
+            self.at,
+            [self.records[place] for place in places],
+            [self.due[place] for place in places],
+            self.producer,
+            [self.sequences[place] for place in places],
+            [self.deduplication[place] for place in places],
+            shards,
+        )
 
     @property
     def is_moved(self) -> bool:
         """Whether the records come from another shard."""
         return self.producer is not None and self.producer < 0
+
+
+class Split(Request[int]):
+    """Take no more of what is another's among `count` shards. Answered with the next record's number, once stored."""
+
+    answer_type = int
+
+    def __init__(self, at: int, count: int) -> None:
+        super().__init__(at)
+        self.count = count
+
+
+class Settled(Request[bool]):
+    """Tell whether all is settled that was sent before the split for `count` shards."""
+
+    answer_type = bool
+
+    def __init__(self, at: int, count: int) -> None:
+        super().__init__(at)
+        self.count = count
+
+
+class Recall(Request[list[Sent | None]]):
+    """Tell which records of an append are stored here, and what with: of those that only their producer tells, an empty
+    id. `counts` has for each the number of shards with which its key went elsewhere: from now on it does.
+    """
+
+    answer_type = list[Sent | None]
+
+    def __init__(
+        self,
+        at: int,
+        producer: int | None,
+        sequences: list[int],
+        deduplication: list[bytes | None],
+        counts: list[int],
+    ) -> None:
+        super().__init__(at)
+        self.producer = producer
+        self.sequences = sequences
+        self.deduplication = deduplication
+        self.counts = counts
 
 
 class Acknowledge(Request[list[BrokerError | None]]):
@@ -119,6 +177,12 @@ class Counts(Struct, frozen=True, array_like=True):
     visible: int
     in_flight: int
     delayed: int
+
+
+def sum_of(some: Iterable[Counts]) -> Counts:
+    """What shards hold together."""
+    visible, in_flight, delayed = zip((0, 0, 0), *map(structs.astuple, some), strict=True)
+    return Counts(sum(visible), sum(in_flight), sum(delayed))
 
 
 class Count(Request[Counts]):

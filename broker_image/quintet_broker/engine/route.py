@@ -34,6 +34,9 @@ class Pool(Protocol):
     async def owners_changed(self, within: float) -> None:
         """Until another table of owners is known, or so many seconds have passed."""
 
+    async def look(self) -> None:
+        """Know what exists in the pool by now. Raises Unavailable."""
+
     def start_beside(self, work: Any) -> Any:
         """Run something beside the ticks."""
 
@@ -75,14 +78,15 @@ class Route:
         """
         while True:
             try:
-                return await self._attempt(request)
+                return await self.attempt(request)
             except NotOwner as error:
                 if request.owed_at + PATIENCE < self._pool.now():
                     raise Unavailable from error
             await self._pool.owners_changed(ASK_AGAIN_AFTER)
             request = request.again()
 
-    async def _attempt(self, request: Request[Answer]) -> Answer:
+    async def attempt(self, request: Request[Answer]) -> Answer:
+        """As `serve`, asked once. Raises NotOwner where nobody is known to own the shard."""
         self.ask(request)
         try:
             return await request.future

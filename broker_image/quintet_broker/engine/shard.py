@@ -17,6 +17,7 @@ from quintet_broker.engine.claim import Claim
 from quintet_broker.engine.cursor import Leaving
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.expiry import Expiry
+from quintet_broker.engine.growth import Growth
 from quintet_broker.engine.intake import Intake
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.ordered_claim import OrderedClaim
@@ -94,6 +95,12 @@ class Shard:
         self._forget_at = 0
         self._has_new_policy = False
         self._state = State([Lane.begin(0, 0, policy.ordered)], Producers(), Delayed())
+        self._state.growth = Growth(len(policy.older), policy.ordered)
+
+    @property
+    def first(self) -> int:
+        """Number of its queue's first shard, by which other queues know the queue."""
+        return (*self.policy.older, self.number)[0]
 
     @property
     def lanes(self) -> dict[int, Lane]:
@@ -119,7 +126,19 @@ class Shard:
 
     @property
     def has_arrivals(self) -> bool:
-        return bool(self._arrivals)
+        """Whether the next tick takes some."""
+        return bool(self._arrivals) and self._state.growth.joined
+
+    @property
+    def wants_to_join(self) -> bool:
+        """Whether something was asked that waits for older shards to split."""
+        return self.taken and bool(self._arrivals) and not self._state.growth.joined
+
+    @property
+    def wants_to_begin(self) -> bool:
+        """Whether it holds what waits for older shards to settle what they have."""
+        growth = self._state.growth
+        return self.taken and growth.joined and not growth.open and self._state.visible > 0
 
     @property
     def holds_anything(self) -> bool:
@@ -149,6 +168,19 @@ class Shard:
     def set_policy(self, policy: Policy) -> None:
         self.policy = policy
         self._has_new_policy = True
+        self._pod.wake(self)
+
+    def join(self, number: int) -> None:
+        """Each older shard has split, and none of them gives a record that number or a higher one to what is ours."""
+        state = self._state
+        if not state.growth.joined:
+            state.next_number = max(state.next_number, number)
+            state.growth.join()
+        self._pod.wake(self)
+
+    def begin(self) -> None:
+        """What older shards had is settled."""
+        self._state.growth.begin()
         self._pod.wake(self)
 
     def end_waits(self, now: int) -> None:
@@ -189,7 +221,7 @@ class Shard:
     async def take(self) -> None:
         """Become the owner and load what is stored. Raises Unavailable, NotOwner."""
         taken = await self._store.take(self.number, self._pod.owner, self._pod.generation)
-        self._state = State.load(taken, self.policy.ordered)
+        self._state = State.load(taken, self.policy.ordered, len(self.policy.older))
         self.taken = True
         if self._work is None:
             return
@@ -226,13 +258,14 @@ class Shard:
         tails = {number: lane.log.tail for number, lane in state.lanes.items()}
         tick = Tick(self.number, state.epoch, state.tick_number + 1, tails)
         work = Work(tick)
-        if self._arrivals or state.delayed.found:
+        if self.has_arrivals or state.delayed.found:
             Intake(state, self.policy, work, now, self._store.full).take(self._arrivals)
         Expiry(state, self.policy, work, now, self._has_new_policy).run()
         self._has_new_policy = False
         self._forget_producers(work, now)
         self._deliver(work, now)
-        Redriver(state, self.policy, work, now).run()
+        if state.growth.open:
+            Redriver(state, self.policy, work, now).run()
         self._time_out(now)
         for lane in state.lanes.values():
             lane.trim(tick)
@@ -304,10 +337,14 @@ class Shard:
 
     # Delivery
 
+    @property
+    def _delivers(self) -> bool:
+        return not self.policy.paused and self._state.growth.open
+
     def _deliver(self, work: Work, now: int) -> None:
         """Serve the receives, line by line, each until one finds nothing."""
         self._going_on.clear()
-        if self.policy.paused:
+        if not self._delivers:
             return
         self._tell_wanted()
         for first in self._receives.firsts():
@@ -374,7 +411,7 @@ class Shard:
 
     def _looks_on(self, selector: str | None) -> bool:
         """Whether there is more to look at for the receives of a line."""
-        if self.policy.paused:
+        if not self._delivers:
             return False
         if selector is None or self.policy.ordered:
             return selector in self._going_on or any(lane.wants_fetch for lane in self.lanes.values())
@@ -396,11 +433,12 @@ class Shard:
     def _unfetched(self) -> Iterator[tuple[Lane, ReadAhead]]:
         """What is still to be read for consumers."""
         receives = self._receives if self.policy.ordered else self._receives.first()
-        is_consumed = not self.policy.paused and bool(self._served or receives)
+        is_consumed = self._delivers and bool(self._served or receives)
+        is_redriven = self._state.is_redriving and self._state.growth.open
         for lane in self.lanes.values():
-            if (is_consumed or self._state.is_redriving) and lane.wants_fetch:
+            if (is_consumed or is_redriven) and lane.wants_fetch:
                 yield lane, lane.ahead
-        if self.policy.paused:
+        if not self._delivers:
             return
         for lane in self.lanes.values():
             for selector in self._receives.selectors:

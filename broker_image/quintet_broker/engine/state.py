@@ -7,6 +7,7 @@ from quintet_broker.engine.cursor import Cursor, Leaving
 from quintet_broker.engine.deduplication import Deduplication
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.fair import Fair, in_turn, priority_of
+from quintet_broker.engine.growth import Growth
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.reason import Reason
@@ -37,6 +38,7 @@ class State:
         """By target: the sequence of the next record that leaves for it, unless `first_sequence` is higher."""
         self.redrive: Redrive | None = None
         """The last one that was started."""
+        self.growth = Growth()
         self._left_for: set[int] = set()
         self._turns = 0
         for lane in lanes:
@@ -45,10 +47,11 @@ class State:
         """As taken: it is far ahead of all sequences and offsets that a store which lost writes may have given away."""
         self.next_number = self.first_sequence
         """Of the next record that is sent, where an order is kept."""
+        self._stored_number = self.next_number
 
     @classmethod
-    def load(cls, taken: Taken, ordered: bool = False) -> "State":
-        """A shard as its new owner found it."""
+    def load(cls, taken: Taken, ordered: bool = False, place: int = 0) -> "State":
+        """A shard as its new owner found it, at its place among those of its queue."""
         meta = taken.meta
         state = cls(
             [Lane.load(int(field[5:]), taken, ordered) for field in meta if field.startswith("tail:")],
@@ -58,8 +61,9 @@ class State:
         )
         state.epoch = taken.epoch
         state.tick_number = int(meta["tick"])
-        state.next_number = max(state.next_number, int(meta.get("number", 0)))
+        state.next_number = state._stored_number = max(state.next_number, int(meta.get("number", 0)))
         state.redrive = Redrive.decode(meta["redrive"]) if "redrive" in meta else None
+        state.growth = Growth.load(meta, place, ordered)
         state.out = {int(field[4:]): int(value) for field, value in meta.items() if field.startswith("out:")}
         return state
 
@@ -167,10 +171,13 @@ class State:
         lane.cursor.leave(offset, target, sequence, reason)
         lane.touch([offset])
 
-    def changes(self) -> dict[str, int]:
+    def changes(self) -> dict[str, str | int | None]:
         """The fields of `meta` that changed since the last call, those of lanes left out."""
-        changed = {f"out:{target}": self.out[target] for target in self._left_for}
+        changed = self.growth.changes()
+        changed |= {f"out:{target}": self.out[target] for target in self._left_for}
         self._left_for.clear()
+        if self.next_number != self._stored_number:
+            self._stored_number = changed["number"] = self.next_number
         return changed
 
     @property

@@ -42,9 +42,11 @@ class Ticker:
         owner: str = "",
         stale: Callable[[NotOwner], None] = lambda _: None,
         holds: Callable[[], bool] = lambda: True,
+        joining: Callable[[Shard], None] = lambda _: None,
     ) -> None:
-        """`stale` is told when a shard was taken by a later table of owners than ours; `holds` tells whether the
-        broker's lease holds: else nothing is done."""
+        """`leaving` is told of a shard that holds records for others, `joining` of one that wants something of older
+        ones of its queue; `stale` when a shard was taken by a later table of owners than ours. `holds` tells whether
+        the broker's lease holds: else nothing is done."""
         self.owner = owner
         self.generation = 0
         self.waiting_bytes = 0
@@ -52,6 +54,7 @@ class Ticker:
         self.allowance = Allowance()
         self._store = store
         self._leaving = leaving
+        self._joining = joining
         self._stale = stale
         self._holds = holds
         self._shards: set[Shard] = set()
@@ -261,6 +264,8 @@ class Ticker:
             self.start(shard.rewrite(now))
         if shard.taken and shard.leaving:
             self._leaving(shard)
+        if shard.wants_to_join or shard.wants_to_begin:
+            self._joining(shard)
         if shard.has_arrivals:
             self.wake(shard)
         time = shard.next_wake()

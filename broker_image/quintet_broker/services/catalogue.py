@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from quintet_broker.engine.engine import Engine
+from quintet_broker.engine.spread import Grown
 from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.services.queue import Queue, policy
 from quintet_broker.services.spec import parse
@@ -32,13 +33,16 @@ class Known(Struct, frozen=True):
     origin: Literal["Declared", "Runtime"]
     spec: dict[str, Any]
     """With manifest names."""
-    shard: int
+    shards: tuple[int, ...]
+    """Their numbers, the oldest first."""
     created_at: int
     """Seconds since 1970."""
     modified_at: int
     """Seconds since 1970."""
     departed_at: int | None = None
     """Seconds since 1970, when it left the document; its queue is closed since. 0: its data is to be deleted."""
+    grown: Grown | None = None
+    """How it got its newest shards; a growth soon after another one counts with it."""
 
 
 class Catalogue:
@@ -52,6 +56,9 @@ class Catalogue:
         self.known: dict[str, Known] = {}
         self._engine = engine
         self._queues: dict[str, Queue] = {}
+        self._sources: dict[str, set[str]] = {}
+        """By dead-letter queue, the names of the queues that have it."""
+        engine.on_moved = self.look
         self._learnt = asyncio.Event()
 
     def queue(self, name: str) -> Queue:
@@ -96,7 +103,7 @@ class Catalogue:
                 self.known[name] = known
             if self._place(name, known):
                 existence.add(name)
-        self._link(changes.keys() | existence, existence)
+        self._link(changes, existence)
         self.version = version
         self._learnt.set()
         self._learnt = asyncio.Event()
@@ -124,43 +131,55 @@ class Catalogue:
         """Open, change or close a queue; whether it came or went."""
         queue = self._queues.get(name)
         there = known is not None and known.departed_at is None
-        if queue and (known is None or not there or queue.route.number != known.shard):
+        if queue:
+            self._drop_source(queue)
+        if queue and (known is None or not there or queue.spread.number != known.shards[0]):
             del self._queues[name]
-            self._engine.close(queue.route, QueueNotFound(f"The queue {name} was deleted."))
+            self._engine.close(queue.spread, QueueNotFound(f"The queue {name} was deleted."))
             queue = None
             if not there:
                 return True
         if known is None or not there:
             return False
+        is_new = queue is None
         if queue:
             queue.uid, queue.spec, queue.modified_at = known.uid, parse(known.spec), known.modified_at
-            return False
-        self._open(known)
-        return True
+        else:
+            queue = self._open(known)
+        if queue.spec.dead_letter:
+            self._sources.setdefault(queue.spec.dead_letter.queue, set()).add(name)
+        return is_new
 
-    def _open(self, known: Known) -> None:
+    def _drop_source(self, queue: Queue) -> None:
+        if queue.spec.dead_letter:
+            sources = self._sources[queue.spec.dead_letter.queue]
+            sources.discard(queue.name)
+            if not sources:
+                del self._sources[queue.spec.dead_letter.queue]
+
+    def _open(self, known: Known) -> Queue:
         spec = parse(known.spec)
-        self._queues[known.name] = Queue(
+        queue = self._queues[known.name] = Queue(
             known.name,
             known.uid,
             spec,
             known.origin,
             known.created_at,
             known.modified_at,
-            self._engine.open(known.shard, policy(known.name, spec, None)),
+            self._engine.open(known.shards, policy(known.name, spec, None), known.grown),
             self._engine.store.now,
         )
+        return queue
 
-    def _link(self, changed: set[str], existence: set[str]) -> None:
+    def _link(self, changed: Iterable[str], existence: set[str]) -> None:
         """Tell shards their queues' policies: of those that changed, and whose dead-letter queue came or went."""
-        for queue in self._queues.values():
-            dead_letter = queue.spec.dead_letter
-            if queue.name not in changed and not (dead_letter and dead_letter.queue in existence):
-                continue
-            target = self._queues.get(dead_letter.queue) if dead_letter else None
-            wanted = policy(queue.name, queue.spec, target.route.number if target else None)
-            if wanted != queue.route.policy:
-                queue.route.set_policy(wanted)
+        linked = set(changed).union(*(self._sources.get(name, ()) for name in existence))
+        for name in linked:
+            if queue := self._queues.get(name):
+                dead_letter = queue.spec.dead_letter
+                target = self._queues.get(dead_letter.queue) if dead_letter else None
+                wanted = policy(name, queue.spec, target.spread.number if target else None)
+                self._engine.change(queue.spread, self.known[name].shards, wanted, self.known[name].grown)
 
     async def run(self) -> None:
         """Load what is stored, then whatever changed and nobody told. Until cancelled."""

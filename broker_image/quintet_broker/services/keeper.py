@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 import msgspec
@@ -17,7 +17,9 @@ from msgspec import Struct, structs
 from quintet_api.queue import Deduplication, MessageCounts, QueueSpec
 from quintet_api.topology import Entry, EntryStatus, PodStatus, StorageStatus, TopologyDocument, TopologyStatus
 from quintet_broker.engine.engine import Engine
-from quintet_broker.engine.requests import Counts
+from quintet_broker.engine.producers import IDLE
+from quintet_broker.engine.requests import Counts, sum_of
+from quintet_broker.engine.spread import Grown
 from quintet_broker.errors import (
     BrokerError,
     DataConflict,
@@ -44,6 +46,8 @@ LOOK_EVERY = 0.05
 """Seconds."""
 TOLD_WITHIN = 1.0
 """Seconds for which a verb waits until other brokers know what it changed."""
+
+OrderingOf = Callable[[str], str | None]
 
 _RUNTIME_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
@@ -106,7 +110,7 @@ class Keeper:
                 raise QueueExists(f"The queue {name} exists with other attributes.")
             return
         spec = parse(patched(self.defaults, patch))
-        self._check(name, spec, self._there)
+        self._check(name, spec, self._ordering_of)
         departed = self._known(name)
         if departed and departed.departed_at and parse(departed.spec).deletion_policy == "Retain":
             raise QueueExists(
@@ -129,9 +133,11 @@ class Keeper:
         spec = parse(patched(before, patch))
         if spec.ordering != before.ordering:
             raise InvalidArgument("A queue's ordering cannot change.")
-        self._check(name, spec, self._there)
+        if spec.shards < len(known.shards):
+            raise InvalidArgument(f"shards: there are {len(known.shards)}, and they can only become more.")
+        self._check(name, spec, self._ordering_of)
         if spec != before:
-            self._pending[name] = structs.replace(known, spec=dump(spec), modified_at=self._seconds())
+            self._pending[name] = await self._changed(known, spec)
 
     async def delete_queue(self, name: str) -> int:
         """Delete a run-time queue and its messages. Raises QueueNotFound, QueueDeclared."""
@@ -153,10 +159,10 @@ class Keeper:
         """Of a queue that is made at run time."""
         return QueueSpec(broker_pool=self._pool)
 
-    @property
-    def _there(self) -> dict[str, str]:
-        """The ordering of each queue."""
-        return {queue.name: queue.spec.ordering for queue in self._catalogue.queues()}
+    def _ordering_of(self, name: str) -> str | None:
+        """Of a queue that is there."""
+        queue = self._catalogue.get(name)
+        return queue.spec.ordering if queue else None
 
     # Documents
 
@@ -176,34 +182,37 @@ class Keeper:
             if queue.origin == "Declared" and queue.name not in declared:
                 known = self._catalogue.known[queue.name]
                 self._pending[queue.name] = structs.replace(known, departed_at=self._seconds())
-        runtime = {queue.name: queue.spec.ordering for queue in self._catalogue.queues() if queue.origin == "Runtime"}
-        there = declared | runtime
-        self._judged = document.revision, [await self._try_entry(entry, there) for entry in document.entries]
+
+        def ordering_of(name: str) -> str | None:
+            queue = self._catalogue.get(name)
+            return queue.spec.ordering if queue and queue.origin == "Runtime" else declared.get(name)
+
+        self._judged = document.revision, [await self._try_entry(entry, ordering_of) for entry in document.entries]
 
     def _ordering(self, entry: Entry) -> str:
         known = self._known(entry.name)
         spec = entry.spec if entry.spec is not None else known.spec if known else {}
         return str(spec.get("ordering", "Standard"))
 
-    async def _try_entry(self, entry: Entry, there: dict[str, str]) -> EntryStatus:
+    async def _try_entry(self, entry: Entry, ordering_of: OrderingOf) -> EntryStatus:
         state: Literal["Applied", "Refused"] = "Applied"
         reason, message = "", ""
         try:
-            await self._apply_entry(entry, there)
+            await self._apply_entry(entry, ordering_of)
         except (Unavailable, NotOwner):
             raise
         except BrokerError as error:
             state, reason, message = "Refused", type(error).__name__, error.message
         return EntryStatus(kind=entry.kind, name=entry.name, uid=entry.uid, state=state, reason=reason, message=message)
 
-    async def _apply_entry(self, entry: Entry, there: dict[str, str]) -> None:
+    async def _apply_entry(self, entry: Entry, ordering_of: OrderingOf) -> None:
         if entry.kind != "Queue":
             raise Unsupported(f"The kind {entry.kind} is not supported yet.")
         known = self._known(entry.name)
         spec = parse(entry.spec if entry.spec is not None else _held(known, entry))
         if known and known.origin == "Runtime" and known.departed_at is None:
             raise NameTaken(f"A queue {entry.name} was created at run time; delete it, or choose another name.")
-        self._check(entry.name, spec, there)
+        self._check(entry.name, spec, ordering_of)
         if known and known.origin == "Declared":
             wanted = await self._succeed(known, entry, spec)
         else:
@@ -212,7 +221,7 @@ class Keeper:
         if wanted is None:
             wanted = await self._new(entry.name, entry.uid, "Declared", spec)
         elif dump(spec) != wanted.spec:
-            wanted = structs.replace(wanted, spec=dump(spec), modified_at=self._seconds())
+            wanted = await self._changed(wanted, spec)
         if wanted != known:
             self._pending[entry.name] = wanted
 
@@ -227,10 +236,15 @@ class Keeper:
                 f"Messages were kept of an earlier queue {entry.name} with ordering {before.ordering}; "
                 f"this one has ordering {spec.ordering}."
             )
+        if spec.shards < len(known.shards):
+            raise DataConflict(
+                f"The queue {entry.name} has {len(known.shards)} shards, which hold its messages; "
+                f"it cannot have {spec.shards}."
+            )
         return structs.replace(known, uid=entry.uid, departed_at=None)
 
-    def _check(self, name: str, spec: QueueSpec, there: dict[str, str]) -> None:
-        """`there` has the ordering of each queue that there is."""
+    def _check(self, name: str, spec: QueueSpec, ordering_of: OrderingOf) -> None:
+        """`ordering_of` tells the ordering of each queue that there is."""
         if spec.broker_pool != self._pool:
             raise InvalidArgument(f"brokerPool: this is the pool {self._pool}, not {spec.broker_pool}.")
         if spec.limits.overflow == "DeadLetter" and spec.dead_letter is None:
@@ -239,9 +253,14 @@ class Keeper:
             raise InvalidArgument("A queue cannot be its own dead-letter queue.")
         if spec.deduplication != Deduplication() and spec.ordering != "Fifo":
             raise InvalidArgument("deduplication: is for queues whose ordering is Fifo.")
-        if spec.dead_letter and spec.dead_letter.queue not in there:
+        if spec.shards > 1 and spec.ordering == "Fifo" and spec.deduplication.scope != "Group":
+            raise InvalidArgument("shards: more than one of a Fifo queue needs deduplication.scope Group.")
+        if spec.dead_letter is None:
+            return
+        ordering = ordering_of(spec.dead_letter.queue)
+        if ordering is None:
             raise DeadLetterQueueNotFound(f"The dead-letter queue {spec.dead_letter.queue} does not exist.")
-        if spec.dead_letter and there[spec.dead_letter.queue] != spec.ordering:
+        if ordering != spec.ordering:
             raise InvalidArgument(
                 f"deadLetter.queue: {spec.dead_letter.queue} is not {spec.ordering}, as this queue is."
             )
@@ -265,12 +284,14 @@ class Keeper:
         return self._revision if told and told.version >= self._applied_at else (0, 0)
 
     def _counted(self, entry: EntryStatus, counts: dict[int, Counts]) -> EntryStatus:
-        """With what its queue holds, once its shard has an owner."""
+        """With what its queue holds, once all its shards have owners."""
         queue = self._catalogue.get(entry.name)
-        if entry.state == "Refused" or queue is None or queue.uid != entry.uid or queue.route.number not in counts:
+        if entry.state == "Refused" or queue is None or queue.uid != entry.uid:
             return entry
-        held = MessageCounts(**structs.asdict(counts[queue.route.number]))
-        return entry.model_copy(update={"messages": held})
+        shards = [counts.get(route.number) for route in queue.spread.routes]
+        if None in shards:
+            return entry
+        return entry.model_copy(update={"messages": MessageCounts(**structs.asdict(sum_of(filter(None, shards))))})
 
     # Changes
 
@@ -302,9 +323,23 @@ class Keeper:
         return self._pending[name] if name in self._pending else self._catalogue.known.get(name)
 
     async def _new(self, name: str, uid: str, origin: Literal["Declared", "Runtime"], spec: QueueSpec) -> Known:
-        shard = await self._engine.store.number("Queue", name, uid)
+        shards = await self._numbers(name, uid, range(spec.shards))
         now = self._seconds()
-        return Known(name, uid, origin, dump(spec), shard, now, now)
+        return Known(name, uid, origin, dump(spec), shards, now, now)
+
+    async def _changed(self, known: Known, spec: QueueSpec) -> Known:
+        """With another spec, and new shards if that asks for more."""
+        count, now = len(known.shards), self._engine.store.now()
+        if spec.shards > count:
+            more = await self._numbers(known.name, known.uid, range(count, spec.shards))
+            earlier = known.grown and now < known.grown.at + IDLE
+            grown = Grown(known.grown.count if known.grown and earlier else count, now)
+            known = structs.replace(known, shards=known.shards + more, grown=grown)
+        return structs.replace(known, spec=dump(spec), modified_at=now // 1000)
+
+    async def _numbers(self, name: str, uid: str, indexes: range) -> tuple[int, ...]:
+        """Of shards; the same at each call."""
+        return tuple([await self._engine.store.number("Queue", name, uid, index) for index in indexes])
 
     async def _forget(self, known: Known | None) -> None:
         """Close a queue, delete its data, then what is known of it; a crash in between repeats it."""
@@ -313,9 +348,10 @@ class Keeper:
         if known.departed_at != 0:
             self._pending[known.name] = structs.replace(known, departed_at=0)
             await self._store()
-        await self._engine.store.erase(known.shard)
-        # Made again with the same uid, it must be another shard: those it sent to count what came from this one.
-        await self._engine.store.drop_number("Queue", known.name, known.uid)
+        for index, shard in enumerate(known.shards):
+            await self._engine.store.erase(shard)
+            # Made again with the same uid, it must be another shard: those it sent to count what came from this one.
+            await self._engine.store.drop_number("Queue", known.name, known.uid, index)
         self._pending[known.name] = None
 
     async def _store(self, document: bytes | None = None) -> None:
@@ -400,8 +436,8 @@ class Keeper:
 
 def held(catalogue: Catalogue) -> Held:
     """What a broker tells of itself."""
-    found = {queue.route.number: queue.held for queue in catalogue.queues()}
-    return Held(catalogue.version, {shard: counts for shard, counts in found.items() if counts})
+    found = {shard: counts for queue in catalogue.queues() for shard, counts in queue.held.items()}
+    return Held(catalogue.version, found)
 
 
 def _held(known: Known | None, entry: Entry) -> dict[str, Any]:

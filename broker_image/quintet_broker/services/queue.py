@@ -1,14 +1,17 @@
 """A queue's verbs, as every protocol face calls them."""
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal, TypeVar
 
 from quintet_api.queue import QueueSpec
 from quintet_broker.engine.deduplication import HASH_BYTES
+from quintet_broker.engine.gather import gather
 from quintet_broker.engine.headers import OWN
 from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.redrive import shares, together
 from quintet_broker.engine.requests import (
     Acknowledge,
     Append,
@@ -25,11 +28,12 @@ from quintet_broker.engine.requests import (
     StartRedrive,
     StopRedrive,
     TellRedrive,
+    sum_of,
 )
-from quintet_broker.engine.route import Route
 from quintet_broker.engine.selector import compiled
+from quintet_broker.engine.spread import Spread
 from quintet_broker.engine.work import Totals
-from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, ReceiptInvalid
+from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge
 from quintet_broker.services import receipts
 from quintet_broker.services.messages import (
     Message,
@@ -42,7 +46,7 @@ from quintet_broker.services.messages import (
     new_ids,
     record_of,
 )
-from quintet_broker.services.receipts import Opened
+from quintet_broker.services.receipts import Held
 
 Answer = TypeVar("Answer")
 
@@ -74,7 +78,7 @@ class Queue:
         origin: Literal["Declared", "Runtime"],
         created_at: int,
         modified_at: int,
-        route: Route,
+        spread: Spread,
         now: Callable[[], int],
     ) -> None:
         self.name = name
@@ -85,30 +89,35 @@ class Queue:
         """Seconds since 1970."""
         self.modified_at = modified_at
         """Seconds since 1970."""
-        self.route = route
+        self.spread = spread
+        """The way to its shards."""
         self._now = now
 
     @property
     def totals(self) -> Totals:
         """What went through at this broker since it opened the queue."""
-        return self.route.totals
+        totals = Totals()
+        for route in self.spread.routes:
+            totals.add(route.totals)
+        return totals
 
     @property
-    def held(self) -> Counts | None:
-        """What it holds, if this broker owns its shard."""
-        shard = self.route.shard
-        return shard.counts if shard and shard.taken else None
+    def held(self) -> dict[int, Counts]:
+        """What those of its shards hold that this broker owns, by their numbers."""
+        shards = (route.shard for route in self.spread.routes)
+        return {shard.number: shard.counts for shard in shards if shard and shard.taken}
 
     async def send(self, messages: Sequence[NewMessage], producer: Producer | None = None) -> list[Sent]:
         """Store all messages or none; return once the pool's durability holds.
 
-        In a Fifo queue each has a key, its group, and duplicates are confirmed and not stored.
+        In a Fifo queue each has a key, its group, and duplicates are confirmed and not stored. Where the queue has
+        several shards, messages of several keys may be stored in part when it raises.
 
         Raises MessageTooLarge, InvalidArgument, QueueFull, PoolFull.
         """
         self._check(messages, producer)
         now = self._now()
-        ids = new_ids(len(messages), self.route.number, producer)
+        ids = new_ids(len(messages), self.spread.number, producer)
         texts = [self._deduplication_id(message) for message in messages]
         append = Append(
             now,
@@ -121,7 +130,7 @@ class Queue:
             [producer.sequence] * len(messages) if producer else None,
             [self._hash(message, text) for message, text in zip(messages, texts, strict=True)],
         )
-        stored = await self._ask(append)
+        stored = await self.spread.append(append)
         if stored is None:
             return [Sent(id_text(message_id), None) for message_id in ids]
         return [Sent(id_text(sent.id), sent.sequence) for sent in stored]
@@ -210,13 +219,20 @@ class Queue:
             compiled(selector).check()
         now = self._now()
         request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000), selector)
-        deliveries = await self._ask(request)
+        deliveries = await self._receive(request)
         # A broker may have stood still, and on waking finds here what others got since.
-        in_time = [one for one in deliveries if self._now() < one.deadline or not visible_after]
-        return [self._message(one) for one in in_time]
+        return [
+            self._message(number, one) for number, one in deliveries if self._now() < one.deadline or not visible_after
+        ]
 
-    def _message(self, delivery: Delivery) -> Message:
-        receipt = receipts.receipt(self.route.number, delivery.receipt)
+    async def _receive(self, request: Receive) -> list[tuple[int, Delivery]]:
+        """Each with the number of its shard."""
+        if len(self.spread.routes) == 1:
+            return [(self.spread.number, delivery) for delivery in await self.spread.routes[0].serve(request)]
+        return [(route.number, delivery) for route, delivery in await gather(self.spread.in_turn(), request)]
+
+    def _message(self, shard: int, delivery: Delivery) -> Message:
+        receipt = receipts.receipt(shard, delivery.receipt)
         return message_of(delivery.record, receipt, delivery.deliveries, delivery.first_received, is_in_flight=True)
 
     async def peek(self, limit: int, start: str | None = None) -> Peeked:
@@ -227,11 +243,20 @@ class Queue:
         """
         if not 1 <= limit <= MAX_RECEIVE:
             raise InvalidArgument(f"A peek takes 1 to {MAX_RECEIVE} messages.")
-        number = self.route.number
-        place = None if start is None else receipts.opened_place(number, start)
-        found = await self._ask(Peek(self._now(), limit, place))
-        seen = [message_of(one.record, "", one.deliveries, one.first_received, one.is_in_flight) for one in found.seen]
-        return Peeked(seen, None if found.next is None else receipts.place(number, found.next))
+        numbers = [route.number for route in self.spread.routes]
+        shard, place = receipts.opened_place(numbers, start) if start else (numbers[0], receipts.BEGINNING)
+        seen: list[Message] = []
+        for route in self.spread.routes[numbers.index(shard) :]:
+            if len(seen) >= limit:
+                return Peeked(seen, receipts.place(route.number, receipts.BEGINNING))
+            found = await route.serve(Peek(self._now(), limit - len(seen), place))
+            seen += [
+                message_of(one.record, "", one.deliveries, one.first_received, one.is_in_flight) for one in found.seen
+            ]
+            if found.next:
+                return Peeked(seen, receipts.place(route.number, found.next))
+            place = receipts.BEGINNING
+        return Peeked(seen, None)
 
     @staticmethod
     def _or_default(value: float | None, default: float) -> float:
@@ -239,8 +264,7 @@ class Queue:
 
     async def acknowledge(self, held: Sequence[str]) -> list[BrokerError | None]:
         """Settle messages for good, by their receipts. Acknowledging twice is fine."""
-        opened = self._opened(held)
-        return receipts.in_order(opened, await self._ask(Acknowledge(self._now(), receipts.good(opened))))
+        return await self._settle(held, lambda some: Acknowledge(self._now(), some.receipts))
 
     async def release(self, held: Sequence[str], *, delivered: bool = True) -> list[BrokerError | None]:
         """Make messages visible again now, by their receipts.
@@ -250,24 +274,31 @@ class Queue:
         """
         if delivered:
             return await self.extend([(receipt, 0) for receipt in held])
-        opened = self._opened(held)
-        await self._ask(GiveBack(self._now(), receipts.good(opened)))
-        return [one if isinstance(one, ReceiptInvalid) else None for one in opened]
+        return await self._settle(held, lambda some: GiveBack(self._now(), some.receipts))
 
     async def extend(self, held: Sequence[tuple[str, float]]) -> list[BrokerError | None]:
         """Hide each message, by its receipt, for so many seconds (0 - 43200) from now."""
         if any(not 0 <= seconds <= MAX_VISIBILITY for _, seconds in held):
             raise InvalidArgument(f"A visibility timeout is 0 to {MAX_VISIBILITY} seconds.")
-        opened = self._opened(receipt for receipt, _ in held)
-        hidden = [
-            (one, round(seconds * 1000))
-            for one, (_, seconds) in zip(opened, held, strict=True)
-            if not isinstance(one, ReceiptInvalid)
-        ]
-        return receipts.in_order(opened, await self._ask(Extend(self._now(), hidden)))
+        hidden = [round(seconds * 1000) for _, seconds in held]
+        return await self._settle(
+            [receipt for receipt, _ in held],
+            lambda some: Extend(
+                self._now(), [(one, hidden[place]) for one, place in zip(some.receipts, some.places, strict=True)]
+            ),
+        )
 
-    def _opened(self, some: Iterable[str]) -> list[Opened]:
-        return [receipts.opened(self.route.number, text) for text in some]
+    async def _settle(
+        self, held: Sequence[str], make: Callable[[Held], Request[list[BrokerError | None]] | Request[None]]
+    ) -> list[BrokerError | None]:
+        """Have each shard settle what it gave the receipts of."""
+        routes = {route.number: route for route in self.spread.routes}
+        by_shard, results = receipts.by_shard(routes, held)
+        answers = await _all([routes[shard].serve(make(some)) for shard, some in by_shard.items()])
+        for some, answer in zip(by_shard.values(), answers, strict=True):
+            for place, result in zip(some.places, answer or (), strict=False):
+                results[place] = result
+        return results
 
     async def redrive(
         self, target: "Queue | None" = None, *, rate: float | None = None, limit: int | None = None
@@ -285,31 +316,44 @@ class Queue:
             raise InvalidArgument(f"rate: is more than 0 and at most {MAX_RATE}.")
         if limit is not None and limit < 1:
             raise InvalidArgument("limit: is at least 1.")
-        number = target.route.number if target else None
-        return await self._ask(StartRedrive(self._now(), number, rate, limit))
+        number = target.spread.number if target else None
+        routes = self.spread.routes
+        limits = [limit]
+        if len(routes) > 1:
+            limits = shares(limit, [counts.visible for counts in await self._ask_all(Count)])
+        now, part = self._now(), None if rate is None else rate / len(routes)
+        asked = [StartRedrive(now, number, part, some) for some in limits]
+        return together(await _all([route.serve(one) for route, one in zip(routes, asked, strict=True)]))
 
     async def stop_redrive(self) -> Progress:
         """Let no more messages go; those on their way arrive."""
-        return await self._ask(StopRedrive(self._now()))
+        return together(await self._ask_all(StopRedrive))
 
     async def redrive_progress(self) -> Progress:
         """Of the redrive that was started last."""
-        return await self._ask(TellRedrive(self._now()))
+        return together(await self._ask_all(TellRedrive))
 
     async def purge(self) -> None:
         """Drop every message that was confirmed before this call: visible, in flight and delayed."""
-        await self._ask(Purge(self._now()))
+        await self._ask_all(Purge)
 
     async def counts(self) -> Counts:
-        """What it holds, as its owner knows it."""
-        return await self._ask(Count(self._now()))
+        """What it holds, as the owners of its shards know it."""
+        return sum_of(await self._ask_all(Count))
 
-    async def _ask(self, request: Request[Answer]) -> Answer:
-        return await self.route.serve(request)
+    async def _ask_all(self, kind: Callable[[int], Request[Answer]]) -> list[Answer]:
+        """The answers of all shards."""
+        now = self._now()
+        return await _all([route.serve(kind(now)) for route in self.spread.routes])
+
+
+async def _all(asked: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:
+    """All their answers; one alone takes no task."""
+    return [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
 
 
 def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:
-    """How the queue's shard treats its records; `dead_letter` is the shard of its dead-letter queue."""
+    """How the queue treats its records; `dead_letter` is the first shard of its dead-letter queue."""
     return Policy(
         name=name,
         retention=round(spec.message_retention.total_seconds() * 1000),

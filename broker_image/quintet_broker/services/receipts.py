@@ -7,7 +7,9 @@ then can open it.
 import base64
 import binascii
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct, field
 
 from quintet_broker.engine.requests import Place, Receipt
 from quintet_broker.errors import BrokerError, InvalidArgument, ReceiptInvalid
@@ -16,45 +18,53 @@ _VERSION = 1
 _RECEIPT = struct.Struct(">BIBQI")
 _PLACE = struct.Struct(">BIBQ")
 
-Opened = Receipt | ReceiptInvalid
+BEGINNING = (255, 0)
+"""The place before all that a shard holds."""
+
+
+class Held(Struct):
+    """Receipts of one shard."""
+
+    places: list[int] = field(default_factory=list)
+    """Where each stands among those that were given."""
+    receipts: list[Receipt] = field(default_factory=list)
 
 
 def receipt(shard: int, held: Receipt) -> str:
     return _packed(_RECEIPT.pack(_VERSION, shard, *held))
 
 
-def opened(shard: int, text: str) -> Opened:
-    """What a receipt of that shard names."""
-    try:
-        version, of_shard, log, offset, nonce = _RECEIPT.unpack(_unpacked(text))
-    except (binascii.Error, struct.error, ValueError):
-        return ReceiptInvalid()
-    return (log, offset, nonce) if (version, of_shard) == (_VERSION, shard) else ReceiptInvalid()
-
-
-def good(some: Sequence[Opened]) -> list[Receipt]:
-    return [held for held in some if not isinstance(held, ReceiptInvalid)]
-
-
-def in_order(some: Sequence[Opened], results: list[BrokerError | None]) -> list[BrokerError | None]:
-    """The results of the good receipts, with the errors of the others at their places."""
-    following = iter(results)
-    return [held if isinstance(held, ReceiptInvalid) else next(following) for held in some]
+def by_shard(shards: Iterable[int], held: Iterable[str]) -> tuple[dict[int, Held], list[BrokerError | None]]:
+    """What receipts name, by shard, and for each of them None, or ReceiptInvalid where it is of no such shard."""
+    found = {shard: Held() for shard in shards}
+    results: list[BrokerError | None] = []
+    for place, text in enumerate(held):
+        try:
+            version, shard, *names = _RECEIPT.unpack(_unpacked(text))
+        except (binascii.Error, struct.error, ValueError):
+            version = shard = 0
+        if version == _VERSION and shard in found:
+            found[shard].places.append(place)
+            found[shard].receipts.append((names[0], names[1], names[2]))
+            results.append(None)
+        else:
+            results.append(ReceiptInvalid())
+    return {shard: some for shard, some in found.items() if some.places}, results
 
 
 def place(shard: int, where: Place) -> str:
     return _packed(_PLACE.pack(_VERSION, shard, *where))
 
 
-def opened_place(shard: int, text: str) -> Place:
-    """Raises InvalidArgument."""
+def opened_place(shards: Sequence[int], text: str) -> tuple[int, Place]:
+    """Which one of these shards, and where in it. Raises InvalidArgument."""
     try:
-        version, of_shard, log, offset = _PLACE.unpack(_unpacked(text))
+        version, shard, log, offset = _PLACE.unpack(_unpacked(text))
     except (binascii.Error, struct.error, ValueError) as error:
         raise InvalidArgument("A peek goes on from what another one answered as next.") from error
-    if (version, of_shard) != (_VERSION, shard):
+    if version != _VERSION or shard not in shards:
         raise InvalidArgument("A peek goes on from what another one of the same queue answered as next.")
-    return log, offset
+    return shard, (log, offset)
 
 
 def _packed(content: bytes) -> str:

@@ -69,14 +69,15 @@ async def test_what_nobody_heard_of_comes_again_at_once(store: FailingStore, mon
     """A client may go in the moment between the answer and its reading."""
     async with serving(store) as topology:
         queue = await topology.create_queue("orders", {})
-        ask = queue.route.ask
+        [route] = queue.spread.routes
+        ask = route.ask
 
         def ask_and_leave(request: Request[Any]) -> None:
             ask(request)
             request.future.add_done_callback(lambda _: polling.cancel())
 
         with monkeypatch.context() as patched:
-            patched.setattr(queue.route, "ask", ask_and_leave)
+            patched.setattr(route, "ask", ask_and_leave)
             polling = asyncio.create_task(queue.receive(1, wait=20))
             await asyncio.sleep(0)
         await queue.send([NewMessage(b"x")])

@@ -77,6 +77,7 @@ def test_the_defaults_of_the_crd_are_filled_in() -> None:
         "spec": {
             "ordering": "Standard",
             "deduplication": {"scope": "Queue", "contentBased": False},
+            "shards": 1,
             "brokerPool": "default",
             "visibilityTimeout": "30s",
             "deliveryDelay": "0s",

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from quintet_broker.engine.requests import sum_of
 from quintet_broker.services.queue import Queue
 from quintet_broker.services.topology import Topology
 
@@ -45,7 +46,7 @@ class QueueCollector(Collector):
         for queue in queues:
             # Each broker tells of what it owns: together they tell of all.
             held = queue.held
-            for state, count in structs.asdict(held).items() if held else ():
+            for state, count in structs.asdict(sum_of(held.values())).items() if held else ():
                 gauge.add_metric([*self._labels(queue), state], count)
         return gauge
 

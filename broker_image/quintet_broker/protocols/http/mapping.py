@@ -91,13 +91,14 @@ def _dead_letter(found: messages.DeadLetter) -> codec.DeadLetter:
 
 async def info(found: queue.Queue) -> codec.QueueInfo:
     """The queue with its counts."""
-    counts, owner = await found.counts(), found.route.owner
+    counts = await found.counts()
+    owners = [route.owner for route in found.spread.routes]
     return codec.QueueInfo(
         name=found.name,
         origin=found.origin,
         spec=found.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         counts=codec.Counts(counts.visible, counts.in_flight, counts.delayed),
-        shards=[codec.Shard(owner.name, owner.http or None) if owner else codec.Shard(None, None)],
+        shards=[codec.Shard(owner.name, owner.http or None) if owner else codec.Shard(None, None) for owner in owners],
         created_at=found.created_at * 1000,
         modified_at=found.modified_at * 1000,
     )

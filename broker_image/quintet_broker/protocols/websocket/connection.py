@@ -120,7 +120,7 @@ class Connection:
         """Raises AccessDenied, QueueNotFound, Unavailable."""
         self._access.check(self._key_id, verb, name)
         queue = await self._topology.queue(name)
-        owner = queue.route.owner
+        owner = queue.spread.owner
         address = owner.http if owner and owner.name != self._broker else ""
         if address != self._moved.get(name, ""):
             self._moved[name] = address

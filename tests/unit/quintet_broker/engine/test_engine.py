@@ -75,8 +75,9 @@ async def test_of_a_closed_shard_nothing_moves_any_more(monkeypatch: pytest.Monk
     engine = Engine(cast(Store, store))
     engine.start()
     policy = Policy("orders", retention=3_600_000, in_flight=100)
-    target = engine.open(2, policy)
-    source = engine.open(1, Policy("source", policy.retention, 100, max_receives=1, dead_letter=2))
+    [target] = engine.open([2], policy).routes
+    queue = engine.open([1], Policy("source", policy.retention, 100, max_receives=1, dead_letter=2))
+    [source] = queue.routes
     await source.serve(Append(store.now(), [Record(b"", store.now())], [None]))
     received = await source.serve(Receive(store.now(), 1, 10, store.now() + 1000))
     assert len(received) == 1
@@ -85,7 +86,7 @@ async def test_of_a_closed_shard_nothing_moves_any_more(monkeypatch: pytest.Monk
     await source.serve(Acknowledge(store.now(), []))
     assert source.shard
     assert source.shard.leaving == 1
-    engine.close(source, QueueNotFound())
+    engine.close(queue, QueueNotFound())
     store.full = False
     for _ in range(20):
         await target.serve(Acknowledge(store.now(), []))

@@ -7,7 +7,7 @@ import pytest
 from quintet_api.queue import QueueSpec
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Delivery, Receive
-from quintet_broker.engine.route import Route
+from quintet_broker.engine.spread import Spread
 from quintet_broker.services.queue import Queue
 
 NOW = 100_000
@@ -15,11 +15,12 @@ RECORD = Record(b"a", NOW, headers=(("quintet-id", bytes(16)),))
 
 
 class SlowRoute:
-    """Answers every receive with two deliveries, so many milliseconds after it claimed them."""
+    """Of a queue's one shard: answers every receive with two deliveries, so many milliseconds after it claimed them."""
 
     number = 1
 
     def __init__(self) -> None:
+        self.routes = [self]
         self.now = NOW
         self.takes = 0
 
@@ -35,5 +36,5 @@ class SlowRoute:
 async def test_what_others_got_since_is_not_handed_out(takes: int, visibility: int, received: int) -> None:
     route = SlowRoute()
     route.takes = takes
-    queue = Queue("orders", "1", QueueSpec(), "Runtime", 0, 0, cast(Route, cast(Any, route)), lambda: route.now)
+    queue = Queue("orders", "1", QueueSpec(), "Runtime", 0, 0, cast(Spread, cast(Any, route)), lambda: route.now)
     assert len(await queue.receive(10, visibility_timeout=visibility)) == received

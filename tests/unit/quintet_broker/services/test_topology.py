@@ -39,7 +39,7 @@ class HoldingStore(Store):
     async def pool(self) -> Pool:
         self.asked += 1
         spec = {"deadLetter": {"queue": "dead", "maxReceives": 1}}
-        known = Known("orders", "1", "Runtime", spec, 1, 0, 0), Known("dead", "2", "Runtime", {}, 2, 0, 0)
+        known = Known("orders", "1", "Runtime", spec, (1,), 0, 0), Known("dead", "2", "Runtime", {}, (2,), 0, 0)
         return Pool(1, {f"Queue/{one.name}": msgspec.json.encode(one) for one in known}, None)
 
 
@@ -66,10 +66,10 @@ async def test_a_restored_queue_never_runs_without_its_dead_letter_queue() -> No
     while not catalogue.restored:
         await asyncio.sleep(0)
         assert all(
-            queue.route.policy.dead_letter == 2 for queue in catalogue._queues.values() if queue.name == "orders"
+            queue.spread.policy.dead_letter == 2 for queue in catalogue._queues.values() if queue.name == "orders"
         )
     await loading
-    assert catalogue.queue("orders").route.policy.dead_letter == 2
+    assert catalogue.queue("orders").spread.policy.dead_letter == 2
 
 
 class GrowingStore(HoldingStore):
@@ -82,7 +82,7 @@ class GrowingStore(HoldingStore):
 
     async def pool(self) -> Pool:
         pool = await super().pool()
-        more = {f"Queue/{v}": msgspec.json.encode(Known(str(v), "3", "Runtime", {}, v, 0, 0)) for v in (2, 3)}
+        more = {f"Queue/{v}": msgspec.json.encode(Known(str(v), "3", "Runtime", {}, (v,), 0, 0)) for v in (2, 3)}
         return Pool(self.version, pool.entries | (more if self.version > 1 else {}), None)
 
 

@@ -8,7 +8,7 @@ from quintet_broker.protocols.sqs import errors
 
 OF_OPERATORS = {broker.RevisionConflict, broker.NameTaken, broker.DataConflict}
 """What only an operator's document meets."""
-OF_BROKERS = {broker.NotOwner, broker.NameInUse}
+OF_BROKERS = {broker.NotOwner, broker.KeyMoved, broker.NameInUse}
 """What only other brokers meet."""
 
 
