@@ -15,6 +15,8 @@ class Claim:
         self.deliveries: list[Delivery] = []
         self.expired = 0
         """Records that were dropped."""
+        self._room_before: int | None = None
+        """What `_room` would be without the deliveries, as long as all of them were unread."""
         self._limit = min(receive.limit, policy.in_flight - state.in_flight)
         self._deadline = now + receive.visibility
         self._state = state
@@ -41,24 +43,27 @@ class Claim:
         """Lanes of which fewer records are in flight come first, and of these the one that had no turn for longest."""
         waiting = [lane for lane in lanes if lane.ahead]
         while self._left and waiting:
-            lane, *others = waiting = self._in_turn(waiting)
-            fewer = others[0].cursor.in_flight - lane.cursor.in_flight if others else self._left
-            share = max(fewer, -(-self._left // len(waiting)))
-            before = len(self.deliveries)
-            self._take_from(lane, min(share, self._left))
-            lane.turn = self._state.next_turn()
-            if len(self.deliveries) == before:
-                waiting.remove(lane)
+            waiting = self._in_turn(waiting)
+            in_flight = [lane.cursor.in_flight for lane in waiting]
+            share = -(-self._left // len(waiting))
+            for lane, before, following in zip(waiting[:], in_flight, [*in_flight[1:], 0], strict=True):
+                if not self._left:
+                    return
+                most = min(max(following - before, share), self._left)
+                if self._take_from(lane, most) < most:
+                    waiting.remove(lane)
+                lane.turn = self._state.next_turn()
 
     @staticmethod
     def _in_turn(lanes: list[Lane]) -> list[Lane]:
         return sorted(lanes, key=lambda lane: (lane.cursor.in_flight, lane.turn)) if len(lanes) > 1 else lanes
 
-    def _take_from(self, lane: Lane, most: int) -> None:
-        """Claim up to so many records of a lane, what is due again before what is unread."""
-        end = len(self.deliveries) + most
-        self._take_due(lane, end)
-        self._take_unread(lane, end)
+    def _take_from(self, lane: Lane, most: int) -> int:
+        """Claim up to so many records of a lane, what is due again before what is unread; how many it had."""
+        before = len(self.deliveries)
+        self._take_due(lane, before + most)
+        self._take_unread(lane, before + most)
+        return len(self.deliveries) - before
 
     def _take_due(self, lane: Lane, end: int) -> None:
         while len(self.deliveries) < end and (pair := lane.ahead.next_due()):
@@ -92,10 +97,15 @@ class Claim:
     def _room(self) -> int:
         """For unread records. What was delivered in vain is remembered until it is settled or left: no more of it
         than may be in flight."""
-        state = self._state
-        return self._policy.in_flight - state.in_flight - (state.due - state.passed_over) - state.leaving
+        if self._room_before is None:
+            state = self._state
+            before = self._policy.in_flight - state.in_flight - (state.due - state.passed_over) - state.leaving
+            self._room_before = before + len(self.deliveries)
+        return self._room_before - len(self.deliveries)
 
     def _deliver(self, lane: Lane, offset: int, records: list[Record]) -> None:
+        if not lane.cursor.is_unread(offset):
+            self._room_before = None
         found = lane.cursor.deliver(offset, len(records), self._now, self._deadline, self._nonce)
         self.deliveries.extend(
             Delivery(lane.number, o, self._nonce, record, found.deliveries, found.first_received, self._deadline)
@@ -103,6 +113,7 @@ class Claim:
         )
 
     def _drop(self, lane: Lane, offset: int, record: Record) -> None:
+        self._room_before = None
         target = self._policy.expired_to
         if target is not None and not self._policy.is_too_old(record, self._now):
             self._state.leave(lane, offset, target, Reason.EXPIRED)

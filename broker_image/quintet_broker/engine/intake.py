@@ -56,6 +56,8 @@ class Intake:
         """Whether the store takes no appends."""
         self._fresh: defaultdict[int, list[Record]] = defaultdict(list)
         """By log, records taken and not appended yet: those of one tick share batches."""
+        self._logs: dict[int, tuple[int, int]] = {}
+        """What `_before` found."""
         self._sent = False
         """Whether clients sent some."""
 
@@ -90,12 +92,19 @@ class Intake:
 
     def _tail(self, log: int) -> int:
         """The offset that the next record of a log gets."""
-        return self._state.tail(log) + len(self._fresh.get(log, ()))
+        return self._before(log)[0] + len(self._fresh.get(log, ()))
 
     def _waiting(self, log: int) -> int:
         """How many records of a log may be delivered."""
-        lane = self._state.lanes.get(log)
-        return (lane.visible if lane else 0) + len(self._fresh.get(log, ()))
+        return self._before(log)[1] + len(self._fresh.get(log, ()))
+
+    def _before(self, log: int) -> tuple[int, int]:
+        """Of a log without what is fresh: the offset that its next record gets, and how many may be delivered."""
+        found = self._logs.get(log)
+        if found is None:
+            lane = self._state.lanes.get(log)
+            found = self._logs[log] = self._state.tail(log), lane.visible if lane else 0
+        return found
 
     def _accept(self, request: Append) -> BrokerError | None:
         """Take an append's records into the tick, those for now into `_fresh`; or why it is refused."""
@@ -222,6 +231,7 @@ class Intake:
         for log, records in self._fresh.items():
             self._append(self._state.lane(log), records)
         self._fresh.clear()
+        self._logs.clear()
 
     def _append(self, lane: Lane, records: list[Record]) -> None:
         tick, log = self._work.tick, lane.log
