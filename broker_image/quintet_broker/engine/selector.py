@@ -14,9 +14,11 @@ from quintet_broker.errors import InvalidArgument
 
 MOST_CHARACTERS = 1024
 MOST_BYTES = 16 * 1024
-"""Of a value that is looked into: a longer one is null, and so is its body."""
+"""Of what is looked into: a longer value or key is null, longer headers are none."""
 MOST_SECONDS = 0.1
 """A selector that computes longer on one record is refused from then on."""
+MOST_TOLD = 500
+"""Characters of what CEL says of an expression that is none."""
 KEPT = 256
 """Compiled selectors."""
 ALLOWED_SECONDS = 0.002
@@ -43,7 +45,11 @@ class Selector:
         try:
             self._program = cel().compile(text)
         except ValueError as error:
-            raise InvalidArgument(f"The selector is no CEL: {error}") from error
+            # Each line that follows one is the expression once more.
+            told = " ".join(line for line in str(error).splitlines() if not line.startswith("|"))
+            raise InvalidArgument(
+                f"The selector is no CEL: {told[max(told.find('ERROR'), 0) :][:MOST_TOLD]}"
+            ) from error
         _check_cost(text)
         self._variables = [(name, VARIABLES[name]) for name in self._program.variables() if name in VARIABLES]
         self._is_costly = False
@@ -98,11 +104,13 @@ def _text(value: bytes) -> str | bytes:
 
 
 def _headers(record: Record, _: int) -> dict[str, str | bytes]:
+    if sum(len(name) + len(value) for name, value in record.headers) > MOST_BYTES:
+        return {}
     return {name: _text(value) for name, value in reversed(record.headers) if not name.startswith(names.OWN)}
 
 
 def _key(record: Record, _: int) -> str | bytes | None:
-    return None if record.key is None else _text(record.key)
+    return None if record.key is None or len(record.key) > MOST_BYTES else _text(record.key)
 
 
 def _value(record: Record, _: int) -> str | bytes | None:

@@ -52,6 +52,8 @@ def test_what_is_not_there_is_null() -> None:
     assert not Selector(f"headers['{ID}'] != ''").matches(ORDER, 1)
     long = Record(b" " * MOST_BYTES + b"1", 0)
     assert Selector("value == null && body == null").matches(long, 1)
+    long_header = Record(b"", 0, b"k" * (MOST_BYTES + 1), (("a", b"x" * MOST_BYTES),))
+    assert Selector("key == null && !has(headers.a)").matches(long_header, 1)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,12 @@ def test_what_is_not_there_is_null() -> None:
 def test_refused(text: str, why: str) -> None:
     with pytest.raises(InvalidArgument, match=why):
         Selector(text)
+
+
+def test_what_cel_says_is_told_in_short() -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        Selector("value.matches('" + r"\pL" * 300 + "')")
+    assert len(refused.value.message) < 600
 
 
 @pytest.mark.parametrize(
