@@ -21,7 +21,7 @@ from quintet_broker.store.redis import Store
 from quintet_broker.web import admin_application, application
 
 BACKLOG = 4096
-DRAIN = 2.0
+DRAIN = 5.0
 """Seconds that requests under way have to end; none of them waits for messages any more."""
 COLLECT_EVERY = (50_000, 20, 50)
 """Objects made between two collections, which find next to nothing, and how many of these make a deeper one."""

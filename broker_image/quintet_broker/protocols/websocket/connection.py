@@ -25,7 +25,7 @@ HELLO_WITHIN = 10.0
 REQUESTS_MAX = 100
 """Requests under way, beyond which no more frames are read."""
 RECEIVES_MAX = 1000
-LEAVES_WITHIN = 1.0
+LEAVES_WITHIN = 5.0
 """Seconds in which requests under way may end, where the broker stops."""
 
 
