@@ -24,6 +24,10 @@ class QueueNotFound(BrokerError):
     """The queue does not exist."""
 
 
+class QueueInUse(BrokerError):
+    """Another consumer has the queue for itself."""
+
+
 class QueueExists(BrokerError):
     """A queue of this name exists with other attributes."""
 

@@ -60,7 +60,10 @@ class QueueSpec(Spec):
     shards: Annotated[int, Field(ge=1, le=32)] = 1
     """Into how many parts the queue is divided; the pool's brokers share them. They can only become more. Messages of
     one key, or message group, are of one shard; order and limits hold in each. Fifo with more than one needs
-    deduplication.scope Group."""
+    deduplication.scope Group, and consumers other than Shared need one."""
+    consumers: Literal["Shared", "SingleActive", "Exclusive"] = "Shared"
+    """Shared serves any number of consumers at the same time. SingleActive serves one, the first that asks, and another
+    when that one is done or gone. Exclusive serves one likewise and refuses others meanwhile."""
     broker_pool: PoolName = names.DEFAULT_POOL
     """Name of the BrokerPool, in the same namespace, that holds the messages. The pool `default` is made
     when it is first needed. Immutable."""
@@ -96,6 +99,11 @@ class QueueSpec(Spec):
             "!has(self.shards) || self.shards == 1 || !has(self.ordering) || self.ordering != 'Fifo'"
             " || (has(self.deduplication) && has(self.deduplication.scope) && self.deduplication.scope == 'Group')",
             "more than one of a Fifo queue needs spec.deduplication.scope Group",
+            ".shards",
+        ),
+        Rule(
+            "!has(self.shards) || self.shards == 1 || !has(self.consumers) || self.consumers == 'Shared'",
+            "more than one need spec.consumers Shared",
             ".shards",
         ),
         Rule(

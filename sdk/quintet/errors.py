@@ -31,6 +31,10 @@ class QueueNotFound(QuintetError):
     """The queue does not exist."""
 
 
+class QueueInUse(QuintetError):
+    """Another consumer has the queue for itself."""
+
+
 class QueueExists(QuintetError):
     """A queue of this name exists with other attributes."""
 

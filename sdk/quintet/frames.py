@@ -57,6 +57,8 @@ class Receive(Struct, array_like=True, tag=2):
     visibility_timeout: int | None
     """Milliseconds."""
     selector: str | None
+    consumer: str | None
+    """Who asks."""
 
 
 class Credit(Struct, array_like=True, tag=3):

@@ -87,6 +87,7 @@ class Queue:
         wait: float | None = None,
         ahead: int = AHEAD,
         selector: str | None = None,
+        consumer: str | None = None,
     ) -> Receiver:
         """The queue's messages, to be read by `async for`; see Receiver.
 
@@ -94,8 +95,9 @@ class Queue:
         `wait`: it ends after so many seconds in which nothing came; None never ends.
         `ahead`: how many messages (1 - 1000) are held here, at most, before they are read.
         `selector`: CEL on `headers`, `key`, `value`, `body` and more: only messages for which it is true are received.
+        `consumer`: its name where the queue's consumers are not Shared; None takes a random one.
         """
-        receiver = Receiver(self, self._connection, self._settling, visibility_timeout, wait, ahead, selector)
+        receiver = Receiver(self, self._connection, self._settling, visibility_timeout, wait, ahead, selector, consumer)
         self._connection.receivers.add(receiver)
         return receiver
 
@@ -106,12 +108,14 @@ class Queue:
         wait: float | None = None,
         visibility_timeout: float | None = None,
         selector: str | None = None,
+        consumer: str | None = None,
     ) -> list[Message]:
         """Up to `limit` (1 - 1000) messages, none if there were none within `wait` seconds (0 - 20).
 
         None takes the queue's receiveWaitTime and visibilityTimeout. `selector`: see `receive`. If an answer is lost,
-        or the caller is cancelled just then, its messages stay hidden until their visibility timeout. Raises
-        TooManyInFlight, InvalidArgument, QueueNotFound.
+        or the caller is cancelled just then, its messages stay hidden until their visibility timeout. `consumer`: who
+        asks (1 - 128 visible ASCII characters), needed where the queue's consumers are not Shared. Raises
+        TooManyInFlight, QueueInUse, InvalidArgument, QueueNotFound.
         """
         longest = MAX_WAIT if wait is None else wait
 
@@ -124,6 +128,7 @@ class Queue:
                 frames.milliseconds_or_none(wait),
                 frames.milliseconds_or_none(visibility_timeout),
                 selector,
+                consumer,
             )
             receive = Receive(asked)
             try:
@@ -138,6 +143,11 @@ class Queue:
             return [found for _, found in receive.inbox]
 
         return [frames.message(found, self) for found in await retried(attempt, self._connection.timeout + longest)]
+
+    async def close_consumer(self, consumer: str) -> None:
+        """A consumer asks for nothing more: its receives end with nothing and, once it holds no message, another may
+        become active. A Receiver does it by itself. Raises QueueNotFound, InvalidArgument."""
+        await self._connection.transport.call("DELETE", wire.consumer_path(self._path, consumer))
 
     # Settling
 

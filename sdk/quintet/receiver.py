@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import secrets
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator
@@ -33,7 +34,8 @@ class Receiver(AsyncIterator[Message]):
 
     It grants the broker credit for as many messages as were read in half a visibility timeout lately, at most `ahead`:
     so many are held here or on their way. What is held and not handed out is released on `aclose`, when the iterator is
-    dropped, and when the client closes. Raises what `Queue.receive_batch` raises, after which it can be read on.
+    dropped, and when the client closes; then, where the queue's consumers are not Shared, another consumer may become
+    active once what was handed out is settled. Raises what `Queue.receive_batch` raises, after which it can be read on.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Receiver(AsyncIterator[Message]):
         wait: float | None,
         ahead: int,
         selector: str | None = None,
+        consumer: str | None = None,
     ) -> None:
         self._queue = queue
         self._connection = connection
@@ -52,6 +55,10 @@ class Receiver(AsyncIterator[Message]):
         self._wait = wait
         self._ahead = ahead
         self._selector = selector
+        self._consumer = consumer or f"receiver-{secrets.token_hex(8)}"
+        self._takes_turns = False
+        """Whether the broker is to be told when this consumer is done."""
+        self._begun = False
         self._visibility_timeout = visibility_timeout
         self._hidden_for = visibility_timeout
         """Seconds for which what is delivered stays hidden from others."""
@@ -84,11 +91,17 @@ class Receiver(AsyncIterator[Message]):
         self._closed = True
         if self._receive:
             self._receive.poke()
-        await self._settling.finish(self._receive, self._inbox)
+        await self._settling.finish(self._receive, self._inbox, self._done)
 
     def __del__(self) -> None:
-        if (self._inbox or self._receive) and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._settling.finish_later, self._receive, self._inbox)
+        is_open = self._takes_turns and not self._closed
+        if (self._inbox or self._receive or is_open) and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._settling.finish_later, self._receive, self._inbox, self._done)
+
+    @property
+    def _done(self) -> str | None:
+        """The name of the consumer that is done."""
+        return self._consumer if self._takes_turns else None
 
     def _pop(self) -> frames.Delivered | None:
         """The first that is held; what is worth no reading any more is released."""
@@ -141,8 +154,8 @@ class Receiver(AsyncIterator[Message]):
 
     async def _open(self) -> None:
         """Raises QuintetError."""
-        if self._hidden_for is None:
-            self._hidden_for = wire.seconds((await self._queue.info()).spec["visibilityTimeout"])
+        if not self._begun:
+            await self._begin()
         self._pace()
         asked = frames.Receive(
             0,
@@ -152,14 +165,23 @@ class Receiver(AsyncIterator[Message]):
             frames.milliseconds_or_none(self._wait),
             frames.milliseconds_or_none(self._visibility_timeout),
             self._selector,
+            self._consumer,
         )
         receive = Receive(asked, self._inbox)
         async with self._connection.links.attempt(self._queue.name, self._connection.timeout) as link:
             await receive.open(link)
         self._receive = receive
         if self._closed:
-            await self._settling.finish(receive, self._inbox)
+            await self._settling.finish(receive, self._inbox, self._done)
         self._look_later()
+
+    async def _begin(self) -> None:
+        """Learn what the queue is. Raises QuintetError."""
+        spec = (await self._queue.info()).spec
+        if self._hidden_for is None:
+            self._hidden_for = wire.seconds(spec["visibilityTimeout"])
+        self._takes_turns = spec["consumers"] != "Shared"
+        self._begun = True
 
     # Credit
 

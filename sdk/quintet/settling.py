@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TypeVar
 
-from quintet import frames
+from quintet import frames, wire
 from quintet.coalescer import Coalescer
 from quintet.connection import Connection
 from quintet.errors import QuintetError
@@ -24,6 +24,7 @@ class Settling:
 
     def __init__(self, connection: Connection, queue: str) -> None:
         self._connection = connection
+        self._path = wire.path(queue)
         self._acknowledges: Receipts = connection.coalescer(queue, lambda held: frames.Acknowledge(0, queue, held))
         self._releases: Receipts = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, True))
         self._unread: Receipts = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, False))
@@ -38,10 +39,11 @@ class Settling:
     async def extend(self, receipt: str, seconds: float) -> None:
         await self._settle(self._extends, (receipt, frames.milliseconds(seconds)))
 
-    async def finish(self, receive: Receive | None, inbox: Inbox) -> None:
-        """End a receive, and release what it delivered and nobody read, so that its delivery does not count.
+    async def finish(self, receive: Receive | None, inbox: Inbox, consumer: str | None = None) -> None:
+        """End a receive, and release what it delivered and nobody read, so that its delivery does not count; then a
+        consumer is done.
 
-        What fails to be released is visible after its visibility timeout.
+        What fails to be released is visible after its visibility timeout. The broker finds out that a consumer is done.
         """
         if receive and receive.link and not receive.over:
             receive.cancel()
@@ -51,10 +53,17 @@ class Settling:
         receipts = [found.receipt for _, found in inbox]
         inbox.clear()
         await self._release_unread(receipts)
+        if consumer is not None:
+            await self._close_consumer(consumer)
 
-    def finish_later(self, receive: Receive | None, inbox: Inbox) -> None:
+    def finish_later(self, receive: Receive | None, inbox: Inbox, consumer: str | None = None) -> None:
         """The same, while the caller goes on."""
-        self._connection.start(self.finish(receive, inbox))
+        self._connection.start(self.finish(receive, inbox, consumer))
+
+    async def _close_consumer(self, consumer: str) -> None:
+        with contextlib.suppress(QuintetError, TimeoutError):
+            async with asyncio.timeout(RELEASE_WITHIN):
+                await self._connection.transport.call("DELETE", wire.consumer_path(self._path, consumer))
 
     async def _release_unread(self, receipts: Sequence[str]) -> None:
         if receipts:

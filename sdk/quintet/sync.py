@@ -151,9 +151,10 @@ class Queue:
         wait: float | None = None,
         ahead: int = AHEAD,
         selector: str | None = None,
+        consumer: str | None = None,
     ) -> Iterator[Message]:
         """See quintet.Queue.receive; to be read by `for`."""
-        receiver = self._run(self._receiver(visibility_timeout, wait, ahead, selector))
+        receiver = self._run(self._receiver(visibility_timeout, wait, ahead, selector, consumer))
         try:
             while found := self._run(_next(receiver)):
                 yield self._message(found)
@@ -163,9 +164,16 @@ class Queue:
                 self._run(receiver.aclose())
 
     async def _receiver(
-        self, visibility_timeout: float | None, wait: float | None, ahead: int, selector: str | None
+        self,
+        visibility_timeout: float | None,
+        wait: float | None,
+        ahead: int,
+        selector: str | None,
+        consumer: str | None,
     ) -> quintet.Receiver:
-        return self._queue.receive(visibility_timeout=visibility_timeout, wait=wait, ahead=ahead, selector=selector)
+        return self._queue.receive(
+            visibility_timeout=visibility_timeout, wait=wait, ahead=ahead, selector=selector, consumer=consumer
+        )
 
     def receive_batch(
         self,
@@ -174,13 +182,18 @@ class Queue:
         wait: float | None = None,
         visibility_timeout: float | None = None,
         selector: str | None = None,
+        consumer: str | None = None,
     ) -> list[Message]:
         """See quintet.Queue.receive_batch."""
         receiving = self._queue.receive_batch(
-            limit, wait=wait, visibility_timeout=visibility_timeout, selector=selector
+            limit, wait=wait, visibility_timeout=visibility_timeout, selector=selector, consumer=consumer
         )
         found = self._run(receiving)
         return [self._message(message) for message in found]
+
+    def close_consumer(self, consumer: str) -> None:
+        """See quintet.Queue.close_consumer."""
+        self._run(self._queue.close_consumer(consumer))
 
     def _message(self, found: quintet.Message) -> Message:
         content = {name: getattr(found, name) for name in Content.__struct_fields__}

@@ -58,6 +58,8 @@ class QueueInfo(Struct, frozen=True, rename="camel"):
     spec: dict[str, Any]
     """The fields of a Queue manifest's spec, defaults filled in."""
     counts: Counts
+    active_consumer: str | None
+    """The one that is served; None in a queue whose consumers are Shared."""
     created_at: int
     """Milliseconds since 1970."""
     modified_at: int
@@ -79,6 +81,11 @@ def decode(answer: bytes, kind: type[Found]) -> Found:
 def path(queue: str) -> str:
     """Where a queue is, by its name."""
     return f"/v1/queues/{quote(queue, safe='')}"
+
+
+def consumer_path(queue_path: str, consumer: str) -> str:
+    """Where a consumer of a queue is, by its name."""
+    return f"{queue_path}/consumers/{quote(consumer, safe='')}"
 
 
 def encode(body: Any) -> bytes:

@@ -18,6 +18,7 @@ from quintet_broker.engine.redrive import Redrive
 from quintet_broker.engine.requests import (
     Acknowledge,
     Append,
+    CloseConsumer,
     Count,
     Extend,
     GiveBack,
@@ -32,6 +33,7 @@ from quintet_broker.engine.requests import (
     StartRedrive,
     Stay,
     StopRedrive,
+    TellConsumer,
     TellRedrive,
 )
 from quintet_broker.engine.rewriter import Rewrite
@@ -317,6 +319,8 @@ class Intake:
             return state.progress
         if isinstance(request, Count):
             return state.counts
+        if isinstance(request, TellConsumer):
+            return state.consumers.active
         if isinstance(request, Acknowledge):
             before = state.in_flight + state.due
             results = [
@@ -337,6 +341,8 @@ class Intake:
                 state.cursor(log).give_back(offset, nonce, now)
         elif isinstance(request, Purge):
             self._purge()
+        elif isinstance(request, CloseConsumer):
+            state.consumers.close(request.consumer)
         elif isinstance(request, Rewrite):
             request.apply(state, self._work.tick)
         elif isinstance(request, Left):

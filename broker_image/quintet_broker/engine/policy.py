@@ -22,6 +22,8 @@ class Policy(Struct, frozen=True):
     bytes: int | None = None
     ordered: bool = False
     """Whether it keeps the order of each message group: records of one key. It cannot change."""
+    consumers: Literal["Shared", "SingleActive", "Exclusive"] = "Shared"
+    """Whether many consumers are served at the same time, or one: then others wait for their turn, or are refused."""
     paused: bool = False
     max_receives: int = 0
     dead_letter: int | None = None

@@ -290,7 +290,15 @@ class Receive(Request[list[Delivery]]):
 
     answer_type = list[Delivery]
 
-    def __init__(self, at: int, limit: int, visibility: int, until: int, selector: str | None = None) -> None:
+    def __init__(
+        self,
+        at: int,
+        limit: int,
+        visibility: int,
+        until: int,
+        selector: str | None = None,
+        consumer: str | None = None,
+    ) -> None:
         super().__init__(at)
         self.limit = limit
         self.visibility = visibility
@@ -298,10 +306,26 @@ class Receive(Request[list[Delivery]]):
         self.until = until
         self.selector = selector
         """An expression: only records for which it is true are delivered."""
+        self.consumer = consumer
+        """Who asks; needed where one consumer is served at a time."""
 
     @property
     def owed_at(self) -> int:
         return max(self.until, self.at)
+
+
+class CloseConsumer(Request[None]):
+    """A consumer asks for nothing more: its receives end, and another may become active."""
+
+    def __init__(self, at: int, consumer: str) -> None:
+        super().__init__(at)
+        self.consumer = consumer
+
+
+class TellConsumer(Request[str | None]):
+    """Tell which consumer is active."""
+
+    answer_type = str | None
 
 
 class Stay(Request[None]):

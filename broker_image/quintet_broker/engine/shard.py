@@ -28,12 +28,13 @@ from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.receives import Receives
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.redriver import Redriver
-from quintet_broker.engine.requests import Append, Counts, Peek, Receive, Request
+from quintet_broker.engine.requests import Append, CloseConsumer, Counts, Peek, Receive, Request
 from quintet_broker.engine.rewriter import Rewriter
 from quintet_broker.engine.selection import SELECTORS
 from quintet_broker.engine.selective_claim import SelectiveClaim
 from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.state import State
+from quintet_broker.engine.turns import Turns
 from quintet_broker.engine.work import Totals, Work
 from quintet_broker.errors import (
     BrokerError,
@@ -83,6 +84,7 @@ class Shard:
         self._pod = pod
         self._arrivals = Arrivals(pod)
         self._receives = Receives()
+        self._turns = Turns(self._receives)
         self._peeks = Arrivals(pod)
         self._rewriter = Rewriter(number, store)
         self._work: Work | None = None
@@ -143,7 +145,7 @@ class Shard:
     @property
     def holds_anything(self) -> bool:
         """Whether there is something to refuse or to let go in time."""
-        asked = self._arrivals or self._receives or self._peeks
+        asked = self._arrivals or self._receives or self._turns.some_wait or self._peeks
         held = self._state.holds_some or any(lane.selections.hold_some for lane in self.lanes.values())
         return bool(asked or self._work or self._served or held)
 
@@ -156,18 +158,24 @@ class Shard:
         if isinstance(request, Receive):
             if self._pod.draining:
                 request.until = request.at
-            if request.selector not in (None, *self._receives.selectors) and len(self._receives.selectors) >= SELECTORS:
+            if request.selector is not None and len(self._turns.selectors - {request.selector}) >= SELECTORS:
                 raise Overloaded(f"Receives with {SELECTORS} other selectors wait.")
             self._receives.add(request)
+            if self.policy.consumers != "Shared":
+                # Once its client has gone, another consumer may become active.
+                request.future.add_done_callback(lambda _: self._pod.wake(self))
         elif isinstance(request, Peek):
             self._peeks.add(request)
         else:
+            if isinstance(request, CloseConsumer):
+                self._turns.close(request.consumer)
             self._arrivals.add(request)
         self._pod.wake(self)
 
     def set_policy(self, policy: Policy) -> None:
         self.policy = policy
         self._has_new_policy = True
+        self._turns.recall()
         self._pod.wake(self)
 
     def join(self, number: int) -> None:
@@ -186,6 +194,7 @@ class Shard:
     def end_waits(self, now: int) -> None:
         """Answer the receives that wait, with what is there."""
         self._receives.end(now)
+        self._turns.end(now)
         self._pod.wake(self)
 
     def refuse_older(self, time: int, error: BrokerError) -> None:
@@ -205,6 +214,7 @@ class Shard:
         self._closed = NotOwner()
         self._arrivals.refuse(self._closed)
         self._receives.refuse(self._closed)
+        self._turns.refuse(self._closed)
         self._peeks.refuse(self._closed)
         if self._work and not self.taken:
             self._refuse_work(Unavailable())
@@ -212,6 +222,7 @@ class Shard:
     def _refuse(self, error: BrokerError, before: float = math.inf) -> None:
         self._arrivals.refuse(error, before)
         self._receives.refuse(error, before)
+        self._turns.refuse(error, before)
         self._peeks.refuse(error, before)
         if self._work:
             self._work.refuse(error, before)
@@ -222,6 +233,7 @@ class Shard:
         """Become the owner and load what is stored. Raises Unavailable, NotOwner."""
         taken = await self._store.take(self.number, self._pod.owner, self._pod.generation)
         self._state = State.load(taken, self.policy.ordered, len(self.policy.older))
+        self._turns.recall()
         self.taken = True
         if self._work is None:
             return
@@ -263,6 +275,7 @@ class Shard:
         Expiry(state, self.policy, work, now, self._has_new_policy).run()
         self._has_new_policy = False
         self._forget_producers(work, now)
+        self._turns.take(state.consumers, self.policy, now, state.in_flight > 0)
         self._deliver(work, now)
         if state.growth.open:
             Redriver(state, self.policy, work, now).run()
@@ -324,11 +337,13 @@ class Shard:
         times: list[int | None] = []
         if not self._fetching:
             times.append(self._receives.next_end())
+            times.append(self._turns.next_end())
             times.append(None if self._store.full else self._state.delayed.next_due)
         times.append(self._state.next_redrive)
+        times.append(self._state.consumers.next_look())
         if self.taken:
             times.append(self._rewriter.next_look(self._state, self._store.full))
-        expires = bool(self._receives) or self.policy.dead_letter is not None
+        expires = bool(self._receives) or self._turns.some_wait or self.policy.dead_letter is not None
         for lane in self.lanes.values():
             if expires:
                 times.append(lane.cursor.next_deadline())

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby, islice, takewhile
 
+from quintet_broker.engine.consumers import Consumers
 from quintet_broker.engine.cursor import Cursor, Leaving
 from quintet_broker.engine.deduplication import Deduplication
 from quintet_broker.engine.delayed import Delayed
@@ -30,6 +31,7 @@ class State:
         self.producers = producers
         self.delayed = delayed
         self.deduplication = deduplication or Deduplication()
+        self.consumers = Consumers()
         self.epoch = 0
         """The owner's."""
         self.tick_number = 0
@@ -59,6 +61,7 @@ class State:
             Delayed(taken.delayed, taken.delayed_next, taken.delayed_last),
             Deduplication.load(taken.buckets),
         )
+        state.consumers = Consumers(meta.get("consumer"))
         state.epoch = taken.epoch
         state.tick_number = int(meta["tick"])
         state.next_number = state._stored_number = max(state.next_number, int(meta.get("number", 0)))
@@ -172,8 +175,8 @@ class State:
         lane.touch([offset])
 
     def changes(self) -> dict[str, str | int | None]:
-        """The fields of `meta` that changed since the last call, those of lanes left out."""
-        changed = self.growth.changes()
+        """The fields of `meta` that changed since the last call, those of lanes left out; None where one is gone."""
+        changed = self.growth.changes() | self.consumers.changes()
         changed |= {f"out:{target}": self.out[target] for target in self._left_for}
         self._left_for.clear()
         if self.next_number != self._stored_number:

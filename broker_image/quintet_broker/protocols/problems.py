@@ -23,6 +23,7 @@ STATUS: dict[type[errors.BrokerError], int] = {
     errors.BodyTimeout: 408,
     errors.QueueExists: 409,
     errors.QueueDeclared: 409,
+    errors.QueueInUse: 409,
     errors.DeadLetterQueueNotFound: 409,
     errors.ReceiptStale: 410,
     errors.MessageTooLarge: 413,

@@ -255,6 +255,8 @@ class Keeper:
             raise InvalidArgument("deduplication: is for queues whose ordering is Fifo.")
         if spec.shards > 1 and spec.ordering == "Fifo" and spec.deduplication.scope != "Group":
             raise InvalidArgument("shards: more than one of a Fifo queue needs deduplication.scope Group.")
+        if spec.shards > 1 and spec.consumers != "Shared":
+            raise InvalidArgument("shards: more than one need consumers to be Shared.")
         if spec.dead_letter is None:
             return
         ordering = ordering_of(spec.dead_letter.queue)

@@ -15,6 +15,7 @@ from quintet_broker.engine.redrive import shares, together
 from quintet_broker.engine.requests import (
     Acknowledge,
     Append,
+    CloseConsumer,
     Count,
     Counts,
     Delivery,
@@ -27,6 +28,7 @@ from quintet_broker.engine.requests import (
     Request,
     StartRedrive,
     StopRedrive,
+    TellConsumer,
     TellRedrive,
     sum_of,
 )
@@ -61,6 +63,7 @@ MAX_EXPIRY = 14 * 24 * 60 * 60
 MAX_PRODUCER = 2**53 - 1
 
 _DEDUPLICATION_ID_TEXT = re.compile("[!-~]{1,128}")
+_CONSUMER_TEXT = re.compile("[!-~]{1,128}")
 
 
 class Queue:
@@ -200,12 +203,14 @@ class Queue:
         visibility_timeout: float | None = None,
         wait: float | None = None,
         selector: str | None = None,
+        consumer: str | None = None,
     ) -> list[Message]:
         """Deliver up to `limit` (1 - 1000) messages, waiting up to `wait` (0 - 20) seconds for the first.
 
         None takes the queue's visibilityTimeout and receiveWaitTime. `selector` is CEL: only messages for which it is
-        true are delivered. Cancelling gives back what was claimed.
-        Raises TooManyInFlight, InvalidArgument.
+        true are delivered. `consumer` is who asks, needed where the queue's consumers are not Shared. Cancelling gives
+        back what was claimed.
+        Raises TooManyInFlight, QueueInUse, InvalidArgument.
         """
         visible_after = self._or_default(visibility_timeout, self.spec.visibility_timeout.total_seconds())
         waiting = self._or_default(wait, self.spec.receive_wait_time.total_seconds())
@@ -217,19 +222,40 @@ class Queue:
             raise InvalidArgument(f"A receive waits 0 to {MAX_WAIT} seconds.")
         if selector is not None:
             compiled(selector).check()
+        if consumer is not None:
+            self._check_consumer(consumer)
         now = self._now()
-        request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000), selector)
+        request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000), selector, consumer)
         deliveries = await self._receive(request)
         # A broker may have stood still, and on waking finds here what others got since.
         return [
             self._message(number, one) for number, one in deliveries if self._now() < one.deadline or not visible_after
         ]
 
+    @staticmethod
+    def _check_consumer(consumer: str) -> None:
+        if not _CONSUMER_TEXT.fullmatch(consumer):
+            raise InvalidArgument("consumer: has 1 to 128 letters, digits and punctuation marks of ASCII.")
+
     async def _receive(self, request: Receive) -> list[tuple[int, Delivery]]:
         """Each with the number of its shard."""
         if len(self.spread.routes) == 1:
             return [(self.spread.number, delivery) for delivery in await self.spread.routes[0].serve(request)]
         return [(route.number, delivery) for route, delivery in await gather(self.spread.in_turn(), request)]
+
+    async def close_consumer(self, consumer: str) -> None:
+        """A consumer asks for nothing more: its receives end with nothing and, once nothing is in flight, another may
+        become active. Raises InvalidArgument."""
+        self._check_consumer(consumer)
+        await self._ask_all(lambda at: CloseConsumer(at, consumer))
+
+    async def active_consumer(self) -> str | None:
+        """Which consumer is active; None where all are served at the same time, and where none asks."""
+        if self.spec.consumers == "Shared":
+            return None
+        # Such a queue has one shard.
+        [active] = await self._ask_all(TellConsumer)
+        return active
 
     def _message(self, shard: int, delivery: Delivery) -> Message:
         receipt = receipts.receipt(shard, delivery.receipt)
@@ -361,6 +387,7 @@ def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:
         messages=spec.limits.messages,
         bytes=spec.limits.bytes,
         ordered=spec.ordering == "Fifo",
+        consumers=spec.consumers,
         paused=spec.paused,
         max_receives=spec.dead_letter.max_receives if spec.dead_letter else 0,
         dead_letter=dead_letter,

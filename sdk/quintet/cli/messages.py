@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -159,6 +160,7 @@ FORMS: dict[str, Callable[[Message], bytes]] = {"text": _text, "json": _json, "r
     help="How long to wait for a message, as in 5s.  [default: the queue's]",
 )
 @click.option("--selector", metavar="CEL", help="Only messages for which it is true, as in \"headers.region == 'eu'\".")
+@click.option("--consumer", help="Its name, where one consumer is served at a time.  [default: a random one]")
 @click.option("--no-ack", is_flag=True, help="Release the messages instead of acknowledging them.")
 @click.option(
     "-o",
@@ -170,7 +172,14 @@ FORMS: dict[str, Callable[[Message], bytes]] = {"text": _text, "json": _json, "r
 )
 @state_option
 def receive(
-    queue: str, limit: int, wait: float | None, selector: str | None, no_ack: bool, output: str, state_dir: Path
+    queue: str,
+    limit: int,
+    wait: float | None,
+    selector: str | None,
+    consumer: str | None,
+    no_ack: bool,
+    output: str,
+    state_dir: Path,
 ) -> None:
     """Receive messages, write them to standard output and, once they are written, acknowledge them.
 
@@ -178,11 +187,15 @@ def receive(
     are released.
     """
 
+    name = consumer or f"receive-{secrets.token_hex(8)}"
+
     async def work(target: Queue) -> int:
         held: list[Message] = []
         left, portion = limit, 1
         try:
-            while left and (messages := await target.receive_batch(min(left, portion), wait=wait, selector=selector)):
+            while left and (
+                messages := await target.receive_batch(min(left, portion), wait=wait, selector=selector, consumer=name)
+            ):
                 held += messages
                 left -= len(messages)
                 # A reader that stops soon has taken few messages more than it read, and one that goes on waits little.
@@ -197,7 +210,8 @@ def receive(
                         del held[: len(written)]
                         await asyncio.gather(*(message.acknowledge() for message in written))
         finally:
-            await asyncio.gather(*(message.release() for message in held), return_exceptions=True)
+            released = [message.release() for message in held]
+            await asyncio.gather(*released, target.close_consumer(name), return_exceptions=True)
         return limit - left
 
     if not _with_queue(state_dir, queue, work):

@@ -59,6 +59,8 @@ def _object(body: Object, pool: Pool, identity: Identity | None, source: str, qu
     status: Object = {"conditions": [{"type": names.READY, "status": "True", "reason": names.READY}]}
     if queue:
         status["messages"] = msgspec.to_builtins(queue.counts)
+        if queue.active_consumer is not None:
+            status["activeConsumer"] = queue.active_consumer
     return {
         "apiVersion": names.API_VERSION,
         "kind": body["kind"],

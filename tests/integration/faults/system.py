@@ -78,15 +78,16 @@ async def served(clients: Sequence[Client]) -> float:
     return time.monotonic() - began
 
 
+async def owner(asked: Broker, queue: str) -> str:
+    """The name of the broker that owns a queue, as one of them tells it."""
+    async with aiohttp.request("GET", f"{asked.http_url}/v1/queues/{queue}", raise_for_status=True) as response:
+        return str((await response.json())["shards"][0]["owner"])
+
+
 async def owners(asked: Broker) -> dict[str, str]:
-    """The name of the broker that owns each queue, as one of them tells it."""
-
-    async def owner(queue: str) -> str:
-        async with aiohttp.request("GET", f"{asked.http_url}/v1/queues/{queue}", raise_for_status=True) as response:
-            return str((await response.json())["shards"][0]["owner"])
-
+    """The same of each queue."""
     queues = QUEUES + WATCHED
-    return dict(zip(queues, await asyncio.gather(*map(owner, queues)), strict=True))
+    return dict(zip(queues, await asyncio.gather(*(owner(asked, queue) for queue in queues)), strict=True))
 
 
 def named(pool: Pool, name: str) -> Broker:

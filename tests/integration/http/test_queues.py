@@ -63,6 +63,8 @@ async def test_queue_of_other_attributes_is_refused(face: Face) -> None:
         ({"nonsense": 1}, 400, "nonsense"),
         ({"brokerPool": "other"}, 400, "brokerPool"),
         ({"limits": {"overflow": "DeadLetter"}}, 400, "limits.overflow"),
+        ({"consumers": "One"}, 400, "consumers"),
+        ({"consumers": "Exclusive", "shards": 2}, 400, "shards: more than one need consumers to be Shared"),
         ({"deadLetter": {"queue": "not-there"}}, 409, "not-there"),
         ([], 400, "object"),
         ("text", 400, "object"),

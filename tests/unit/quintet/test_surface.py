@@ -9,7 +9,18 @@ import quintet.sync
 
 DOCS = (Path(__file__).parents[3] / "docs/python.md").read_text()
 CLIENT = {"close", "queue", "queues", "create_queue", "update_queue", "delete_queue"}
-QUEUE = {"send", "send_batch", "receive", "receive_batch", "acknowledge", "release", "extend", "purge", "info"} | {
+QUEUE = {
+    "close_consumer",
+    "send",
+    "send_batch",
+    "receive",
+    "receive_batch",
+    "acknowledge",
+    "release",
+    "extend",
+    "purge",
+    "info",
+} | {
     "redrive",
     "redrive_progress",
     "stop_redrive",

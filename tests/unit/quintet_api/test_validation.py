@@ -78,6 +78,7 @@ def test_the_defaults_of_the_crd_are_filled_in() -> None:
             "ordering": "Standard",
             "deduplication": {"scope": "Queue", "contentBased": False},
             "shards": 1,
+            "consumers": "Shared",
             "brokerPool": "default",
             "visibilityTimeout": "30s",
             "deliveryDelay": "0s",

@@ -18,6 +18,13 @@ DeduplicationId = Annotated[
     str, Meta(description="In a Fifo queue: what was sent under an id is not stored again within 5 minutes.")
 ]
 Receipt = Annotated[str, Meta(description="Names one delivery of a message.", max_length=256)]
+Consumer = Annotated[
+    str,
+    Meta(
+        description="Who asks, a name of its own choice; needed unless the queue's consumers are Shared.",
+        max_length=128,
+    ),
+]
 HeaderValues = Annotated[dict[str, str], Meta(description="Headers by name.")]
 
 
@@ -79,6 +86,7 @@ class Receive(Body):
         ]
         | UnsetType
     ) = UNSET
+    consumer: Consumer | UnsetType = UNSET
 
 
 class DeadLetter(Body):
@@ -231,6 +239,9 @@ class QueueInfo(Struct, rename="camel"):
     ]
     spec: Annotated[dict[str, Any], Meta(description="The fields of a Queue manifest's spec, defaults filled in.")]
     counts: Counts
+    active_consumer: Annotated[
+        str | None, Meta(description="The one that is served; null in a queue whose consumers are Shared.")
+    ]
     shards: list[Shard]
     created_at: Milliseconds
     modified_at: Milliseconds

@@ -98,6 +98,7 @@ async def info(found: queue.Queue) -> codec.QueueInfo:
         origin=found.origin,
         spec=found.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         counts=codec.Counts(counts.visible, counts.in_flight, counts.delayed),
+        active_consumer=await found.active_consumer(),
         shards=[codec.Shard(owner.name, owner.http or None) if owner else codec.Shard(None, None) for owner in owners],
         created_at=found.created_at * 1000,
         modified_at=found.modified_at * 1000,

@@ -72,6 +72,9 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     if "{name}" in route.path:
         schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,80}$"}
         parameters.append({"name": "name", "in": "path", "required": True, "schema": schema})
+    if "{consumer}" in route.path:
+        schema = {"type": "string", "pattern": "^[!-~]{1,128}$"}
+        parameters.append({"name": "consumer", "in": "path", "required": True, "schema": schema})
     return parameters
 
 

@@ -126,8 +126,15 @@ async def receive(request: web.Request) -> codec.Received:
         visibility_timeout=codec.seconds(body.visibility_timeout, "visibilityTimeout"),
         wait=codec.seconds(body.wait, "wait"),
         selector=None if body.selector is UNSET else body.selector,
+        consumer=None if body.consumer is UNSET else body.consumer,
     )
     return codec.Received([mapping.message(message) for message in messages])
+
+
+async def close_consumer(request: web.Request) -> None:
+    """End the receives of a consumer, which asks for nothing more: another may become active."""
+    found = await _queue(request)
+    await found.close_consumer(request.match_info["consumer"])
 
 
 async def peek(request: web.Request) -> codec.Peeked:
@@ -176,6 +183,7 @@ ROUTES = (
     Route("DELETE", f"{QUEUE}:redrive", "redrive", stop_redrive, None, codec.Progress),
     Route("POST", MESSAGES, "send", send, codec.Send, codec.Sent),
     Route("POST", f"{MESSAGES}:receive", "receive", receive, codec.Receive, codec.Received),
+    Route("DELETE", f"{QUEUE}/consumers/{{consumer}}", "receive", close_consumer),
     Route("POST", f"{MESSAGES}:peek", "receive", peek, codec.Peek, codec.Peeked),
     Route("POST", f"{MESSAGES}:acknowledge", "receive", acknowledge, codec.Receipts, codec.Results),
     Route("POST", f"{MESSAGES}:release", "receive", release, codec.Releases, codec.Results),

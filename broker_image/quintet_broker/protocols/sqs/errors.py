@@ -48,6 +48,7 @@ KINDS: dict[type[errors.BrokerError], Kind] = {
     errors.PoolFull: THROTTLED,
     errors.QueueDeclared: UNSUPPORTED,
     errors.QueueExists: QUEUE_EXISTS,
+    errors.QueueInUse: UNSUPPORTED,
     errors.QueueFull: THROTTLED,
     errors.QueueNotFound: QUEUE_NOT_FOUND,
     errors.ReceiptInvalid: RECEIPT_INVALID,

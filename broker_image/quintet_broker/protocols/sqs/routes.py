@@ -136,6 +136,11 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
     mapping.check_names(system_names)
     if asked.receive_request_attempt_id is not None and found.spec.ordering != "Fifo":
         raise mapping.not_of_this_type(asked.receive_request_attempt_id, "ReceiveRequestAttemptId")
+    if found.spec.consumers != "Shared":
+        raise AwsError(
+            errors.UNSUPPORTED,
+            f"The queue's consumers are {found.spec.consumers}, and SQS has no name for a consumer: receive over /v1/.",
+        )
     messages = await found.receive(
         _within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MAX_RECEIVE) or 1,
         visibility_timeout=_within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY),

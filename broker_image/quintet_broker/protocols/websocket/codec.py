@@ -82,6 +82,8 @@ class Receive(Struct, array_like=True, tag=2):
     """Milliseconds; None: as the queue has it."""
     selector: str | None = None
     """CEL: only messages for which it is true."""
+    consumer: str | None = None
+    """Who asks; needed where the queue's consumers are not Shared."""
 
 
 class Credit(Struct, array_like=True, tag=3):

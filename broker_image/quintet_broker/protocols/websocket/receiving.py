@@ -74,6 +74,7 @@ class Receiving:
             visibility_timeout=None if hidden is None else hidden / 1000,
             wait=None if wait is None else wait / 1000,
             selector=self._asked.selector,
+            consumer=self._asked.consumer,
         )
 
     async def _deliver(self, messages: list[Message], over: bool) -> None:
