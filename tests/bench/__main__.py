@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench import runner
-from tests.bench.client import client
+from tests.bench.client import client, iterator
 from tests.bench.http_batches import http_batches
 from tests.bench.redis_streams import redis_streams
 from tests.bench.sqs_batches import sqs_batches
@@ -20,6 +20,7 @@ CONTENDERS: dict[str, runner.Contender] = {
     "raw Redis Streams, pipelined by 100": redis_streams,
     "/v1/, 100 a request": http_batches,
     "our client, a message a call": client,
+    "our client, its iterator": iterator,
     "SQS, 10 a request": sqs_batches,
 }
 DURABILITIES = ("Fsync", "Memory")
