@@ -165,10 +165,12 @@ class GrowthMachine(RuleBasedStateMachine):
         producer=st.integers(0, PRODUCERS - 1),
         broker=st.integers(0, BROKERS - 1),
         turns=st.sampled_from([TURNS, TURNS, 0, 1, 2, 3, 5]),
+        learns=st.booleans(),
     )
-    def send(self, some: list[bytes], producer: int, broker: int, turns: int) -> None:
+    def send(self, some: list[bytes], producer: int, broker: int, turns: int, learns: bool = False) -> None:
+        """`learns`: the broker hears of new shards while it sends."""
         append = self.new(some, producer)
-        if self.run(self._send(append, broker), turns):
+        if self.run(self._send(append, broker, learns), turns):
             del self.unanswered[producer]
             for record in append.records:
                 self.confirmed(record.value)
@@ -180,11 +182,13 @@ class GrowthMachine(RuleBasedStateMachine):
         if key is not None and value not in self.settled:
             self.held[value] = key
 
-    async def _send(self, append: Append, broker: int) -> None:
+    async def _send(self, append: Append, broker: int, learns: bool) -> None:
         append = append.again()
         append.at = self.bench.store.now()
         # A shard numbers the records of its own copy: the next attempt begins anew.
         append.records = list(append.records)
+        if learns:
+            asyncio.get_running_loop().call_soon(self.brokers[broker].learn)
         await self.brokers[broker].spread.append(append)
 
     @rule()

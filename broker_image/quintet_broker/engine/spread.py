@@ -80,9 +80,11 @@ class Spread:
 
     async def _attempt(self, append: Append, left: list[int], stored: Stored) -> list[int]:
         """Have shards store what is `left`, by places; what those that were asked do not take any more."""
-        parts = self._parts(append, left)
+        # It may grow meanwhile: each shard is told by how many its part was chosen.
+        count = len(self.routes)
+        parts = self._parts(append, left, count)
         outcomes = await asyncio.gather(
-            *(self._store(append, part, shard) for shard, part in parts.items()), return_exceptions=True
+            *(self._store(append, part, shard, count) for shard, part in parts.items()), return_exceptions=True
         )
         errors = []
         for outcome in outcomes:
@@ -94,8 +96,8 @@ class Spread:
             raise _refusal(errors, bool(stored))
         return [place for place in left if place not in stored]
 
-    def _parts(self, append: Append, left: list[int]) -> dict[int, list[int]]:
-        """By shard, what it takes."""
+    def _parts(self, append: Append, left: list[int], count: int) -> dict[int, list[int]]:
+        """By shard, of so many, what it takes."""
         parts: dict[int, list[int]] = {}
         some: int | None = None
         for place in left:
@@ -104,7 +106,7 @@ class Spread:
                 some = self._some() if some is None else some
                 parts.setdefault(some, []).append(place)
             else:
-                parts.setdefault(places_of(hashed, len(self.routes))[-1], []).append(place)
+                parts.setdefault(places_of(hashed, count)[-1], []).append(place)
         return parts
 
     def _hash(self, append: Append, place: int) -> int | None:
@@ -117,10 +119,10 @@ class Spread:
         self._turn += 1
         return own[self._turn % len(own)]
 
-    async def _store(self, append: Append, part: list[int], shard: int) -> Stored:
-        stored = await self._recall(append, part)
+    async def _store(self, append: Append, part: list[int], shard: int, count: int) -> Stored:
+        stored = await self._recall(append, part, count)
         if fresh := [place for place in part if place not in stored]:
-            sent = await self.routes[shard].serve(append.part(fresh, len(self.routes)))
+            sent = await self.routes[shard].serve(append.part(fresh, count))
             stored |= zip(fresh, sent, strict=True) if sent else dict.fromkeys(fresh)
         return stored
 
@@ -135,8 +137,11 @@ class Spread:
 
     # What was sent before it grew
 
-    async def _recall(self, append: Append, part: list[int]) -> Stored:
-        """What is stored of a part at the shards that took it before. Nobody sends anything again after an hour."""
+    async def _recall(self, append: Append, part: list[int], count: int) -> Stored:
+        """What is stored of a part at the shards that took it before there were `count`.
+
+        Nobody sends anything again after an hour.
+        """
         if not self.grown or self.grown.at + IDLE < self._pool.now():
             return {}
         asked: dict[int, list[tuple[int, int]]] = {}
@@ -144,7 +149,7 @@ class Spread:
             hashed = self._hash(append, place)
             if hashed is None or (append.producer is None and append.deduplication[place] is None):
                 continue
-            for before, after in pairwise(places_of(hashed, len(self.routes))):
+            for before, after in pairwise(places_of(hashed, count)):
                 if after >= self.grown.count:
                     asked.setdefault(before, []).append((place, after + 1))
         found = await asyncio.gather(*(self._recall_at(shard, append, pairs) for shard, pairs in asked.items()))

@@ -46,7 +46,7 @@ class Shard:
 
 async def found(*shards: Shard, limit: int = 10, wait: int = 0) -> list[int]:
     """How many came of each shard."""
-    got = await gather([cast(Route, cast(Any, shard)) for shard in shards], Receive(0, limit, 1000, wait))
+    got: Any = await gather([cast(Route, cast(Any, shard)) for shard in shards], Receive(0, limit, 1000, wait))
     return [sum(route is shard for route, _ in got) for shard in shards]
 
 
