@@ -112,8 +112,6 @@ class Link:
 
     async def receive(self, receive: frames.Receive, reader: Reader) -> None:
         """Open a receive, and number it. Raises ConnectionLost."""
-        if self.lost:
-            raise self.lost
         self._last += 1
         receive.id = self._last
         self.readers[receive.id] = reader

@@ -32,6 +32,8 @@ class Receive:
 
     async def open(self, link: "Link") -> None:
         """Raises ConnectionLost."""
+        if link.lost:
+            raise link.lost
         self.link = link
         await link.receive(self._asked, self)
 

@@ -167,10 +167,16 @@ class Receiver(AsyncIterator[Message]):
             self._selector,
             self._consumer,
         )
-        receive = Receive(asked, self._inbox)
-        async with self._connection.links.attempt(self._queue.name, self._connection.timeout) as link:
-            await receive.open(link)
-        self._receive = receive
+        receive = self._receive = Receive(asked, self._inbox)
+        try:
+            async with self._connection.links.attempt(self._queue.name, self._connection.timeout) as link:
+                await receive.open(link)
+        except BaseException:
+            if receive.link is None:
+                self._receive = None
+            # Else the broker may have heard of it: the next one is opened when this one is over.
+            receive.cancel()
+            raise
         if self._closed:
             await self._settling.finish(receive, self._inbox, self._done)
         self._look_later()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet import frames, receiver
+from quintet import frames, receiver, wire
 from quintet.connection import Connection
 from quintet.errors import ConnectionLost
 from quintet.message import Message
@@ -28,17 +28,33 @@ def delivered(number: int) -> frames.Delivered:
     return frames.Delivered(str(number), f"r{number}", b"", None, (), 0, 0, 1, None, None, None, None, None)
 
 
+class Orders:
+    """The queue."""
+
+    name = "orders"
+
+    async def info(self) -> wire.QueueInfo:
+        spec = {"visibilityTimeout": "30s", "consumers": "Shared"}
+        return wire.QueueInfo("orders", "Runtime", spec, wire.Counts(0, 0, 0), None, 0, 0)
+
+
 class FakeLink:
     """One broker's end of a connection: what it is told takes some turns."""
 
+    lost = None
+
     def __init__(self, broker: "Broker") -> None:
         self.broker = broker
-        self.reader: Receive | None = None
-        self.credit = 0
+        self.credit: dict[int, int] = {}
+        """By receive."""
+        self._readers: dict[int, Receive] = {}
+        self._last = 0
 
     async def receive(self, asked: frames.Receive, reader: Receive) -> None:
+        self._last += 1
+        asked.id = self._last
+        self._readers[asked.id], self.credit[asked.id] = reader, asked.credit
         await asyncio.sleep(0)
-        self.reader, self.credit = reader, asked.credit
 
     def say(self, frame: frames.Credit | frames.Cancel) -> None:
         asyncio.ensure_future(self._take(frame))  # noqa: RUF006
@@ -46,31 +62,27 @@ class FakeLink:
     async def _take(self, frame: frames.Credit | frames.Cancel) -> None:
         for _ in range(TURNS):
             await asyncio.sleep(0)
-        if self.reader is None:
+        if frame.id not in self.credit:
             return
         if isinstance(frame, frames.Credit):
-            self.credit += frame.credit
+            self.credit[frame.id] += frame.credit
         else:
-            self.end(None)
+            del self.credit[frame.id]
+            self._readers.pop(frame.id).deliver(frames.Deliver(frame.id, [], open=False))
 
     def deliver(self, count: int) -> None:
-        count = min(count, self.credit)
-        if self.reader is None or not count:
-            return
-        self.credit -= count
-        messages = [delivered(self.broker.next + place) for place in range(count)]
-        self.broker.next += count
-        self.broker.delivered |= {found.receipt for found in messages}
-        self.reader.deliver(frames.Deliver(0, messages, open=True))
+        for number, reader in self._readers.items():
+            some = min(count, self.credit[number])
+            self.credit[number] -= some
+            messages = [delivered(self.broker.next + place) for place in range(some)]
+            self.broker.next += some
+            self.broker.delivered |= {found.receipt for found in messages}
+            reader.deliver(frames.Deliver(number, messages, open=True))
 
-    def end(self, error: ConnectionLost | None) -> None:
-        reader, self.reader = self.reader, None
-        if reader is None:
-            return
-        if error:
-            reader.end(error)
-        else:
-            reader.deliver(frames.Deliver(0, [], open=False))
+    def lose(self) -> None:
+        readers, self._readers, self.credit = self._readers, {}, {}
+        for reader in readers.values():
+            reader.end(ConnectionLost())
 
 
 class Broker:
@@ -93,42 +105,48 @@ class Broker:
     def to_owner(self, queue: str) -> FakeLink | None:
         return self.owner
 
-    async def finish(self, receive: Receive | None, inbox: Inbox) -> None:
+    async def finish(self, receive: Receive | None, inbox: Inbox, done: str | None = None) -> None:
         if receive and not receive.over:
             receive.cancel()
             await receive.ended()
         self.released += [found.receipt for _, found in inbox]
         inbox.clear()
 
-    def finish_later(self, receive: Receive | None, inbox: Inbox) -> None:
+    def finish_later(self, receive: Receive | None, inbox: Inbox, done: str | None = None) -> None:
         asyncio.ensure_future(self.finish(receive, inbox))  # noqa: RUF006
 
     def held_or_coming(self) -> int:
         """Of a client, as this broker sees it."""
-        return sum(link.credit for link in self.both if link.reader)
+        return sum(credit for link in self.both for credit in link.credit.values())
 
 
 steps = st.lists(
-    st.sampled_from(["read", "read", "read", "idle", "break", "move", "deliver 1", "deliver 3", "deliver 20"]),
+    st.sampled_from(
+        ["read", "read", "read", "cancel", "idle", "break", "move", "deliver 1", "deliver 3", "deliver 20"]
+    ),
     max_size=40,
 )
 
 
+def handed_out(reading: list[asyncio.Task[Message]]) -> list[str]:
+    return [task.result().receipt for task in reading if task.done() and not task.cancelled()]
+
+
 async def run(broker: Broker, did: list[str]) -> None:
-    queue = cast(Queue, type("Named", (), {"name": "orders"})())
-    found: list[Message] = []
     reading: list[asyncio.Task[Message]] = []
-    messages = Receiver(queue, cast(Connection, broker), cast(Settling, broker), 30.0, None, AHEAD)
+    messages = Receiver(cast(Queue, Orders()), cast(Connection, broker), cast(Settling, broker), 30.0, None, AHEAD)
     for step in did:
         verb, _, count = step.partition(" ")
         if verb == "read":
             reading.append(asyncio.ensure_future(anext(messages)))
+        elif verb == "cancel":
+            next((task.cancel() for task in reversed(reading) if not task.done()), None)
         elif verb == "idle":
             messages._read_at = -1e9
             messages._look()
         elif verb == "break":
             for link in broker.both:
-                link.end(ConnectionLost())
+                link.lose()
         elif verb == "move":
             broker.owner = broker.both[1] if broker.owner is broker.both[0] else broker.both[0]
             if messages._receive:
@@ -138,7 +156,7 @@ async def run(broker: Broker, did: list[str]) -> None:
                 link.deliver(int(count))
         for _ in range(TURNS // 2):
             await asyncio.sleep(0)
-        unread = broker.delivered - {task.result().receipt for task in reading if task.done()} - set(broker.released)
+        unread = broker.delivered - set(handed_out(reading)) - set(broker.released)
         assert len(unread) + broker.held_or_coming() <= AHEAD
     for _ in range(10 * TURNS):
         await asyncio.sleep(0)
@@ -153,8 +171,7 @@ async def run(broker: Broker, did: list[str]) -> None:
         waiting = [task for task in reading if not task.done()]
         assert len(waiting) < before
     await messages.aclose()
-    found = [task.result() for task in reading]
-    handed = [message.receipt for message in found] + broker.released
+    handed = handed_out(reading) + broker.released
     assert len(handed) == len(set(handed))
     assert set(handed) == broker.delivered
     assert broker.held_or_coming() == 0
@@ -169,8 +186,7 @@ def test_each_message_is_handed_out_or_released_once(did: list[str]) -> None:
 
 async def test_reader_that_is_not_read_has_no_credit_left() -> None:
     broker: Any = Broker()
-    queue: Any = type("Named", (), {"name": "orders"})()
-    messages = Receiver(queue, broker, broker, 30.0, None, AHEAD)
+    messages = Receiver(cast(Queue, Orders()), broker, broker, 30.0, None, AHEAD)
     reading = asyncio.ensure_future(anext(messages))
     for _ in range(10):
         await asyncio.sleep(0)
