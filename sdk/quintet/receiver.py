@@ -142,7 +142,12 @@ class Receiver(AsyncIterator[Message]):
             await self._open()
         elif not receive.over:
             self._refill()
-            await receive.news()
+            try:
+                await receive.news()
+            except asyncio.CancelledError:
+                # Perhaps nobody will read again: what comes is for others.
+                receive.cancel()
+                raise
         else:
             self._receive = None
             if receive.cancelled:

@@ -200,3 +200,22 @@ async def test_reader_that_is_not_read_has_no_credit_left() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
     assert broker.held_or_coming() == 0
+
+
+async def test_reader_that_is_cancelled_leaves_no_credit() -> None:
+    """Though it is still known: an exception holds what it came through."""
+    broker: Any = Broker()
+    messages = Receiver(cast(Queue, Orders()), broker, broker, 30.0, None, AHEAD)
+    reading = asyncio.ensure_future(anext(messages))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert broker.held_or_coming() == AHEAD
+    reading.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert broker.held_or_coming() == 0
+    reading = asyncio.ensure_future(anext(messages))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    broker.both[0].deliver(1)
+    assert (await reading).id == "0"
