@@ -1,6 +1,7 @@
 """The two clients of the demo: unmodified boto3, and our own. Each sends every record and receives what comes."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -123,10 +124,11 @@ class Quintet:
 
     async def receive(self) -> None:
         """Until cancelled."""
-        async for message in self._queue.receive(visibility_timeout=VISIBILITY):
-            place = str(message.headers["sender"]), int(message.headers["number"])
-            self._account.take(place, message.id, message.value)
-            await message.acknowledge()
+        async with contextlib.aclosing(self._queue.receive(visibility_timeout=VISIBILITY)) as messages:
+            async for message in messages:
+                place = str(message.headers["sender"]), int(message.headers["number"])
+                self._account.take(place, message.id, message.value)
+                await message.acknowledge()
 
     async def until_empty(self) -> None:
         """Until every message is acknowledged, those too that were sent twice in doubt."""
