@@ -32,8 +32,16 @@ class Claim:
                 self._take_from(lanes[0], self._left)
             else:
                 self._take_in_turn(lanes)
-            if not self._left or any(lane.lacks_next for lane in lanes):
+            if not self._left or any(self._lacks_next(lane) for lane in lanes):
                 break
+
+    def _holds_some(self, lane: Lane) -> bool:
+        """Whether anything of a lane is read ahead."""
+        return bool(lane.ahead)
+
+    def _lacks_next(self, lane: Lane) -> bool:
+        """Whether what comes next of a lane is still to be read."""
+        return lane.lacks_next
 
     @property
     def _left(self) -> int:
@@ -41,7 +49,7 @@ class Claim:
 
     def _take_in_turn(self, lanes: list[Lane]) -> None:
         """Lanes of which fewer records are in flight come first, and of these the one that had no turn for longest."""
-        waiting = [lane for lane in lanes if lane.ahead]
+        waiting = [lane for lane in lanes if self._holds_some(lane)]
         while self._left and waiting:
             waiting = self._in_turn(waiting)
             in_flight = [lane.cursor.in_flight for lane in waiting]
@@ -95,13 +103,17 @@ class Claim:
 
     @property
     def _room(self) -> int:
-        """For unread records. What was delivered in vain is remembered until it is settled or left: no more of it
-        than may be in flight."""
+        """For unread records."""
         if self._room_before is None:
             state = self._state
-            before = self._policy.in_flight - state.in_flight - (state.due - state.passed_over) - state.leaving
+            before = self._most_remembered - state.in_flight - (state.due - state.passed_over) - state.leaving
             self._room_before = before + len(self.deliveries)
         return self._room_before - len(self.deliveries)
+
+    @property
+    def _most_remembered(self) -> int:
+        """What was delivered in vain is remembered until it is settled or left: no more of it than may be in flight."""
+        return self._policy.in_flight
 
     def _deliver(self, lane: Lane, offset: int, records: list[Record]) -> None:
         if not lane.cursor.is_unread(offset):

@@ -77,24 +77,24 @@ class GroupAhead(ReadAhead):
     def _wants_unread(self, confirmed: int) -> bool:
         return self.groups.is_complete and self.groups.looks_further and super()._wants_unread(confirmed)
 
-    async def _fetch_due(self, store: Reader, shard: int) -> list[range]:
+    async def _fetch_due(self, store: Reader, shard: int, confirmed: int) -> list[range]:
         if not self.groups.is_complete:
-            return await self._learn(store, shard)
-        return await self._fetch_waiting(store, shard)
+            return await self._learn(store, shard, confirmed)
+        return await self._fetch_waiting(store, shard, confirmed)
 
-    async def _learn(self, store: Reader, shard: int) -> list[range]:
+    async def _learn(self, store: Reader, shard: int, confirmed: int) -> list[range]:
         some = self.groups.unknown[:LEARNED_AT_ONCE]
         records = await self._log.pick(store, shard, some, READ_AHEAD_BYTES)
         gone = []
         for offset, record in zip(some, records, strict=False):
             if record:
                 self.groups.learn(offset, record)
-            elif self._drop_gone(offset):
+            elif self._drop_gone(offset, confirmed):
                 gone.append(range(offset, offset + 1))
         self.groups.learned(len(records))
         return gone
 
-    async def _fetch_waiting(self, store: Reader, shard: int) -> list[range]:
+    async def _fetch_waiting(self, store: Reader, shard: int, confirmed: int) -> list[range]:
         gone = []
         found: dict[int, Record] = {}
         size = 0
@@ -107,7 +107,7 @@ class GroupAhead(ReadAhead):
             waiting = {place: record for place, record in batch.items() if self.groups.waits(place)}
             size += sum(record.size for record in waiting.values())
             found |= waiting
-            if offset not in batch and self._drop_gone(offset):
+            if offset not in batch and self._drop_gone(offset, confirmed):
                 gone.append(range(offset, offset + 1))
         self._hold_waiting(found)
         return gone
@@ -127,9 +127,9 @@ class GroupAhead(ReadAhead):
                 self._waiting[offset] = record
                 self._waiting_bytes += record.size
 
-    def _drop_gone(self, offset: int) -> bool:
-        """Settle a record that is gone from the store, unless it is settled already or leaving."""
-        if self._cursor.is_acknowledged(offset) or offset in self._cursor.leaving:
+    def _drop_gone(self, offset: int, confirmed: int) -> bool:
+        """Settle a record that is gone from the store, unless it is settled already or leaving, or not stored yet."""
+        if offset >= confirmed or self._cursor.is_acknowledged(offset) or offset in self._cursor.leaving:
             return False
         self._cursor.drop(offset)
         self.groups.touch(offset)

@@ -82,6 +82,12 @@ class ReadAhead:
                 return offset, record
         return None
 
+    def put_back(self, offset: int, record: Record) -> None:
+        """One that was taken is the next again."""
+        size = record.size + RECORD_BYTES
+        self._unread.appendleft((offset, record, size))
+        self._unread_bytes += size
+
     # Holding
 
     def hold(self, base: int, batch: Sequence[Record]) -> None:
@@ -135,17 +141,19 @@ class ReadAhead:
         """
         gone: list[range] = []
         if self._wants_due():
-            gone += await self._fetch_due(store, shard)
+            gone += await self._fetch_due(store, shard, confirmed)
         if self._wants_unread(confirmed):
             gone += await self._fetch_unread(store, shard, confirmed)
         return gone
 
-    async def _fetch_due(self, store: Reader, shard: int) -> list[range]:
+    async def _fetch_due(self, store: Reader, shard: int, confirmed: int) -> list[range]:
         offsets = self._again.due_offsets(DUE_AT_ONCE)
         records = await self._log.pick(store, shard, offsets, self._most_bytes)
         picked = list(zip(offsets, records, strict=False))
         self._due.extend((offset, record) for offset, record in picked if record is not None)
-        gone = [offset for offset, record in picked if record is None and self._cursor.is_due(offset)]
+        missing = [offset for offset, record in picked if record is None]
+        # One may be due before it is stored.
+        gone = [offset for offset in missing if offset < confirmed and self._cursor.is_due(offset)]
         for offset in gone:
             self._cursor.drop(offset)
         return [range(offset, offset + 1) for offset in gone]

@@ -62,7 +62,10 @@ class Selection:
         return found
 
     def looked_at(self, offset: int) -> None:
-        self._due.pop(offset, None)
+        if offset in self._due:
+            # Those between it and `_looked_to` were not looked at.
+            del self._due[offset]
+            return
         self._looked_to = max(self._looked_to, offset + 1)
 
     def touch(self, offset: int) -> None:

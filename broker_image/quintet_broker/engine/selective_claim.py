@@ -2,46 +2,55 @@
 
 from quintet_broker.engine.choosy_claim import ChoosyClaim
 from quintet_broker.engine.lane import Lane
-from quintet_broker.engine.selection import Selection
+from quintet_broker.engine.selection import LOOK_AHEAD, Selection
 
 
 class SelectiveClaim(ChoosyClaim):
     """Looks at each record once, and passes over what does not match."""
 
-    def take(self) -> None:
-        """Claim as much as the receive may have, of the highest priority first. What is still to be looked at of a
-        priority is waited for before a lower one gets its turn."""
-        assert self._text is not None
-        for lanes in self._state.priorities:
-            lacks_some = False
-            for lane in self._in_turn(lanes):
-                selection = lane.selections.use(self._text)
-                self._look(lane, selection)
-                self._deliver_run(lane)
-                lacks_some |= selection.lacks_next(lane.confirmed)
-                if self._is_served or self.goes_on:
-                    return
-            if lacks_some:
-                return
+    @property
+    def _left(self) -> int:
+        return 0 if self.goes_on else super()._left
 
-    def _look(self, lane: Lane, selection: Selection) -> None:
-        while not self._is_served and not self.goes_on and selection.looks_further:
-            pair = selection.ahead.next_due()
-            if not pair and self._has_room(lane, selection):
-                pair = selection.ahead.next_unread()
+    def _holds_some(self, lane: Lane) -> bool:
+        selection = self._selection(lane)
+        return selection.looks_further and bool(selection.ahead)
+
+    def _lacks_next(self, lane: Lane) -> bool:
+        return self._selection(lane).lacks_next(lane.confirmed)
+
+    def _selection(self, lane: Lane) -> Selection:
+        assert self._text is not None
+        return lane.selections.use(self._text)
+
+    @property
+    def _most_remembered(self) -> int:
+        """What others gave up, and it does not match, does not keep it from what it matches."""
+        return max(self._policy.in_flight, LOOK_AHEAD)
+
+    def _take_from(self, lane: Lane, most: int) -> int:
+        before = len(self.deliveries)
+        self._look(lane, self._selection(lane), before + most)
+        self._deliver_run(lane)
+        return len(self.deliveries) - before
+
+    def _look(self, lane: Lane, selection: Selection, end: int) -> None:
+        while len(self.deliveries) + len(self._run) < end and not self.goes_on and selection.looks_further:
+            pair = selection.ahead.next_due() or selection.ahead.next_unread()
             if not pair:
                 return
             offset, record = pair
+            is_expired = self._policy.is_expired(record, self._now)
+            if not is_expired and not self._matches(lane, offset, record):
+                selection.looked_at(offset)
+                self._pass_over(lane, offset)
+                continue
+            if self._room <= len(self._run) and lane.cursor.is_unread(offset):
+                selection.ahead.put_back(offset, record)
+                return
             selection.looked_at(offset)
-            if self._policy.is_expired(record, self._now):
+            if is_expired:
                 self._deliver_run(lane)
                 self._drop(lane, offset, record)
-                continue
-            if self._matches(lane, offset, record):
-                self._add(lane, offset, record)
             else:
-                self._pass_over(lane, offset)
-
-    def _has_room(self, lane: Lane, selection: Selection) -> bool:
-        """Whether what is looked at next may be delivered."""
-        return self._room > len(self._run) or selection.first_unread(0) < lane.cursor.read_to
+                self._add(lane, offset, record)

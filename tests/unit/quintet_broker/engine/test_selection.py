@@ -1,10 +1,15 @@
 """Receives with selectors: what they are given, and what they leave to others."""
 
+import asyncio
+import math
+from collections import Counter
+
 import pytest
 from msgspec import structs
 
+from quintet_broker.engine import selective_claim
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Append, Delivery, Extend, Purge, Receive
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, Peek, Purge, Receive
 from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.shard import LOOK_LONGEST, Shard
 from quintet_broker.errors import InvalidArgument, TooManyInFlight
@@ -107,6 +112,95 @@ async def test_what_was_passed_over_takes_no_room_of_what_may_be_in_flight() -> 
     assert values(await bench.ask(shard, asked(bench))) == [b"x", b"x"]
     with pytest.raises(TooManyInFlight):
         await bench.ask(shard, asked(bench))
+
+
+async def test_what_others_gave_up_takes_no_room_of_a_selector() -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, in_flight=2))
+    await bench.send(shard, b"a", b"b", b"c", b"x1", b"x2")
+    for delivery in await bench.receive(shard, 2):
+        await bench.ask(shard, released(bench, delivery))
+    assert values(await bench.ask(shard, asked(bench))) == [b"x1", b"x2"]
+
+
+async def test_with_too_much_remembered_what_does_not_match_is_passed_over_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(selective_claim, "LOOK_AHEAD", 2)
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, in_flight=2))
+    await bench.send(shard, b"a", b"b", b"c", b"x")
+    for delivery in await bench.receive(shard, 2):
+        await bench.ask(shard, released(bench, delivery))
+    waiting = asked(bench, wait=HOUR)
+    shard.ask(waiting)
+    await bench.turn()
+    assert not waiting.future.done()
+    assert shard.lanes[0].cursor.passed_over == 1
+    await bench.acknowledge(shard, *await bench.receive(shard, 2))
+    assert values(waiting.future.result()) == [b"x"]
+
+
+async def test_none_is_missed_though_one_behind_it_is_due_again() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await bench.send(shard, *[b"a"] * 20, b"x", b"a", b"b")
+    [behind] = await bench.ask(shard, asked(bench, selector="value == 'b'"))
+    waiting = asked(bench, wait=HOUR)
+    shard.ask(waiting)
+    bench.allowance = Allowance(0)
+    for _ in range(3):
+        # All are held for it now, and some of them were looked at.
+        await bench.turn_one(shard)
+    assert not waiting.future.done()
+    shard.ask(released(bench, behind))
+    for _ in range(5):
+        await bench.turn_one(shard)
+    bench.allowance = Allowance(math.inf)
+    await bench.turn()
+    assert values(waiting.future.result()) == [b"x"]
+
+
+async def test_each_log_has_its_turn_where_keys_compete() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    now = bench.store.now()
+    for key in b"abc":
+        records = [Record(b"x", now, bytes([key]))] * 100
+        await bench.ask(shard, Append(now, records, [None] * 100))
+    found: Counter[bytes | None] = Counter()
+    for _ in range(9):
+        [one] = await bench.ask(shard, asked(bench, 1))
+        found[one.record.key] += 1
+        await bench.ask(shard, Acknowledge(now, [one.receipt]))
+    assert set(found.values()) == {3}
+    assert Counter(one.record.key for one in await bench.ask(shard, asked(bench, 12))) == {b"a": 4, b"b": 4, b"c": 4}
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_what_was_passed_over_before_it_is_stored_is_not_taken_for_gone(ordered: bool) -> None:
+    bench = Bench()
+    shard = bench.open(1, structs.replace(POLICY, ordered=ordered))
+    await grouped(bench, shard, b"0h")
+    await bench.receive(shard, 1, HOUR)
+    now = bench.store.now()
+    shard.ask(asked(bench, wait=HOUR))
+    await bench.turn()
+    shard.ask(Peek(now, 10, None))
+    bench.store.answers_reads.clear()
+    reading = asyncio.ensure_future(shard.fetch(now))
+    await asyncio.sleep(0)
+    sent = Append(now, [Record(b"1k", now, b"k")], [None])
+    shard.ask(sent)
+    tick = shard.collect(now)
+    assert tick
+    # What is due is read before the write that stores it.
+    bench.store.answers_reads.set()
+    await reading
+    [outcome] = await bench.store.write([tick])
+    shard.complete(outcome)
+    assert sent.future.done()
+    assert values(await bench.receive(shard)) == [b"1k"]
 
 
 async def test_what_was_passed_over_goes_with_a_purge() -> None:
