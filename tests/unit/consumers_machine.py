@@ -165,8 +165,9 @@ class ConsumersMachine(RuleBasedStateMachine):
         one = self.consumers[name]
         receipts = [held.receipt for held in one.held]
         if hidden is None:
-            self.run(self.make(Acknowledge, receipts))
+            # Others may be served in the same write.
             one.held = []
+            self.run(self.make(Acknowledge, receipts))
         else:
             one.held = [structs.replace(held, deadline=self.now + hidden) for held in one.held]
             self.run(self.make(Extend, [(receipt, hidden) for receipt in receipts]))

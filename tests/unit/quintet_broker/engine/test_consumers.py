@@ -116,6 +116,21 @@ async def test_a_new_owner_knows_who_is_active_and_begins_the_grace_anew() -> No
     assert not other.future.done()
 
 
+async def test_no_other_is_served_before_the_grace_has_passed() -> None:
+    bench = Woken()
+    shard = bench.open(1, SINGLE)
+    await bench.send(shard, b"1", b"2")
+    [held] = (await asked(bench, "a")).future.result()
+    await bench.acknowledge(shard, held)
+    other = await asked(bench, "b", wait=2 * GRACE)
+    await bench.pass_time(GRACE - 1)
+    bench.awake = True
+    await bench.turn()
+    assert not other.future.done()
+    await bench.pass_time(1)
+    assert values(other.future.result()) == [b"2"]
+
+
 async def asked_alone(bench: Woken) -> None:
     bench.open(1, SINGLE)
     await asked(bench, "a", wait=0)
