@@ -24,15 +24,30 @@ KEPT = 256
 ALLOWED_SECONDS = 0.002
 """In a turn of the event loop."""
 
+OPERATORS = {
+    *("!_", "_&&_", "_||_", "_?_:_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"),
+    *("@in", "_[_]", "-_", "_-_", "_*_", "_/_", "_%_"),
+}
+FUNCTIONS = ("size", "startsWith", "endsWith", "contains", "matches", "int", "uint", "double", "string")
+"""And has(), which is none to CEL. All of them look at each byte of a value a few times, at most."""
+MOST_STEPS = 48
+"""Fields and elements of headers and body that are named: each may copy all of it."""
+MOST_IN_PATTERNS = 64
+"""Characters, quotes included: some stand for large classes, which are compiled at each evaluation."""
+
 # Literals and comments, as CEL's grammar has them.
 _QUOTED = re.compile(
     r'''\b[bB]?[rR][bB]?(?:"""[\s\S]*?"""|"[^"]*")|\b[bB]?[rR][bB]?(?:\'{3}[\s\S]*?\'{3}|'[^']*')'''
     r'''|"""(?:\\[\s\S]|[^\\])*?"""|"(?:\\.|[^"\\])*"|\'{3}(?:\\[\s\S]|[^\\])*?\'{3}|'(?:\\.|[^'\\])*'|//[^\n]*'''
 )
-_EACH = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|filter)\s*\(|[()]")
-_MAP = re.compile(r"\.\s*map\s*\(")
+_COUNTED = re.compile(r"\{|\\[xXuU0-7]")
+"""A repetition that is counted, or what may be one, written by number."""
+_PATTERN = re.compile(r"\bmatches\s*\(\s*'(\d+)'\s*\)")
 _MATCHES = re.compile(r"\bmatches\b")
-_SIMPLE_MATCHES = re.compile(r"\bmatches\s*\(\s*''\s*\)")
+_LITERAL = r"\s*(?:[bB]?'\d+'|-?\s*\d[\w.]*|true|false|null)\s*"
+_LITERALS = re.compile(rf"\[(?:{_LITERAL}(?:,{_LITERAL})*,?\s*)?\]")
+_IN = re.compile(r"\bin\b(?!\s*\[)")
+_STEP = re.compile(r"\b(?:headers|body)\b|\.\s*[A-Za-z_]|\[")
 
 
 class Selector:
@@ -50,7 +65,7 @@ class Selector:
             raise InvalidArgument(
                 f"The selector is no CEL: {told[max(told.find('ERROR'), 0) :][:MOST_TOLD]}"
             ) from error
-        _check_cost(text)
+        _check_cost(text, self._program.functions())
         self._variables = [(name, VARIABLES[name]) for name in self._program.variables() if name in VARIABLES]
         self._is_costly = False
 
@@ -135,30 +150,30 @@ VARIABLES: dict[str, Callable[[Record, int], Any]] = {
 }
 
 
-def _check_cost(text: str) -> None:
-    """Refuse what a short expression could compute on for ever. Raises InvalidArgument."""
-    bare = _QUOTED.sub(_emptied, text)
-    if _MAP.search(bare):
-        raise InvalidArgument("A selector has no map(): it could make long lists of short ones.")
-    if len(_MATCHES.findall(bare)) != len(_SIMPLE_MATCHES.findall(bare)):
-        raise InvalidArgument("A pattern of matches() is a literal, without counted repetitions.")
-    depth = 0
-    looks_at_each: int | None = None
-    for mark in _EACH.findall(bare):
-        if mark == ")":
-            if looks_at_each == depth:
-                looks_at_each = None
-            depth -= 1
-            continue
-        depth += 1
-        if mark != "(":
-            if looks_at_each is not None:
-                raise InvalidArgument("A selector looks at each element of a list, but not at others for each of them.")
-            looks_at_each = depth
+def _check_cost(text: str, called: list[str]) -> None:
+    """Refuse what a short expression could compute on for long: what it calls, operators included, is known, and so
+    runs once for each time that it is written. Raises InvalidArgument."""
+    if not OPERATORS.union(FUNCTIONS).issuperset(called):
+        raise InvalidArgument(
+            "A selector has no +, no all(), exists(), exists_one(), filter() or map(), and of functions only has, "
+            f"{', '.join(FUNCTIONS)}."
+        )
+    quoted: list[str] = []
+    bare = _QUOTED.sub(lambda found: _put_aside(found[0], quoted), text)
+    patterns = [quoted[int(number)] for number in _PATTERN.findall(bare)]
+    if len(patterns) != len(_MATCHES.findall(bare)) or any(map(_COUNTED.search, patterns)):
+        raise InvalidArgument("A pattern of matches() is a literal, without {n} or characters given by number.")
+    if sum(map(len, patterns)) > MOST_IN_PATTERNS:
+        raise InvalidArgument(f"The patterns of a selector have at most {MOST_IN_PATTERNS} characters.")
+    if "{" in bare or "`" in bare or "[" in _LITERALS.sub("", bare) or _IN.search(bare):
+        raise InvalidArgument("In a selector [] holds literals, `in` comes before [], and there is no {} or `.")
+    if len(_STEP.findall(bare)) > MOST_STEPS:
+        raise InvalidArgument(f"A selector names at most {MOST_STEPS} things, fields and elements.")
 
 
-def _emptied(quoted: re.Match[str]) -> str:
-    found = quoted[0]
+def _put_aside(found: str, quoted: list[str]) -> str:
+    """What stands for a literal, or a comment."""
     if found.startswith("//"):
         return " "
-    return "'{'" if "{" in found else "''"
+    quoted.append(found)
+    return f"'{len(quoted) - 1}'"
