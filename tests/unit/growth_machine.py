@@ -1,4 +1,4 @@
-"""A state machine over one queue whose shards become more; owners die, writes are lost, brokers learn of it late."""
+"""A state machine over one queue whose shards become more; owners die or fail, writes are lost, brokers learn late."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -13,10 +13,11 @@ from quintet_broker.engine.headers import ID
 from quintet_broker.engine.joiner import join
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Append, Delivery, Receive, Request
+from quintet_broker.engine.requests import Append, Delivery, Recall, Receive, Request, Settled, Split
 from quintet_broker.engine.route import Pool, Route
 from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.spread import Grown, Spread
+from quintet_broker.errors import Unavailable
 from tests.unit.shard_bench import HOUR, POLICY, Bench
 
 VISIBILITY = 1000
@@ -35,17 +36,23 @@ ROUNDS = 2 * MOST_SHARDS
 class Way:
     """To a shard, whoever owns it."""
 
-    def __init__(self, bench: Bench, number: int) -> None:
+    def __init__(self, machine: "GrowthMachine", number: int) -> None:
         self.number = number
-        self._bench = bench
+        self._machine = machine
 
     @property
     def shard(self) -> Shard:
-        return self._bench.shards[self.number]
+        return self._machine.bench.shards[self.number]
 
     async def serve(self, request: Request[Any]) -> Any:
+        failing = self._machine.failing.pop((self.number, type(request)), None)
+        if failing == "before":
+            raise Unavailable
         self.shard.ask(request)
-        return await request.future
+        answer = await request.future
+        if failing == "after":
+            raise Unavailable
+        return answer
 
 
 class Broker:
@@ -66,7 +73,7 @@ class Broker:
         machine = self._machine
         self.spread.policy, self.spread.grown = machine.base, machine.grown
         known = len(self.spread.routes)
-        self.spread.routes += [cast(Route, Way(machine.bench, number)) for number in machine.numbers[known:]]
+        self.spread.routes += [cast(Route, Way(machine, number)) for number in machine.numbers[known:]]
 
 
 class GrowthMachine(RuleBasedStateMachine):
@@ -84,6 +91,8 @@ class GrowthMachine(RuleBasedStateMachine):
         self.brokers = [Broker(self) for _ in range(BROKERS)]
         self.messages = 0
         self.sequences = [0] * PRODUCERS
+        self.failing: dict[tuple[int, type[Request[Any]]], str] = {}
+        """By number of a shard, which requests fail there once, and whether before or after they are served."""
         self.unanswered: dict[int, Append] = {}
         """By producer, what it does not know to be stored: it sends that again before anything else."""
         self.held: dict[bytes, bytes] = {}
@@ -123,7 +132,7 @@ class GrowthMachine(RuleBasedStateMachine):
         return done
 
     def _way(self, number: int) -> Way:
-        return Way(self.bench, number)
+        return Way(self, number)
 
     # What clients do
 
@@ -170,7 +179,11 @@ class GrowthMachine(RuleBasedStateMachine):
     def send(self, some: list[bytes], producer: int, broker: int, turns: int, learns: bool = False) -> None:
         """`learns`: the broker hears of new shards while it sends."""
         append = self.new(some, producer)
-        if self.run(self._send(append, broker, learns), turns):
+        try:
+            is_done = self.run(self._send(append, broker, learns), turns)
+        except Unavailable:
+            return
+        if is_done:
             del self.unanswered[producer]
             for record in append.records:
                 self.confirmed(record.value)
@@ -259,6 +272,14 @@ class GrowthMachine(RuleBasedStateMachine):
     def lose_next_write(self, when: str) -> None:
         self.bench.store.lose_next = when
 
+    @rule(
+        number=st.integers(1, MOST_SHARDS),
+        kind=st.sampled_from([Append, Append, Recall, Split, Settled]),
+        when=st.sampled_from(["before", "after"]),
+    )
+    def fail_next(self, number: int, kind: type[Request[Any]], when: str) -> None:
+        self.failing[number, kind] = when
+
     @rule()
     def restart(self) -> None:
         """All owners die; so what was asked of them is answered by nobody."""
@@ -276,6 +297,7 @@ class GrowthMachine(RuleBasedStateMachine):
     def drain(self) -> None:
         """All that was confirmed comes, once."""
         self.bench.store.lose_next = None
+        self.failing.clear()
         for producer in list(self.unanswered):
             self.send([], producer, 0, TURNS)
         for _ in range(ROUNDS):
@@ -310,9 +332,12 @@ class OrderedGrowthMachine(GrowthMachine):
         async def inside() -> None:
             answers.append(await self.brokers[broker].spread.append(append))
 
-        self.run(inside())
+        try:
+            self.run(inside())
+        except Unavailable:
+            return
         [[sent]] = cast(list[list[Sent]], answers)
         known = self.first.setdefault(hashed, sent)
         assert (sent.id, sent.sequence) == (known.id, known.sequence)
-        if sent.id == value.rjust(16):
-            self.confirmed(value)
+        # One sent before that was not answered may be what is stored.
+        self.confirmed(sent.id.lstrip())

@@ -20,7 +20,7 @@ Gathered = list[tuple[Route, Delivery]]
 async def gather(routes: Sequence[Route], receive: Receive) -> Gathered:
     """What the shards have, asked one after the other; where they have nothing, what one of them gets first.
 
-    Cancelling gives back what was claimed. Raises BrokerError where no shard could give anything.
+    Cancelling gives back what was claimed, and so does an error. Raises BrokerError where no shard could give anything.
     """
     found = await _ask_in_turn(routes, receive)
     if found or receive.until <= receive.at:
@@ -43,7 +43,7 @@ async def _ask_in_turn(routes: Sequence[Route], receive: Receive) -> Gathered:
                     found += [(route, delivery) for delivery in await route.attempt(ask)]
             except PASSED_OVER as error:
                 errors.append(error)
-    except asyncio.CancelledError:
+    except BaseException:
         _give_back(found)
         raise
     if len(errors) == len(routes) and receive.until <= receive.at:
@@ -64,6 +64,9 @@ async def _wait_at_all(routes: Sequence[Route], receive: Receive) -> Gathered:
                     found += [(route, delivery) for delivery in task.result()]
                 except PASSED_OVER as error:
                     errors.append(error)
+    except BaseException:
+        _give_back(found)
+        raise
     finally:
         # A receive that is cancelled gives back what it got meanwhile.
         for task, route in waiting.items():

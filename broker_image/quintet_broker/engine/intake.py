@@ -112,11 +112,12 @@ class Intake:
         """Take an append's records into the tick, those for now into `_fresh`; or why it is refused."""
         if request.shards > 1:
             self._split(request.shards)
+        if request.shards < self._state.growth.count and self._gave_away(request):
+            # Even where the sequence is known here: what another shard takes of it may be stored nowhere.
+            return KeyMoved()
         new = self._new(request)
         if not new:
             return None
-        if request.shards < self._state.growth.count and self._gave_away(request, new):
-            return KeyMoved()
         if refusal := self._refusal(request, len(new)):
             return refusal
         if request.producer is not None:
@@ -142,11 +143,11 @@ class Intake:
                 hashes.add(hashed)
         return new
 
-    def _gave_away(self, request: Append, places: list[int]) -> bool:
-        """Whether another shard takes one of these records."""
+    def _gave_away(self, request: Append) -> bool:
+        """Whether another shard takes one of its records."""
         hashes = (
-            hash_of(request.records[place], request.producer, request.sequences[place], self._policy.ordered)
-            for place in places
+            hash_of(record, request.producer, sequence, self._policy.ordered)
+            for record, sequence in zip(request.records, request.sequences, strict=True)
         )
         return any(hashed is not None and self._state.growth.gave_away(hashed) for hashed in hashes)
 

@@ -339,7 +339,8 @@ class Shard:
             times.append(self._receives.next_end())
             times.append(self._turns.next_end())
             times.append(None if self._store.full else self._state.delayed.next_due)
-        times.append(self._state.next_redrive)
+        if self._state.growth.open:
+            times.append(self._state.next_redrive)
         times.append(self._state.consumers.next_look())
         if self.taken:
             times.append(self._rewriter.next_look(self._state, self._store.full))

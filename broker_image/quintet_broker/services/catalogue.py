@@ -88,7 +88,7 @@ class Catalogue:
         """Know what is stored, and nothing else. Raises Unavailable."""
         pool = await self._engine.store.pool()
         if pool.version >= self.version or not self.restored:
-            stored = {known.name: known for known in map(_decode, pool.entries.values())}
+            stored = known_of(pool)
             self.learn({name: stored.get(name) for name in self.known.keys() | stored.keys()}, pool.version)
             self.restored = True
         return pool
@@ -192,6 +192,11 @@ class Catalogue:
             except Unavailable as error:
                 logger.info("what exists in the pool cannot be read yet: %s", error)
             await asyncio.sleep(LOOK_EVERY if self.restored else RESTORE_EVERY)
+
+
+def known_of(pool: Pool) -> dict[str, Known]:
+    """What is stored, by name."""
+    return {known.name: known for known in map(_decode, pool.entries.values())}
 
 
 def _decode(entry: bytes) -> Known:

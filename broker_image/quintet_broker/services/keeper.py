@@ -34,7 +34,7 @@ from quintet_broker.errors import (
     Unavailable,
     Unsupported,
 )
-from quintet_broker.services.catalogue import Catalogue, Known
+from quintet_broker.services.catalogue import Catalogue, Known, known_of
 from quintet_broker.services.spec import Patch, dump, parse, patched
 
 logger = logging.getLogger(__name__)
@@ -302,6 +302,7 @@ class Keeper:
         async with self._changing:
             try:
                 self._check_keeping()
+                await self._settle()
                 await work
                 if self._pending or document:
                     await self._store(document)
@@ -417,12 +418,15 @@ class Keeper:
 
     async def _settle(self) -> None:
         """A change that was not confirmed does not hold, now or after a restart; one that was holds, even if the store
-        lost it."""
+        lost it. But a queue that grew stays so: a broker that read it may have used the new shards."""
         if self._losses != self._engine.store.losses:
             self._losses = self._engine.store.losses
             self._in_doubt |= self._catalogue.known.keys()
         if self._in_doubt:
-            self._pending = {name: self._catalogue.known.get(name) for name in self._in_doubt}
+            stored = known_of(await self._engine.store.pool())
+            self._pending = {
+                name: _settled(self._catalogue.known.get(name), stored.get(name)) for name in self._in_doubt
+            }
             await self._store()
 
     async def _reap(self) -> None:
@@ -440,6 +444,15 @@ def held(catalogue: Catalogue) -> Held:
     """What a broker tells of itself."""
     found = {shard: counts for queue in catalogue.queues() for shard, counts in queue.held.items()}
     return Held(catalogue.version, found)
+
+
+def _settled(known: Known | None, stored: Known | None) -> Known | None:
+    """What holds of what was confirmed last and what is stored."""
+    if known is None or stored is None:
+        return known
+    count = len(known.shards)
+    has_grown = len(stored.shards) > count and stored.shards[:count] == known.shards
+    return stored if has_grown else known
 
 
 def _held(known: Known | None, entry: Entry) -> dict[str, Any]:

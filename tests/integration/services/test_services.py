@@ -14,6 +14,7 @@ from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.requests import Request
 from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.services import keeper as keeper_module
+from quintet_broker.services.catalogue import known_of
 from quintet_broker.services.messages import NewMessage
 from quintet_broker.services.topology import Topology
 from quintet_broker.store.connection import CONNECTIONS
@@ -136,6 +137,33 @@ async def test_a_deletion_that_was_not_confirmed_does_not_come_true_later(
     async with serving(Store(redis_server.url, prefix)) as topology:
         (message,) = await (await topology.queue("orders")).receive(1, wait=10)
         assert message.value == b"x"
+
+
+@pytest.mark.parametrize("is_changed_at_once", [False, True])
+async def test_a_growth_that_was_not_confirmed_holds(
+    store: FailingStore,
+    redis_server: RedisServer,
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
+    is_changed_at_once: bool,
+) -> None:
+    """Another broker may have read it, and used the new shard."""
+    monkeypatch.setattr(keeper_module, "TIDY_EVERY", 3600.0 if is_changed_at_once else 0.01)
+    async with serving(store) as topology:
+        queue = await topology.create_queue("orders", {})
+        store.losing = True
+        with pytest.raises(Unavailable):
+            await topology.update_queue("orders", {"shards": 2})
+        stored = known_of(await store.pool())["orders"]
+        assert len(stored.shards) == 2
+        if is_changed_at_once:
+            await topology.update_queue("orders", {"paused": True})
+        async with asyncio.timeout(30):
+            while len(queue.spread.routes) == 1:  # noqa: ASYNC110 - nothing tells it
+                await asyncio.sleep(0.01)
+        held = known_of(await store.pool())["orders"]
+        assert (held.shards, held.grown, held.spec["shards"]) == (stored.shards, stored.grown, 2)
+        assert held.spec.get("paused", False) is is_changed_at_once
 
 
 async def test_a_deleted_queue_leaves_nothing_in_the_store(store: FailingStore, prefix: str) -> None:

@@ -9,7 +9,7 @@ from quintet_broker.engine.gather import gather
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Delivery, Receive
 from quintet_broker.engine.route import Route
-from quintet_broker.errors import BrokerError, NotOwner, QueueNotFound, TooManyInFlight, Unavailable
+from quintet_broker.errors import BrokerError, InvalidArgument, NotOwner, QueueNotFound, TooManyInFlight, Unavailable
 
 
 class Shard:
@@ -84,3 +84,13 @@ async def test_what_is_too_much_is_given_back() -> None:
     shards = Shard(1, has=4, late=True), Shard(2, has=4, late=True)
     assert sum(await found(*shards, limit=5, wait=1000)) == 5
     assert sum(len(shard.given_back) for shard in shards) == 3
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "waited for"])
+async def test_what_came_before_an_error_is_given_back(late: bool) -> None:
+    # Those that end in the same turn are looked at in any order: of many that have something, some come before it.
+    shards = [Shard(number, has=1, late=late) for number in range(20)]
+    broken = Shard(20, refusal=InvalidArgument("The selector costs too much."), late=late)
+    with pytest.raises(InvalidArgument):
+        await found(*shards, broken, limit=100, wait=1000 if late else 0)
+    assert [len(shard.given_back) for shard in shards] == [1] * 20
