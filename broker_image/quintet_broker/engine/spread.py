@@ -25,12 +25,12 @@ Stored = dict[int, Sent | None]
 
 
 class Grown(Struct, frozen=True):
-    """How a queue grew last."""
+    """That a queue grew."""
 
     count: int
-    """Of its shards before."""
+    """Of the shards that it was made with."""
     at: int
-    """Milliseconds since 1970."""
+    """When it grew last, in milliseconds since 1970."""
 
 
 class Spread:
@@ -39,13 +39,14 @@ class Spread:
     policy: Policy
     """The queue's: its shards have theirs of it."""
     grown: Grown | None
-    """As long as producers are remembered from before."""
+    """None: it has the shards that it was made with."""
 
     def __init__(self, pool: Pool) -> None:
         self.routes: list[Route] = []
         """To its shards, the oldest first."""
         self._pool = pool
-        self._turn = 0
+        self._received = 0
+        self._sent = 0
 
     @property
     def number(self) -> int:
@@ -59,8 +60,9 @@ class Spread:
 
     def in_turn(self) -> list[Route]:
         """All routes, beginning with another one each time."""
-        self._turn = (self._turn + 1) % len(self.routes)
-        return self.routes[self._turn :] + self.routes[: self._turn]
+        self._received += 1
+        first = self._received % len(self.routes)
+        return self.routes[first:] + self.routes[:first]
 
     async def append(self, append: Append) -> list[Sent] | None:
         """Store records, each at its shard. What one shard takes is stored all or nothing.
@@ -116,8 +118,8 @@ class Spread:
         """A shard for what any may take: one that is owned here, if there are some."""
         shards = range(len(self.routes))
         own = [shard for shard in shards if self.routes[shard].shard] or shards
-        self._turn += 1
-        return own[self._turn % len(own)]
+        self._sent += 1
+        return own[self._sent % len(own)]
 
     async def _store(self, append: Append, part: list[int], shard: int, count: int) -> Stored:
         stored = await self._recall(append, part, count)
@@ -140,9 +142,9 @@ class Spread:
     async def _recall(self, append: Append, part: list[int], count: int) -> Stored:
         """What is stored of a part at the shards that took it before there were `count`.
 
-        Nobody sends anything again after an hour.
+        No client sends anything again after an hour; a shard sends what it moves until it is stored.
         """
-        if not self.grown or self.grown.at + IDLE < self._pool.now():
+        if not self.grown or (not append.is_moved and self.grown.at + IDLE < self._pool.now()):
             return {}
         asked: dict[int, list[tuple[int, int]]] = {}
         for place in part:

@@ -42,7 +42,7 @@ class Known(Struct, frozen=True):
     departed_at: int | None = None
     """Seconds since 1970, when it left the document; its queue is closed since. 0: its data is to be deleted."""
     grown: Grown | None = None
-    """How it got its newest shards; a growth soon after another one counts with it."""
+    """None: it has the shards that it was made with."""
 
 
 class Catalogue:
@@ -60,6 +60,7 @@ class Catalogue:
         """By dead-letter queue, the names of the queues that have it."""
         engine.on_moved = self.look
         self._learnt = asyncio.Event()
+        self._loading = asyncio.Lock()
 
     def queue(self, name: str) -> Queue:
         """Raises QueueNotFound, Unavailable."""
@@ -114,8 +115,11 @@ class Catalogue:
 
     async def look(self) -> None:
         """Know what is stored by now, whoever changed it. Raises Unavailable."""
-        if await self._engine.store.pool_version() > self.version:
-            await self.load()
+        version = await self._engine.store.pool_version()
+        # All that ask at the same time need one load.
+        async with self._loading:
+            if version > self.version:
+                await self.load()
 
     async def until(self, version: int) -> None:
         """Until that version is known. Raises Unavailable."""

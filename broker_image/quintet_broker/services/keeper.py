@@ -17,7 +17,6 @@ from msgspec import Struct, structs
 from quintet_api.queue import Deduplication, MessageCounts, QueueSpec
 from quintet_api.topology import Entry, EntryStatus, PodStatus, StorageStatus, TopologyDocument, TopologyStatus
 from quintet_broker.engine.engine import Engine
-from quintet_broker.engine.producers import IDLE
 from quintet_broker.engine.requests import Counts, sum_of
 from quintet_broker.engine.spread import Grown
 from quintet_broker.errors import (
@@ -335,8 +334,7 @@ class Keeper:
         count, now = len(known.shards), self._engine.store.now()
         if spec.shards > count:
             more = await self._numbers(known.name, known.uid, range(count, spec.shards))
-            earlier = known.grown and now < known.grown.at + IDLE
-            grown = Grown(known.grown.count if known.grown and earlier else count, now)
+            grown = Grown(known.grown.count if known.grown else count, now)
             known = structs.replace(known, shards=known.shards + more, grown=grown)
         return structs.replace(known, spec=dump(spec), modified_at=now // 1000)
 

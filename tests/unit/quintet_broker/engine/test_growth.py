@@ -10,7 +10,7 @@ from quintet_broker.engine.jump import hash_of, places_of
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, StartRedrive
 from tests.unit.growth_machine import GrowthMachine, OrderedGrowthMachine
-from tests.unit.shard_bench import POLICY, Bench
+from tests.unit.shard_bench import HOUR, POLICY, Bench
 
 KEYS = [b"%d" % number for number in range(12) if number % 3]
 """Records of these have keys in both machines."""
@@ -44,6 +44,22 @@ def test_what_is_stored_in_part_is_not_confirmed_by_a_broker_that_knows_fewer_sh
     model.send([], 0, broker=1, turns=2000)
     assert len(model.held) == 2
     model.teardown()
+
+
+def test_what_moves_is_stored_once_however_late_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joiner, "PAUSE", (0, 0))
+    model = GrowthMachine()
+    records = [model.record(b"%d" % place, key) for place, key in enumerate(KEYS)]
+    moved = model.append(records, -1, 1)
+    assert moved.is_moved
+    assert model.run(model._send(moved, 0, False))
+    for _ in range(2):
+        model.grow(2)
+        model.learn(0)
+        model.bench.store.time += 2 * HOUR
+        assert model.run(model._send(moved, 0, False))
+        assert sum(shard.counts.visible for shard in model.bench.shards.values()) == len(KEYS)
+    model.loop.close()
 
 
 async def test_a_redrive_waits_until_the_shard_may_deliver() -> None:
