@@ -56,10 +56,12 @@ async def serve(settings: Settings) -> None:
             # Whoever started the broker starts it again: better than to serve without a part of it.
             await asyncio.gather(running, keeping)
     finally:
-        await engine.drain()
-        await asyncio.gather(*(runner.cleanup() for runner in runners))
-        keeping.cancel()
-        await engine.stop()
+        try:
+            await engine.drain()
+            await asyncio.gather(*(runner.cleanup() for runner in runners))
+        finally:
+            keeping.cancel()
+            await engine.stop()
 
 
 def _membership(settings: Settings) -> Membership:

@@ -11,6 +11,7 @@ from aiohttp import WSMsgType
 
 from quintet import frames
 from quintet.errors import ConnectionLost, MessageTooLarge, QuintetError, Unavailable, UnknownKey
+from quintet.outbox import Outbox
 from quintet.reach import reason
 
 PATH = "/v1/connect"
@@ -19,8 +20,8 @@ CONNECT = 5.0
 HEARTBEAT = 3.0
 """Seconds of silence after which the broker is pinged; it has half of it to answer. So an owner that stands still is
 left soon after its lease has ended, and others have its queues."""
-CLOSE = aiohttp.ClientWSTimeout(ws_close=1.0)
-"""Seconds that a broker has to say goodbye."""
+CLOSE = 1.0
+"""Seconds that a broker has to read what was said, and to say goodbye."""
 FRAME_BYTES = 64 * 1024 * 1024
 """Longer ones are no frames of a broker."""
 
@@ -60,8 +61,8 @@ class Link:
         self._gone = gone
         self._requests: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
-        self._said: set[asyncio.Task[None]] = set()
         self._hearing = asyncio.create_task(self._hear())
+        self._outbox = Outbox(socket.send_bytes, self.drop)
 
     @classmethod
     async def open(
@@ -80,7 +81,11 @@ class Link:
             async with asyncio.timeout(CONNECT), AsyncExitStack() as stack:
                 socket = await stack.enter_async_context(
                     session.ws_connect(
-                        address + PATH, heartbeat=HEARTBEAT, timeout=CLOSE, max_msg_size=FRAME_BYTES, compress=0
+                        address + PATH,
+                        heartbeat=HEARTBEAT,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE),
+                        max_msg_size=FRAME_BYTES,
+                        compress=0,
                     )
                 )
                 await socket.send_bytes(frames.encode(frames.Hello([frames.VERSION])))
@@ -103,51 +108,42 @@ class Link:
         """The answer. Raises QuintetError: the refusal, ConnectionLost, MessageTooLarge."""
         self._last += 1
         request.id = self._last
+        unsaid = self._say(request)
         future = self._requests[request.id] = asyncio.get_running_loop().create_future()
         try:
-            await self._send(request)
             return await future
         finally:
-            self._requests.pop(request.id, None)
+            del self._requests[request.id]
+            self._outbox.take_back(unsaid)
 
-    async def receive(self, receive: frames.Receive, reader: Reader) -> None:
-        """Open a receive, and number it. Raises ConnectionLost."""
+    def receive(self, receive: frames.Receive, reader: Reader) -> None:
+        """Open a receive, and number it. Raises ConnectionLost, MessageTooLarge."""
         self._last += 1
         receive.id = self._last
+        self._say(receive)
         self.readers[receive.id] = reader
-        await self._send(receive)
 
     def say(self, frame: frames.Credit | frames.Cancel) -> None:
-        """What has no answer, behind all that was said before."""
-        task = asyncio.ensure_future(self._say(frame))
-        self._said.add(task)
-        task.add_done_callback(self._said.discard)
-
-    async def _say(self, frame: frames.Credit | frames.Cancel) -> None:
-        try:
-            await self._send(frame)
-        except ConnectionLost:
-            # Whoever waits for something of this link hears of it.
-            return
+        """What has no answer, behind all that was said before. Whoever waits for something hears of a lost link."""
+        if not self.lost:
+            self._say(frame)
 
     async def close(self) -> None:
-        await self._socket.close()
+        await _close(self._socket)
         await asyncio.wait([self._hearing])
 
     def drop(self) -> None:
         """End it without a goodbye: the broker does not answer."""
         self._hearing.cancel()
 
-    async def _send(self, frame: Any) -> None:
+    def _say(self, frame: Any) -> int:
+        """Its place in the outbox. Raises ConnectionLost, MessageTooLarge."""
         if self.lost:
             raise self.lost
         body = frames.encode(frame)
         if len(body) > self._frame_bytes:
             raise MessageTooLarge(f"A frame of {len(body)} bytes; the broker takes at most {self._frame_bytes}.")
-        try:
-            await self._socket.send_bytes(body)
-        except (aiohttp.ClientError, OSError) as error:
-            raise ConnectionLost(f"The connection to {self.where} broke.") from error
+        return self._outbox.put(body)
 
     # What the broker says
 
@@ -164,7 +160,7 @@ class Link:
             why = f"ended: {error}"
         finally:
             self._end(ConnectionLost(f"The connection to {self.where} {why}."))
-            await self._socket.close()
+            await _close(self._socket)
 
     def _take(self, frame: Any) -> None:
         if isinstance(frame, frames.Deliver):
@@ -184,6 +180,7 @@ class Link:
 
     def _end(self, lost: ConnectionLost) -> None:
         self.lost = lost
+        self._outbox.close()
         self._gone(self)
         for future in self._requests.values():
             if not future.done():
@@ -191,6 +188,13 @@ class Link:
         readers, self.readers = self.readers, {}
         for reader in readers.values():
             reader.end(lost)
+
+
+async def _close(socket: aiohttp.ClientWebSocketResponse) -> None:
+    closing = asyncio.ensure_future(socket.close())
+    await asyncio.wait([closing], timeout=CLOSE)
+    # Where it cannot even be told, it hangs up.
+    closing.cancel()
 
 
 def _refusal(where: str, error: aiohttp.WSServerHandshakeError) -> QuintetError:

@@ -133,7 +133,7 @@ class Queue:
             receive = Receive(asked)
             try:
                 async with self._connection.links.attempt(self.name, min(left, longest + ATTEMPT)) as link:
-                    await receive.open(link)
+                    receive.open(link)
                     await receive.ended()
             finally:
                 if not receive.over:

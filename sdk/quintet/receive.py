@@ -30,12 +30,10 @@ class Receive:
         self._asked = asked
         self._news = asyncio.Event()
 
-    async def open(self, link: "Link") -> None:
-        """Raises ConnectionLost."""
-        if link.lost:
-            raise link.lost
+    def open(self, link: "Link") -> None:
+        """Raises ConnectionLost, MessageTooLarge."""
+        link.receive(self._asked, self)
         self.link = link
-        await link.receive(self._asked, self)
 
     def grant(self, credit: int) -> None:
         """Let so many messages more come."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from quintet import frames, wire
 from quintet.connection import Connection
-from quintet.errors import RETRIED, ClientClosed
+from quintet.errors import RETRIED, ClientClosed, Unavailable
 from quintet.message import Message
 from quintet.receive import Inbox, Receive
 from quintet.retry import pauses
@@ -154,6 +154,8 @@ class Receiver(AsyncIterator[Message]):
                 return
             if receive.error:
                 raise receive.error
+            if self._wait is None:
+                raise Unavailable("The broker ended a receive that was to go on.")
             # Nothing came for as long as it was to wait.
             raise StopAsyncIteration
 
@@ -172,18 +174,12 @@ class Receiver(AsyncIterator[Message]):
             self._selector,
             self._consumer,
         )
-        receive = self._receive = Receive(asked, self._inbox)
-        try:
-            async with self._connection.links.attempt(self._queue.name, self._connection.timeout) as link:
-                await receive.open(link)
-        except BaseException:
-            if receive.link is None:
-                self._receive = None
-            # Else the broker may have heard of it: the next one is opened when this one is over.
-            receive.cancel()
-            raise
+        receive = Receive(asked, self._inbox)
+        async with self._connection.links.attempt(self._queue.name, self._connection.timeout) as link:
+            receive.open(link)
+            self._receive = receive
         if self._closed:
-            await self._settling.finish(receive, self._inbox, self._done)
+            self._settling.finish_later(receive, self._inbox, self._done)
         self._look_later()
 
     async def _begin(self) -> None:

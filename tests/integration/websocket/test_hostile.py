@@ -12,7 +12,6 @@ import quintet
 from quintet_api.credentials import key_id, secret_key
 from tests.integration.websocket.raw import (
     ACKNOWLEDGE,
-    DELIVER,
     HELLO,
     REFUSED,
     SETTLED,
@@ -131,6 +130,19 @@ async def test_broker_that_stops_says_so(own_broker: Broker) -> None:
         assert (await raw.ask(ACKNOWLEDGE, "orders", ["a"]))[0] == SETTLED
         stopping = asyncio.create_task(asyncio.to_thread(own_broker.stop))
         ended = [await raw.hear() for _ in receives]
-        assert sorted(ended) == [[DELIVER, number, [], False] for number in receives]
+        assert sorted(ended) == [[REFUSED, number, "Unavailable", 503, "The broker stops."] for number in receives]
         assert await closing(raw) == (GOING_AWAY, "The broker stops.")
         assert await stopping == 0
+
+
+async def test_broker_stops_in_order_though_a_client_does_not_read(own_broker: Broker) -> None:
+    async with quintet.connect(own_broker.http_url) as client, connected(own_broker.http_url) as slow:
+        await client.create_queue("orders")
+        queue = client.queue("orders")
+        await asyncio.gather(*(queue.send(bytes(MIB // 4)) for _ in range(100)))
+        for _ in range(3):
+            await slow.receive("orders", 1000)
+        async with asyncio.timeout(60):
+            while not (await queue.info()).counts.in_flight:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.02)
+        assert await asyncio.to_thread(own_broker.stop) == 0

@@ -41,8 +41,6 @@ class Orders:
 class FakeLink:
     """One broker's end of a connection: what it is told takes some turns."""
 
-    lost = None
-
     def __init__(self, broker: "Broker") -> None:
         self.broker = broker
         self.credit: dict[int, int] = {}
@@ -50,11 +48,10 @@ class FakeLink:
         self._readers: dict[int, Receive] = {}
         self._last = 0
 
-    async def receive(self, asked: frames.Receive, reader: Receive) -> None:
+    def receive(self, asked: frames.Receive, reader: Receive) -> None:
         self._last += 1
         asked.id = self._last
         self._readers[asked.id], self.credit[asked.id] = reader, asked.credit
-        await asyncio.sleep(0)
 
     def say(self, frame: frames.Credit | frames.Cancel) -> None:
         asyncio.ensure_future(self._take(frame))  # noqa: RUF006

@@ -8,11 +8,12 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from quintet_broker.errors import BrokerError, InvalidArgument
+from quintet_broker.errors import BrokerError, InvalidArgument, Overloaded, Unavailable
 from quintet_broker.protocols.admission import ADMISSION
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.problems import InternalError
 from quintet_broker.protocols.websocket import codec, mapping
+from quintet_broker.protocols.websocket.outbox import Outbox
 from quintet_broker.protocols.websocket.receiving import Receiving
 from quintet_broker.services.access import Verb
 from quintet_broker.services.messages import Producer
@@ -22,28 +23,33 @@ logger = logging.getLogger(__name__)
 
 HELLO_WITHIN = 10.0
 """Seconds."""
-REQUESTS_MAX = 100
-"""Requests under way, beyond which no more frames are read."""
+REQUESTS_MAX = 1000
+"""Under way. More are refused: what is not read could hide a ping."""
 RECEIVES_MAX = 1000
 LEAVES_WITHIN = 5.0
 """Seconds in which requests under way may end, where the broker stops."""
+CLOSES_WITHIN = 2.0
+"""Seconds in which a client may read what it was told last, and say goodbye."""
 
 
 class Connection:
     """Serves the frames of one client, several at a time."""
 
-    def __init__(self, app: web.Application, socket: web.WebSocketResponse, key_id: str | None) -> None:
+    def __init__(self, request: web.Request, socket: web.WebSocketResponse, key_id: str | None) -> None:
+        app = request.app
         self._topology = app[TOPOLOGY]
         self._access = app[ACCESS]
         self._admission = app[ADMISSION]
         self._broker = app[SETTINGS].pod_name
+        self._handshake = request
         self._socket = socket
+        self._outbox = Outbox(socket.send_bytes)
         self._key_id = key_id
-        self._room = asyncio.Semaphore(REQUESTS_MAX)
         self._requests: set[asyncio.Task[None]] = set()
         self._receives: dict[int, tuple[asyncio.Task[None], Receiving]] = {}
         self._moved: dict[str, str] = {}
         """Where queues are, as the client was told last."""
+        self._leaving = False
 
     async def serve(self) -> None:
         """Until either end goes."""
@@ -58,9 +64,11 @@ class Connection:
         finally:
             for task in self._tasks():
                 task.cancel()
+            self._outbox.close()
 
     async def leave(self) -> None:
         """The broker stops: what is under way ends, nothing more is taken."""
+        self._leaving = True
         for task, _ in self._receives.values():
             task.cancel()
         if tasks := self._tasks():
@@ -71,8 +79,18 @@ class Connection:
         return [*self._requests, *(task for task, _ in self._receives.values())]
 
     async def _close(self, code: WSCloseCode, why: str) -> None:
+        """After all that was said before, if the client reads it."""
+        closing = asyncio.create_task(self._say_goodbye(code, why))
+        await asyncio.wait([closing], timeout=CLOSES_WITHIN)
+        if not closing.done():
+            closing.cancel()
+            if self._handshake.transport:
+                self._handshake.transport.abort()
+
+    async def _say_goodbye(self, code: WSCloseCode, why: str) -> None:
+        await self._outbox.written()
         # A reason has 123 bytes at most.
-        await self._socket.close(code=code, message=why.encode()[:123])
+        await self._socket.close(code=code, message=why.encode()[:123], drain=False)
 
     # Frames
 
@@ -106,6 +124,8 @@ class Connection:
 
     async def _take(self, body: bytes) -> None:
         """Begin to serve a frame. Raises Malformed."""
+        if self._leaving:
+            return
         try:
             frame = codec.decode(body)
         except codec.Refusable as error:
@@ -114,7 +134,7 @@ class Connection:
         await _TAKERS[type(frame)](self, frame, len(body))
 
     async def _send(self, frame: Any) -> None:
-        await self._socket.send_bytes(codec.encode(frame))
+        await self._outbox.put(codec.encode(frame))
 
     async def _queue(self, name: str, verb: Verb) -> Queue:
         """Raises AccessDenied, QueueNotFound, Unavailable."""
@@ -134,18 +154,17 @@ class Connection:
     # Requests
 
     async def _request(self, frame: codec.Request, size: int) -> None:
-        await self._room.acquire()
+        if len(self._requests) >= REQUESTS_MAX:
+            await self._send(mapping.refused(frame.id, Overloaded()))
+            return
         task = asyncio.create_task(self._answer(frame, size))
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
 
     async def _answer(self, frame: codec.Request, size: int) -> None:
         """Serve one of `size` bytes."""
-        try:
-            with contextlib.suppress(ConnectionError):
-                await self._send(await self._served(frame, size))
-        finally:
-            self._room.release()
+        with contextlib.suppress(ConnectionError):
+            await self._send(await self._served(frame, size))
 
     async def _served(self, frame: codec.Request, size: int) -> Any:
         try:
@@ -185,7 +204,7 @@ class Connection:
         if frame.id in self._receives:
             raise codec.Malformed(f"There is a receive {frame.id} already.")
         if len(self._receives) >= RECEIVES_MAX:
-            error = InvalidArgument(f"One connection has {RECEIVES_MAX} receives at most.")
+            error = Overloaded(f"One connection has {RECEIVES_MAX} receives at most.")
             await self._send(mapping.refused(frame.id, error))
             return
         receiving = Receiving(frame, lambda: self._queue(frame.queue, "receive"), self._send)
@@ -199,7 +218,7 @@ class Connection:
         try:
             await receiving.run()
         except asyncio.CancelledError:
-            last = codec.Deliver(number, [], open=False)
+            last = self._cancelled(number)
         except BrokerError as error:
             last = mapping.refused(number, error)
         except ConnectionError:
@@ -212,6 +231,11 @@ class Connection:
         if last:
             with contextlib.suppress(ConnectionError):
                 await self._send(last)
+
+    def _cancelled(self, number: int) -> codec.Deliver | codec.Refused:
+        if self._leaving:
+            return mapping.refused(number, Unavailable("The broker stops."))
+        return codec.Deliver(number, [], open=False)
 
     async def _grant(self, frame: codec.Credit, _: int) -> None:
         if found := self._receives.get(frame.id):

@@ -1,9 +1,11 @@
 """Receiving: one open receive of a client, which delivers as long as it has credit."""
 
 import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 
-from quintet_broker.errors import TooManyInFlight
+from quintet_broker.errors import BrokerError, TooManyInFlight
 from quintet_broker.protocols.websocket import codec, mapping
 from quintet_broker.services.messages import Message
 from quintet_broker.services.queue import MAX_RECEIVE, MAX_WAIT, Queue
@@ -12,6 +14,9 @@ DELIVER_BYTES = 1024 * 1024
 """Of the values in one Deliver, unless there is only one."""
 PAUSE = 0.02
 """Seconds, where a receive was answered before its time with nothing, as brokers do that are about to stop."""
+
+_UNDER_WAY: set[asyncio.Task[None]] = set()
+"""The loop holds its tasks weakly."""
 
 
 class Receiving:
@@ -40,35 +45,36 @@ class Receiving:
             while not self._credit:
                 self._granted.clear()
                 await self._granted.wait()
-            messages = await self._next()
+            queue, messages = await self._next()
             self._credit -= len(messages)
             over = self._asked.once or not messages
-            await self._deliver(messages, over)
+            await self._deliver(queue, messages, over)
             if over:
                 return
 
-    async def _next(self) -> list[Message]:
-        """None, if none came in time."""
+    async def _next(self) -> tuple[Queue, list[Message]]:
+        """No messages, if none came in time."""
         asked = self._asked
         if asked.once:
-            return await self._ask(asked.wait)
+            queue = await self._find()
+            return queue, await self._ask(queue, asked.wait)
         ends_at = None if asked.wait is None else self._loop.time() + asked.wait / 1000
         while True:
             began = self._loop.time()
             left = MAX_WAIT if ends_at is None else min(MAX_WAIT, ends_at - began)
+            queue = await self._find()
             try:
-                messages = await self._ask(max(0, round(left * 1000)))
+                messages = await self._ask(queue, max(0, round(left * 1000)))
             except TooManyInFlight:
                 messages = []
             now = self._loop.time()
             if messages or (ends_at is not None and now >= ends_at):
-                return messages
+                return queue, messages
             if now - began < left - PAUSE:
                 await asyncio.sleep(PAUSE)
 
-    async def _ask(self, wait: int | None) -> list[Message]:
+    async def _ask(self, queue: Queue, wait: int | None) -> list[Message]:
         hidden = self._asked.visibility_timeout
-        queue = await self._find()
         return await queue.receive(
             min(self._credit, MAX_RECEIVE),
             visibility_timeout=None if hidden is None else hidden / 1000,
@@ -77,19 +83,26 @@ class Receiving:
             consumer=self._asked.consumer,
         )
 
-    async def _deliver(self, messages: list[Message], over: bool) -> None:
-        unsent = list(_frames(messages))
+    async def _deliver(self, queue: Queue, messages: list[Message], over: bool) -> None:
+        unsent = deque(_frames(messages))
         try:
             while unsent:
-                part = unsent.pop(0)
-                delivered = [mapping.delivered(message) for message in part]
-                await self._send(codec.Deliver(self._asked.id, delivered, bool(unsent) or not over))
-        except BaseException:
-            receipts = [message.receipt for part in unsent for message in part]
-            if receipts:
-                queue = await self._find()
-                await queue.release(receipts, delivered=False)
-            raise
+                delivered = [mapping.delivered(message) for message in unsent[0]]
+                await self._send(codec.Deliver(self._asked.id, delivered, len(unsent) > 1 or not over))
+                unsent.popleft()
+        finally:
+            if receipts := [message.receipt for part in unsent for message in part]:
+                giving_back = asyncio.create_task(_give_back(queue, receipts))
+                # Goes on where this is cancelled once more.
+                _UNDER_WAY.add(giving_back)
+                giving_back.add_done_callback(_UNDER_WAY.discard)
+                await asyncio.shield(giving_back)
+
+
+async def _give_back(queue: Queue, receipts: list[str]) -> None:
+    """As if they had not been delivered. What fails to be is visible after its visibility timeout."""
+    with contextlib.suppress(BrokerError):
+        await queue.release(receipts, delivered=False)
 
 
 def _frames(messages: list[Message]) -> Iterator[list[Message]]:

@@ -14,9 +14,6 @@ from quintet_broker.protocols.websocket.connection import Connection
 PATH = "/v1/connect"
 HEARTBEAT = 20.0
 """Seconds of silence after which a client is pinged; one that says nothing for half of it then counts as gone."""
-CLOSES_WITHIN = 1.0
-"""Seconds that a client has to say goodbye."""
-
 _OPEN = web.AppKey("connections", WeakSet[Connection])
 
 
@@ -32,15 +29,15 @@ async def _connect(request: web.Request) -> web.WebSocketResponse:
     key = key_id(request, access) if access.enabled else None
     # aiohttp refuses what has as many bytes as that.
     longest = codec.FRAME_BYTES + 1
-    socket = web.WebSocketResponse(max_msg_size=longest, compress=False, heartbeat=HEARTBEAT, timeout=CLOSES_WITHIN)
+    socket = web.WebSocketResponse(max_msg_size=longest, compress=False, heartbeat=HEARTBEAT)
     if not socket.can_prepare(request):
         raise InvalidArgument(f"{PATH} is for WebSockets: see docs/protocol.md.")
     await socket.prepare(request)
-    connection = Connection(request.app, socket, key)
+    connection = Connection(request, socket, key)
     request.app[_OPEN].add(connection)
     await connection.serve()
     return socket
 
 
 async def _leave(app: web.Application) -> None:
-    await asyncio.gather(*(connection.leave() for connection in app[_OPEN]))
+    await asyncio.gather(*(connection.leave() for connection in app[_OPEN]), return_exceptions=True)

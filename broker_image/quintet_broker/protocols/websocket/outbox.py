@@ -1,0 +1,67 @@
+"""Outbox: what a client is still to be told."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+ROOM = 256 * 1024
+"""Bytes. Who has more to tell waits; one frame may be larger."""
+
+
+class Outbox:
+    """Frames in their order, written by one task alone.
+
+    All who wait for room in aiohttp's socket are cancelled where one of them is. Here each waits for itself: what is
+    cancelled before it was taken is not told, what was taken is told unless the client goes.
+    """
+
+    def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+        self._write = write
+        self._frames: deque[bytes] = deque()
+        self._bytes = 0
+        self._turn = asyncio.Lock()
+        self._filled = asyncio.Event()
+        self._written = asyncio.Event()
+        self._gone = False
+        self._writing = asyncio.create_task(self._run())
+
+    async def put(self, frame: bytes) -> None:
+        """Take it, once there is room. Raises ConnectionError where the client has gone."""
+        async with self._turn:
+            while self._bytes > ROOM and not self._gone:
+                await self._next_written()
+            if self._gone:
+                raise ConnectionResetError("The client has gone.")
+            self._frames.append(frame)
+            self._bytes += len(frame)
+            self._filled.set()
+
+    async def written(self) -> None:
+        """Until all is, or the client has gone."""
+        while self._bytes and not self._gone:
+            await self._next_written()
+
+    def close(self) -> None:
+        """Write no more."""
+        self._writing.cancel()
+
+    async def _next_written(self) -> None:
+        self._written.clear()
+        await self._written.wait()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                while self._frames:
+                    frame = self._frames.popleft()
+                    await self._write(frame)
+                    self._bytes -= len(frame)
+                    self._written.set()
+                self._filled.clear()
+                await self._filled.wait()
+        except ConnectionError:
+            # Whoever has more to tell hears of it.
+            return
+        finally:
+            self._gone = True
+            self._written.set()

@@ -1,0 +1,68 @@
+"""The client against a broker that reads when it likes, or ends what it should not."""
+
+import asyncio
+import itertools
+from typing import Any
+
+import quintet
+from quintet import frames
+from tests.unit.quintet.fake_broker import FakeBroker, speaking
+
+LARGE = 12_000_000
+
+
+async def confirm_all(broker: FakeBroker) -> None:
+    while frame := await broker.hear():
+        if frame[0] == 1:
+            await broker.say(frames.Confirm(frame[1], ["id"] * len(frame[5])))
+
+
+def paused(link: Any) -> bool:
+    """Whether what is written waits for the broker."""
+    found: bool = link._socket._writer.protocol._paused
+    return found
+
+
+async def test_call_that_is_cancelled_leaves_the_others_waiting() -> None:
+    reads = asyncio.Event()
+
+    async def speak(broker: FakeBroker) -> None:
+        broker.transport.pause_reading()
+        await reads.wait()
+        broker.transport.resume_reading()
+        await confirm_all(broker)
+
+    async with speaking(speak) as url, quintet.connect(url, timeout=60) as client:
+        sends = [asyncio.ensure_future(client.queue(name).send(bytes(LARGE))) for name in "abc"]
+        async with asyncio.timeout(30):
+            while not any(paused(link) for link in client._connection.links._open.values()):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        selector = f"'{'x' * 300_000}' == 'y'"
+        receive = asyncio.ensure_future(client.queue("d").receive_batch(wait=0, selector=selector))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        receive.cancel()
+        await asyncio.wait([receive])
+        for _ in range(20):
+            await asyncio.sleep(0)
+        reads.set()
+        assert await asyncio.gather(*sends) == ["id"] * 3
+
+
+async def test_iterator_without_an_end_goes_on_where_a_broker_ends_it() -> None:
+    numbers = itertools.count()
+
+    async def speak(broker: FakeBroker) -> None:
+        while frame := await broker.hear():
+            if frame[0] != 2:
+                continue
+            if next(numbers) < 3:
+                await broker.say(frames.Deliver(frame[1], [], open=False))
+            else:
+                found = frames.Delivered("1", "r", b"a", None, (), 1, 1, 1, None, None, None, None, None)
+                await broker.say(frames.Deliver(frame[1], [found], open=True))
+
+    async with speaking(speak) as url, quintet.connect(url, timeout=60) as client:
+        receiver = client.queue("a").receive()
+        assert (await anext(receiver)).text == "a"
+        assert next(numbers) == 4
