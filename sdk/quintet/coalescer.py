@@ -142,7 +142,11 @@ class Coalescer(Generic[Item, Body, Result]):
 
     async def _run(self) -> None:
         while calls := self._take():
-            await self._serve(calls)
+            try:
+                await self._serve(calls)
+            except Exception as error:
+                # None that may pass, and none of the broker's: those who come behind are served.
+                _fail(calls, error)
 
     def _take(self) -> list[Call[Item, Result]]:
         """The calls of the next request."""
@@ -207,6 +211,12 @@ def _answer(calls: list[Call[Item, Result]], results: Sequence[Result]) -> None:
 def _note(calls: list[Call[Item, Result]], trouble: QuintetError) -> None:
     for call in calls:
         call.trouble = trouble
+
+
+def _fail(calls: list[Call[Item, Result]], error: Exception) -> None:
+    for call in calls:
+        if not call.over:
+            call.future.set_exception(error)
 
 
 def _refuse(calls: list[Call[Item, Result]], error: QuintetError, uncertain: bool) -> None:

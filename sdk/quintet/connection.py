@@ -35,6 +35,7 @@ class Connection:
         self._links: Links | None = None
         self._coalescers: list[Coalescer[Any, Any, Any]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Lock()
 
     @property
     def transport(self) -> "Transport":
@@ -62,15 +63,16 @@ class Connection:
 
     async def close(self) -> None:
         """See quintet.Client.close."""
-        if self._session is None or self._links is None:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.timeout):
-                await self._settle()
-        session, links = self._session, self._links
-        self._session = self._links = self._transport = None
-        await links.close()
-        await session.close()
+        async with self._closing:
+            if self._session is None or self._links is None:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.timeout):
+                    await self._settle()
+            session, links = self._session, self._links
+            self._session = self._links = self._transport = None
+            await links.close()
+            await session.close()
 
     async def _settle(self) -> None:
         # A receiver that was just dropped releases in the loop's next turn.

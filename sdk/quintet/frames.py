@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from quintet.errors import QuintetError, named
+from quintet.errors import InvalidArgument, QuintetError, named
 from quintet.message import DeadLetter, Message, NewMessage
 
 if TYPE_CHECKING:
@@ -73,20 +73,20 @@ class Cancel(Struct, array_like=True, tag=4):
 class Acknowledge(Struct, array_like=True, tag=5):
     id: int
     queue: str
-    receipts: Sequence[str]
+    receipts: Sequence[Raw]
 
 
 class Release(Struct, array_like=True, tag=6):
     id: int
     queue: str
-    receipts: Sequence[str]
+    receipts: Sequence[Raw]
     delivered: bool
 
 
 class Extend(Struct, array_like=True, tag=7):
     id: int
     queue: str
-    extensions: Sequence[tuple[str, int]]
+    extensions: Sequence[Raw]
 
 
 Request = Send | Acknowledge | Release | Extend
@@ -184,12 +184,23 @@ def decode(body: bytes) -> Any:
     return _decoder.decode(body)
 
 
+def item(content: Any) -> bytes:
+    """A part of a request, encoded by itself, so that a bad one spoils no other.
+
+    Raises InvalidArgument for numbers beyond all bounds; TypeError, and ValueError for text that is not Unicode.
+    """
+    try:
+        return _encoder.encode(content)
+    except OverflowError as error:
+        raise InvalidArgument(f"A number is out of its bounds: {error}") from error
+
+
 # Messages
 
 
 def new_record(message: NewMessage) -> bytes:
-    """Raises TypeError, and ValueError for text that is not Unicode."""
-    return _encoder.encode(
+    """Raises InvalidArgument; TypeError, and ValueError for text that is not Unicode."""
+    return item(
         NewRecord(
             _bytes("value", message.value),
             None if message.key is None else _bytes("key", message.key),
@@ -233,7 +244,11 @@ def _text(content: bytes) -> str:
 
 
 def milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
+    """Raises InvalidArgument."""
+    try:
+        return round(seconds * 1000)
+    except (OverflowError, ValueError) as error:
+        raise InvalidArgument(f"These are no seconds: {seconds}") from error
 
 
 def milliseconds_or_none(seconds: float | None) -> int | None:

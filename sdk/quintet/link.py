@@ -92,7 +92,7 @@ class Link:
                 answer = await socket.receive()
                 if answer.type != WSMsgType.BINARY:
                     raise ConnectionLost(f"{where} does not welcome this client: {answer.extra or 'it hung up.'}")
-                link = cls(address, socket, frames.decode(answer.data), moved, gone)
+                link = cls(address, socket, _welcome(where, answer.data), moved, gone)
                 stack.pop_all()
                 return link
         except TimeoutError as error:
@@ -188,6 +188,17 @@ class Link:
         readers, self.readers = self.readers, {}
         for reader in readers.values():
             reader.end(lost)
+
+
+def _welcome(where: str, body: bytes) -> frames.Welcome:
+    """Raises QuintetError."""
+    try:
+        found = frames.decode(body)
+    except ValueError as error:
+        raise QuintetError(f"{where} is no broker: {error}") from error
+    if not isinstance(found, frames.Welcome):
+        raise QuintetError(f"{where} is no broker: it says {type(found).__name__} where Welcome is due.")
+    return found
 
 
 async def _close(socket: aiohttp.ClientWebSocketResponse) -> None:

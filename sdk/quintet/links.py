@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from quintet import frames
-from quintet.errors import ClientClosed, ConnectionLost, TimedOut
+from quintet.errors import ClientClosed, ConnectionLost, TimedOut, Unavailable
 from quintet.link import Link
 from quintet.retry import ATTEMPT
 
@@ -62,7 +62,7 @@ class Links:
             self._seek(address)
         try:
             return await self._to(self._home)
-        except ConnectionLost:
+        except (ConnectionLost, Unavailable):
             for link in self._open.values():
                 # Every broker serves every queue.
                 return link
@@ -109,6 +109,9 @@ class Links:
     # Owners
 
     def _moved(self, queue: str, address: str) -> None:
+        if self._home.startswith("https:") and not address.startswith("https:"):
+            # Nobody but the broker may read the credentials.
+            return
         self._owners[queue] = address.rstrip("/")
         self._seek_at.pop(self._owners[queue], None)
         self._seek(self._owners[queue])

@@ -17,6 +17,8 @@ from quintet.retry import ATTEMPT, retried
 from quintet.settling import Settling
 
 MAX_PRODUCER = 2**53 - 1
+MAX_RECEIVE = 1000
+"""Messages of one answer."""
 MAX_WAIT = 20.0
 """Seconds for which the broker lets a receive wait."""
 AHEAD = 100
@@ -117,6 +119,8 @@ class Queue:
         asks (1 - 128 visible ASCII characters), needed where the queue's consumers are not Shared. Raises
         TooManyInFlight, QueueInUse, InvalidArgument, QueueNotFound.
         """
+        if limit > MAX_RECEIVE:
+            raise InvalidArgument(f"A receive takes 1 to {MAX_RECEIVE} messages.")
         longest = MAX_WAIT if wait is None else wait
 
         async def attempt(left: float) -> list[frames.Delivered]:

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import TypeVar
+
+from msgspec import Raw
 
 from quintet import frames, wire
 from quintet.coalescer import Coalescer
@@ -11,9 +12,7 @@ from quintet.connection import Connection
 from quintet.errors import QuintetError
 from quintet.receive import Inbox, Receive
 
-Item = TypeVar("Item")
-Receipts = Coalescer[str, frames.Request, frames.Problem | None]
-Extensions = Coalescer[tuple[str, int], frames.Request, frames.Problem | None]
+Verb = Coalescer[Raw, frames.Request, frames.Problem | None]
 
 RELEASE_WITHIN = 2.0
 """Seconds, where nobody waits for it."""
@@ -25,10 +24,10 @@ class Settling:
     def __init__(self, connection: Connection, queue: str) -> None:
         self._connection = connection
         self._path = wire.path(queue)
-        self._acknowledges: Receipts = connection.coalescer(queue, lambda held: frames.Acknowledge(0, queue, held))
-        self._releases: Receipts = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, True))
-        self._unread: Receipts = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, False))
-        self._extends: Extensions = connection.coalescer(queue, lambda asked: frames.Extend(0, queue, asked))
+        self._acknowledges: Verb = connection.coalescer(queue, lambda held: frames.Acknowledge(0, queue, held))
+        self._releases: Verb = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, True))
+        self._unread: Verb = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, False))
+        self._extends: Verb = connection.coalescer(queue, lambda asked: frames.Extend(0, queue, asked))
 
     async def acknowledge(self, receipt: str) -> None:
         await self._settle(self._acknowledges, receipt)
@@ -68,9 +67,10 @@ class Settling:
     async def _release_unread(self, receipts: Sequence[str]) -> None:
         if receipts:
             with contextlib.suppress(QuintetError):
-                await self._unread.ask(receipts, len(receipts) * frames.RECEIPT_BYTES, RELEASE_WITHIN)
+                items = [Raw(frames.item(receipt)) for receipt in receipts]
+                await self._unread.ask(items, len(items) * frames.RECEIPT_BYTES, RELEASE_WITHIN)
 
-    async def _settle(self, verb: Coalescer[Item, frames.Request, frames.Problem | None], item: Item) -> None:
-        [problem] = await verb.ask([item], frames.RECEIPT_BYTES, self._connection.timeout)
+    async def _settle(self, verb: Verb, content: object) -> None:
+        [problem] = await verb.ask([Raw(frames.item(content))], frames.RECEIPT_BYTES, self._connection.timeout)
         if problem:
             raise problem.error()

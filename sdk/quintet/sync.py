@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 import quintet
@@ -20,15 +21,13 @@ Result = TypeVar("Result")
 
 
 class Runner:
-    """An event loop in a thread of its own."""
+    """An event loop in a thread of its own, between `start` and `stop`."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-
-    @property
-    def runs(self) -> bool:
-        return self._loop is not None
+        self._changing = threading.Lock()
+        """Held by who gives work to the loop or takes it away: nothing is given to one that stops."""
 
     def start(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -36,21 +35,28 @@ class Runner:
         self._thread.start()
 
     def stop(self) -> None:
-        assert self._loop is not None
+        """What still runs is cancelled, and raises ClientClosed."""
+        with self._changing:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
         assert self._thread is not None
-        loop, self._loop = self._loop, None
+        asyncio.run_coroutine_threadsafe(_end_all(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
         loop.close()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run something of the asynchronous client; what interrupts the wait cancels it. Raises ClientClosed."""
-        if self._loop is None:
-            work.close()
-            raise ClientClosed
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._changing:
+            if self._loop is None:
+                work.close()
+                raise ClientClosed
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
+        except CancelledError:
+            raise ClientClosed from None
         finally:
             # Where the wait was interrupted, by Ctrl-C perhaps; what is done cannot be cancelled.
             future.cancel()
@@ -73,9 +79,9 @@ class Client:
 
     def close(self) -> None:
         """See quintet.Client.close."""
-        if self._runner.runs:
+        with contextlib.suppress(ClientClosed):
             self._runner.run(self._client.close())
-            self._runner.stop()
+        self._runner.stop()
 
     def queue(self, name: str) -> "Queue":
         """See quintet.Client.queue."""
@@ -237,6 +243,14 @@ def connect(
 ) -> Client:
     """See quintet.connect; to be opened by `with`."""
     return Client(quintet.connect(url, key_id=key_id, secret=secret, timeout=timeout))
+
+
+async def _end_all() -> None:
+    """Of this loop, but for this itself."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _next(receiver: quintet.Receiver) -> quintet.Message | None:

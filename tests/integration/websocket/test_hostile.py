@@ -83,6 +83,14 @@ async def test_what_is_no_websocket_is_refused(broker: Broker) -> None:
         assert "WebSocket" in (await answer.json(content_type=None))["detail"]
 
 
+async def test_page_in_a_browser_is_refused(broker: Broker) -> None:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            async with session.ws_connect(f"{broker.http_url}/v1/connect", origin="http://evil.example"):
+                pass
+        assert caught.value.status == 403
+
+
 async def test_keys(secured_broker: Broker) -> None:
     for wrong in None, (key_id("Queue", "default", "a"), "wrong"):
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:

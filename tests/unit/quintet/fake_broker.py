@@ -1,4 +1,4 @@
-"""A broker of one connection at a time, told by each test what it says."""
+"""A broker that says what each test tells it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +11,7 @@ from aiohttp import web
 from quintet import frames
 
 FRAME_BYTES = 16 * 1024 * 1024
+WELCOME = frames.Welcome(1, "broker-0", FRAME_BYTES)
 Speak = Callable[["FakeBroker"], Awaitable[None]]
 
 
@@ -29,22 +30,18 @@ class FakeBroker:
     async def say(self, frame: Any) -> None:
         await self._socket.send_bytes(frames.encode(frame))
 
-    async def close(self) -> None:
-        await self._socket.close()
-
 
 @asynccontextmanager
-async def speaking(*speaks: Speak) -> AsyncIterator[str]:
-    """Its URL. The n-th connection is spoken to by the n-th of them, and those behind by the last."""
-    left = list(speaks)
+async def speaking(speak: Speak, welcome: Any = WELCOME) -> AsyncIterator[str]:
+    """Its URL. Each connection is welcomed and spoken to."""
 
     async def connect(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(max_msg_size=FRAME_BYTES + 1)
         await socket.prepare(request)
         await socket.receive()
-        await socket.send_bytes(frames.encode(frames.Welcome(1, "broker-0", FRAME_BYTES)))
+        await socket.send_bytes(frames.encode(welcome))
         assert request.transport
-        await (left.pop(0) if len(left) > 1 else left[0])(FakeBroker(socket, request.transport))
+        await speak(FakeBroker(socket, request.transport))
         return socket
 
     async def info(request: web.Request) -> web.Response:

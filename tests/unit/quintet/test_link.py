@@ -4,6 +4,8 @@ import asyncio
 import itertools
 from typing import Any
 
+import pytest
+
 import quintet
 from quintet import frames
 from tests.unit.quintet.fake_broker import FakeBroker, speaking
@@ -11,10 +13,12 @@ from tests.unit.quintet.fake_broker import FakeBroker, speaking
 LARGE = 12_000_000
 
 
-async def confirm_all(broker: FakeBroker) -> None:
+async def answer_all(broker: FakeBroker) -> None:
     while frame := await broker.hear():
         if frame[0] == 1:
             await broker.say(frames.Confirm(frame[1], ["id"] * len(frame[5])))
+        elif frame[0] in (5, 6, 7):
+            await broker.say(frames.Settled(frame[1], [None] * len(frame[3])))
 
 
 def paused(link: Any) -> bool:
@@ -30,7 +34,7 @@ async def test_call_that_is_cancelled_leaves_the_others_waiting() -> None:
         broker.transport.pause_reading()
         await reads.wait()
         broker.transport.resume_reading()
-        await confirm_all(broker)
+        await answer_all(broker)
 
     async with speaking(speak) as url, quintet.connect(url, timeout=60) as client:
         sends = [asyncio.ensure_future(client.queue(name).send(bytes(LARGE))) for name in "abc"]
@@ -66,3 +70,40 @@ async def test_iterator_without_an_end_goes_on_where_a_broker_ends_it() -> None:
         receiver = client.queue("a").receive()
         assert (await anext(receiver)).text == "a"
         assert next(numbers) == 4
+
+
+async def test_bad_argument_fails_its_own_call_alone() -> None:
+    bad: Any = object()
+    async with speaking(answer_all) as url, quintet.connect(url, timeout=60) as client:
+        queue = client.queue("a")
+        for _ in range(2):
+            results = await asyncio.gather(
+                queue.acknowledge("good"),
+                queue.acknowledge(bad),
+                queue.extend("good", 1e18),
+                queue.extend("good", float("nan")),
+                queue.extend("good", 10),
+                queue.release("\ud800"),
+                queue.acknowledge("good"),
+                return_exceptions=True,
+            )
+            kinds = [type(result) for result in results]
+            ok = type(None)
+            invalid = quintet.InvalidArgument
+            assert kinds == [ok, TypeError, invalid, invalid, ok, UnicodeEncodeError, ok]
+        with pytest.raises(quintet.InvalidArgument):
+            await queue.send("a", expiry=1e30)
+        assert await queue.send("a") == "id"
+
+
+async def test_more_than_one_answer_holds_is_refused() -> None:
+    async with speaking(answer_all) as url, quintet.connect(url) as client:
+        with pytest.raises(quintet.InvalidArgument, match="1000"):
+            await client.queue("a").receive_batch(1001)
+
+
+@pytest.mark.parametrize("welcome", [["hi"], frames.Moved("a", "b"), 7])
+async def test_what_does_not_welcome_is_no_broker(welcome: Any) -> None:
+    async with speaking(answer_all, welcome) as url, quintet.connect(url) as client:
+        with pytest.raises(quintet.QuintetError, match="no broker"):
+            await client.queue("a").send("a")

@@ -16,6 +16,8 @@ FRAME_BYTES = 16 * 1024 * 1024
 """Of one frame, at most."""
 CREDIT_MAX = 100_000
 """Messages that one receive may have been granted and not used."""
+HEADERS_MAX = 256
+"""Of one message."""
 RECEIVE_WAIT_MAX = 24 * 60 * 60 * 1000
 """Milliseconds."""
 
@@ -43,7 +45,7 @@ class Refusable(Exception):
 class Hello(Struct, array_like=True, tag=0):
     """The first frame."""
 
-    versions: list[int]
+    versions: Annotated[list[int], Meta(max_length=100)]
 
 
 class NewRecord(Struct, array_like=True, gc=False):
@@ -51,7 +53,7 @@ class NewRecord(Struct, array_like=True, gc=False):
 
     value: bytes
     key: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Annotated[tuple[tuple[str, bytes], ...], Meta(max_length=HEADERS_MAX)] = ()
     delay: int | None = None
     priority: int | None = None
     expiry: int | None = None
@@ -65,7 +67,7 @@ class Send(Struct, array_like=True, tag=1):
     queue: str
     producer: int | None
     sequence: int
-    records: list[NewRecord]
+    records: Annotated[list[NewRecord], Meta(max_length=MAX_SEND)]
 
 
 class Receive(Struct, array_like=True, tag=2):

@@ -5,7 +5,7 @@ from weakref import WeakSet
 
 from aiohttp import web
 
-from quintet_broker.errors import InvalidArgument
+from quintet_broker.errors import AccessDenied, InvalidArgument
 from quintet_broker.protocols.basic import key_id
 from quintet_broker.protocols.keys import ACCESS
 from quintet_broker.protocols.websocket import codec
@@ -25,6 +25,9 @@ def mount(app: web.Application) -> None:
 
 
 async def _connect(request: web.Request) -> web.WebSocketResponse:
+    if "Origin" in request.headers:
+        # With access off, any page that somebody looks at could use a broker on the same machine.
+        raise AccessDenied("This is not for pages in a browser.")
     access = request.app[ACCESS]
     key = key_id(request, access) if access.enabled else None
     # aiohttp refuses what has as many bytes as that.

@@ -1,5 +1,6 @@
 """What comes from anywhere is a frame, or a refusal that names it, or nothing of ours; never anything else."""
 
+import tracemalloc
 from typing import Any
 
 import msgpack
@@ -41,3 +42,20 @@ def test_hostile_bytes(body: bytes) -> None:
 
 def test_elements_that_are_not_known_are_passed_over() -> None:
     assert codec.decode(msgpack.packb([4, 7, "later", "versions"])) == codec.Cancel(7)
+
+
+def test_what_is_too_many_is_refused_before_it_is_read() -> None:
+    """Five million empty records in 15 MB would take 400 MB."""
+    count = 5_000_000
+    body = b"\x96\x01\x07\xa1a\xc0\x00\xdd" + count.to_bytes(4) + b"\x91\xc4\x00" * count
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusable, match="10000") as caught:
+            codec.decode(body)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.id == 7
+    assert most < 1_000_000
+    with pytest.raises(Refusable, match="256"):
+        codec.decode(msgpack.packb([1, 7, "a", None, 0, [[b"a", None, [["", b""]] * 257]]]))
