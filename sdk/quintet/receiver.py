@@ -13,7 +13,7 @@ from quintet.connection import Connection
 from quintet.errors import RETRIED, ClientClosed, Unavailable
 from quintet.message import Message
 from quintet.receive import Inbox, Receive
-from quintet.retry import pauses
+from quintet.retry import ATTEMPT, pauses
 
 if TYPE_CHECKING:
     from quintet.queue import Queue
@@ -25,6 +25,8 @@ SHARE = 0.5
 """Of the visibility timeout, in which all that is held at once should have been read."""
 WORTH_READING = 0.8
 """Of the visibility timeout; what came longer ago is not handed out, as there would be no time for it."""
+WELL = 2 * ATTEMPT
+"""Seconds without a failure, after which the next one has nothing to do with the last."""
 IDLE = 1.0
 """Seconds in which nobody read, after which nothing more is to come: others may have it."""
 
@@ -115,7 +117,7 @@ class Receiver(AsyncIterator[Message]):
 
     async def _next(self) -> frames.Delivered:
         """The first that is held or comes. Raises StopAsyncIteration, QuintetError."""
-        gives_up_at = math.inf
+        gives_up_at = failed_at = -math.inf
         pause = pauses()
         while True:
             if found := self._pop():
@@ -129,10 +131,11 @@ class Receiver(AsyncIterator[Message]):
                     raise
             except RETRIED:
                 now = self._loop.time()
-                if gives_up_at == math.inf:
-                    gives_up_at = now + self._connection.timeout
+                if now - failed_at > WELL:
+                    gives_up_at, pause = now + self._connection.timeout, pauses()
                 if now >= gives_up_at:
                     raise
+                failed_at = now
                 await asyncio.sleep(min(next(pause), gives_up_at - now))
 
     async def _wait_for_news(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import quintet
-from quintet import frames
+from quintet import frames, receiver
 from tests.unit.quintet.fake_broker import FakeBroker, speaking
 
 LARGE = 12_000_000
@@ -67,8 +67,7 @@ async def test_iterator_without_an_end_goes_on_where_a_broker_ends_it() -> None:
                 await broker.say(frames.Deliver(frame[1], [found], open=True))
 
     async with speaking(speak) as url, quintet.connect(url, timeout=60) as client:
-        receiver = client.queue("a").receive()
-        assert (await anext(receiver)).text == "a"
+        assert (await anext(client.queue("a").receive())).text == "a"
         assert next(numbers) == 4
 
 
@@ -107,3 +106,21 @@ async def test_what_does_not_welcome_is_no_broker(welcome: Any) -> None:
     async with speaking(answer_all, welcome) as url, quintet.connect(url) as client:
         with pytest.raises(quintet.QuintetError, match="no broker"):
             await client.queue("a").send("a")
+
+
+async def test_failures_far_apart_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together they last longer than the timeout, as with a consumer that waits for days, while brokers come and go."""
+    monkeypatch.setattr(receiver, "WELL", 0.1)
+    monkeypatch.setattr(receiver, "pauses", lambda: itertools.repeat(0.3))
+    failures = itertools.count()
+
+    async def speak(broker: FakeBroker) -> None:
+        while frame := await broker.hear():
+            if next(failures) < 5:
+                await broker.say(frames.Refused(frame[1], "Unavailable", 503, ""))
+            else:
+                found = frames.Delivered("1", "r", b"a", None, (), 1, 1, 1, None, None, None, None, None)
+                await broker.say(frames.Deliver(frame[1], [found], open=True))
+
+    async with speaking(speak) as url, quintet.connect(url, timeout=1.0) as client:
+        assert (await anext(client.queue("a").receive())).text == "a"
