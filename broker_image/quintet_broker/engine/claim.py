@@ -7,6 +7,9 @@ from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Delivery, Receive
 from quintet_broker.engine.state import State
 
+LONG = 16
+"""Turns of other lanes: after so many that one is the next."""
+
 
 class Claim:
     """The deliveries of one receive, out of what was read ahead; records found expired go on the way."""
@@ -48,7 +51,8 @@ class Claim:
         return max(self._limit - len(self.deliveries), 0)
 
     def _take_in_turn(self, lanes: list[Lane]) -> None:
-        """Lanes of which fewer records are in flight come first, and of these the one that had no turn for longest."""
+        """Lanes of which fewer records are in flight come first, and of these the one that had no turn for longest;
+        before all of them those that had none for long."""
         waiting = [lane for lane in lanes if self._holds_some(lane)]
         while self._left and waiting:
             waiting = self._in_turn(waiting)
@@ -62,9 +66,9 @@ class Claim:
                     waiting.remove(lane)
                 lane.turn = self._state.next_turn()
 
-    @staticmethod
-    def _in_turn(lanes: list[Lane]) -> list[Lane]:
-        return sorted(lanes, key=lambda lane: (lane.cursor.in_flight, lane.turn)) if len(lanes) > 1 else lanes
+    def _in_turn(self, lanes: list[Lane]) -> list[Lane]:
+        since = self._state.turn - LONG
+        return sorted(lanes, key=lambda lane: (lane.turn > since, lane.cursor.in_flight, lane.turn))
 
     def _take_from(self, lane: Lane, most: int) -> int:
         """Claim up to so many records of a lane, what is due again before what is unread; how many it had."""

@@ -140,7 +140,7 @@ class Cursor:
         """The first record from `offset` on that is due; `read_to` behind the last of them."""
         if offset >= self.read_to:
             return offset
-        due = (found for found in self._ranges.behind(offset) if found.due)
+        due = self._ranges.due_behind(offset) if self._ranges.due else ()
         places = (place for found in due for place in range(max(found.offset, offset), found.end))
         return next((place for place in places if not self.is_acknowledged(place)), self.read_to)
 

@@ -139,7 +139,14 @@ class Groups:
                 return True
         elif (group := self._waits.pop(offset, None)) is not None:
             self._hold(offset, group)
+        elif offset not in self._held and self._is_in_flight(offset) and offset not in self.unknown:
+            # It was due when the owner changed, and its receipt was extended before anybody looked at it.
+            self.unknown.append(offset)
         return False
+
+    def _is_in_flight(self, offset: int) -> bool:
+        found = self._cursor.look(offset)
+        return found is not None and found[2]
 
     def touch_all(self) -> None:
         """The cursor was moved."""

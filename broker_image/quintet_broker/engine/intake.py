@@ -121,7 +121,7 @@ class Intake:
         if refusal := self._refusal(request, len(new)):
             return refusal
         if request.producer is not None:
-            self._advance(request, request.producer)
+            self._advance(request, request.producer, new)
         for place in new:
             if self._policy.ordered:
                 self._put_in_order(request, place)
@@ -216,12 +216,13 @@ class Intake:
             return self._state.bytes_in_flight
         return self._state.live_bytes + sum(record.size for fresh in self._fresh.values() for record in fresh)
 
-    def _advance(self, request: Append, producer: int) -> None:
-        """Note how far a producer's sequences are stored."""
+    def _advance(self, request: Append, producer: int, places: list[int]) -> None:
+        """Note how far a producer's sequences are stored, and where the first of these records goes now."""
         producers, sources = self._state.producers, self._work.tick.sources
         before = producers.last(producer)
         first = next(sequence for sequence in request.sequences if sequence > before)
-        offset = self._tail(self._log(request.records[0]))
+        place = next((place for place in places if request.due[place] is None), None)
+        offset = self._tail(0 if place is None else self._log(request.records[place]))
         count = self._state.growth.count
         state = producers.advance(producer, request.sequences[-1], offset, self._now, count).encode()
         known = next((source for source in sources if source.producer == producer), None)

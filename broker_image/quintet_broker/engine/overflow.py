@@ -43,8 +43,9 @@ class Overflow:
 
     def _oldest(self) -> Iterator[tuple[Lane, int]]:
         for lanes in reversed(self._state.priorities):
+            waiting = {lane.number: lane.waiting() for lane in lanes}
             while (lane := max(lanes, key=lambda lane: lane.visible)).visible:
-                for offset in islice(lane.waiting(), FEW):
+                for offset in islice(waiting[lane.number], FEW):
                     yield lane, offset
 
     def _take_away(self, lane: Lane, offset: int) -> None:

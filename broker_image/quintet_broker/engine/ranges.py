@@ -187,12 +187,14 @@ class Ranges:
     def last(self) -> Range | None:
         return self._blocks[-1].at(len(self._blocks[-1]) - 1) if self._blocks else None
 
-    def behind(self, offset: int) -> Iterator[Range]:
-        """Those that end behind `offset`, in order."""
+    def due_behind(self, offset: int) -> Iterator[Range]:
+        """Those that are due and end behind `offset`, in order."""
         first = max(bisect_right(self._firsts, offset) - 1, 0)
         for block in islice(self._blocks, first, None):
+            if block.due_since() == _NEVER:
+                continue
             for place in range(max(bisect_right(block.offsets, offset) - 1, 0), len(block)):
-                if block.end(place) > offset:
+                if block.deadlines[place] >= _DUE and block.end(place) > offset:
                     yield block.at(place)
 
     # Changing

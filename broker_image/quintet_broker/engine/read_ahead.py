@@ -92,7 +92,7 @@ class ReadAhead:
 
     def hold(self, base: int, batch: Sequence[Record]) -> None:
         """Keep a batch that is being appended at `base`, if nothing between is missing and there is room."""
-        if self._unread_from == base and self._unread_bytes < self._most_bytes:
+        if self._unread_bytes < self._most_bytes and self._unread_from == base:
             self._hold(enumerate(batch, base))
 
     @property

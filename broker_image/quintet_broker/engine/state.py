@@ -42,7 +42,8 @@ class State:
         """The last one that was started."""
         self.growth = Growth()
         self._left_for: set[int] = set()
-        self._turns = 0
+        self.turn = 0
+        """Of the last claim from a lane."""
         for lane in lanes:
             self._add(lane)
         self.first_sequence = max((lane.log.tail for lane in self.lanes.values()), default=0)
@@ -95,8 +96,8 @@ class State:
 
     def next_turn(self) -> int:
         """One more at each call."""
-        self._turns += 1
-        return self._turns
+        self.turn += 1
+        return self.turn
 
     @property
     def counts(self) -> Counts:

@@ -71,6 +71,20 @@ async def test_keys_with_fewer_in_flight_catch_up() -> None:
     assert keys(await bench.receive(shard, 20)) == {b"quiet": 10, b"noisy": 10}
 
 
+async def test_a_key_of_which_many_are_in_flight_has_its_turn_too() -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    await send(bench, shard, None, 100)
+    await bench.receive(shard, 50, HOUR)
+    await send(bench, shard, b"noisy", 500)
+    found: Counter[bytes | None] = Counter()
+    for _ in range(40):
+        received = await bench.receive(shard, 10, HOUR)
+        found += keys(received)
+        await bench.acknowledge(shard, *received)
+    assert found[None] >= 5
+
+
 async def test_priorities_come_first() -> None:
     bench = Bench()
     shard = bench.open(1)

@@ -7,7 +7,7 @@ from quintet_broker.engine import groups
 from quintet_broker.engine.deduplication import HASH_BYTES, Sent
 from quintet_broker.engine.headers import ID
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Append, Delivery, Receive, Stay
+from quintet_broker.engine.requests import Append, Delivery, Extend, Receive, Stay
 from quintet_broker.engine.shard import Shard
 from tests.unit.shard_bench import HOUR, POLICY, Bench, values
 
@@ -28,6 +28,25 @@ async def test_a_group_that_is_busy_does_not_hold_up_others() -> None:
     assert values(await bench.receive(shard, 10)) == [b"2", b"4"]
     await bench.acknowledge(shard, first)
     assert values(await bench.receive(shard, 10)) == [b"1", b"3"]
+
+
+async def test_one_that_is_hidden_again_under_another_owner_holds_up_its_group() -> None:
+    bench = Bench()
+    shard = bench.open(1, FIFO)
+    await send(bench, shard, 1, 1)
+    first, _ = await bench.receive(shard, 2)
+    bench.store.time += HOUR // 2
+    bench.shards.clear()
+    shard = bench.open(1, FIFO)
+    await bench.turn()
+    now = bench.store.now()
+    waiting = Receive(now, 10, HOUR, now + HOUR)
+    shard.ask(waiting)
+    await bench.turn_one(shard)
+    # It knows by now which groups are busy, and has looked at none of the records.
+    shard.ask(Extend(now, [(first.receipt, HOUR // 2)]))
+    await bench.turn()
+    assert not waiting.future.done()
 
 
 async def test_one_receive_may_get_several_of_a_group_in_order() -> None:

@@ -104,7 +104,7 @@ class RangesMachine(RuleBasedStateMachine):
             assert self.ranges.find(offset) == held
             assert self.ranges.begins(offset) == (held if held and held.offset == offset else None)
         middle = self.end // 2
-        assert list(self.ranges.behind(middle)) == [r for r in kept if r.end > middle]
+        assert list(self.ranges.due_behind(middle)) == [r for r in kept if r.due and r.end > middle]
 
     @invariant()
     def counts_are_true(self) -> None:
