@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,7 +72,7 @@ class Up:
         """Run it and wait until it is ready."""
         began = time.monotonic()
         self.launch(*arguments, **environment)
-        until(lambda: "\ntry\n" in self.output or self.process.poll() is not None, "it is not ready")
+        until(lambda: re.search("\ntry\n.+\n", self.output) or self.process.poll() is not None, "it is not ready")
         self.seconds = time.monotonic() - began
         assert self.process.poll() is None, self.output
 
