@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.processes import Broker, RedisServer
+from tests.processes import Broker, Pool, RedisServer
 
 # How long an example takes says how busy the machine is. What hangs is ended by pytest.
 settings.register_profile("quintet", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -57,3 +57,12 @@ def own_broker(tmp_path: Path, redis_server: RedisServer) -> Iterator[Broker]:
     broker.start()
     yield broker
     broker.kill()
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    """Three brokers over a Redis, which a test may kill."""
+    pool = Pool(tmp_path)
+    pool.start()
+    yield pool
+    pool.kill()

@@ -34,15 +34,6 @@ async def hasty_client(own_broker: Broker) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    """Three brokers."""
-    pool = Pool(tmp_path)
-    pool.start()
-    yield pool
-    pool.kill()
-
-
-@pytest.fixture
 async def clients(pool: Pool) -> AsyncIterator[list[Client]]:
     """One of each broker, asking again until it has its answer."""
     async with AsyncExitStack() as stack:

@@ -1,7 +1,7 @@
 """Where a queue is: told by brokers that do not own it, and followed by the client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -13,14 +13,6 @@ from tests.processes import Broker, Pool
 
 WITHIN = 60.0
 """Seconds."""
-
-
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    pool = Pool(tmp_path)
-    pool.start()
-    yield pool
-    pool.kill()
 
 
 @pytest.fixture

@@ -181,12 +181,17 @@ def test_each_message_is_handed_out_or_released_once(did: list[str]) -> None:
         asyncio.run(run(Broker(), did))
 
 
+async def settled() -> None:
+    """Until nothing goes on that waits for nobody."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def test_reader_that_is_not_read_has_no_credit_left() -> None:
     broker: Any = Broker()
     messages = Receiver(cast(Queue, Orders()), broker, broker, 30.0, None, AHEAD)
     reading = asyncio.ensure_future(anext(messages))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await settled()
     assert broker.held_or_coming() == AHEAD
     messages._look()
     broker.both[0].deliver(1)
@@ -194,8 +199,7 @@ async def test_reader_that_is_not_read_has_no_credit_left() -> None:
     assert broker.held_or_coming() == AHEAD - 1
     messages._read_at = -1e9
     messages._look()
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await settled()
     assert broker.held_or_coming() == 0
 
 
@@ -204,15 +208,12 @@ async def test_reader_that_is_cancelled_leaves_no_credit() -> None:
     broker: Any = Broker()
     messages = Receiver(cast(Queue, Orders()), broker, broker, 30.0, None, AHEAD)
     reading = asyncio.ensure_future(anext(messages))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await settled()
     assert broker.held_or_coming() == AHEAD
     reading.cancel()
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await settled()
     assert broker.held_or_coming() == 0
     reading = asyncio.ensure_future(anext(messages))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await settled()
     broker.both[0].deliver(1)
     assert (await reading).id == "0"
