@@ -9,7 +9,7 @@ from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.record import Record
 
 READY_AT_ONCE = 50
-"""Groups whose waiting records are read together."""
+"""Groups whose waiting records are read together, and looked for by a claim at a time."""
 WAITING_AT_ONCE = 500
 """Records that wait and are read together; others of the same batches are kept too."""
 WAITING_BYTES = 2 * READ_AHEAD_BYTES

@@ -1,13 +1,10 @@
 """OrderedClaim: gives one receive its records, in the order of each message group."""
 
 from quintet_broker.engine.choosy_claim import ChoosyClaim
-from quintet_broker.engine.group_ahead import GroupAhead
+from quintet_broker.engine.group_ahead import READY_AT_ONCE, GroupAhead
 from quintet_broker.engine.groups import Group, Groups, group_of
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.record import Record
-
-READY_AT_ONCE = 50
-"""Groups whose records that wait are looked for at a time."""
 
 
 class OrderedClaim(ChoosyClaim):
