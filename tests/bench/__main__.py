@@ -13,6 +13,7 @@ from tests.bench.client import client, iterator
 from tests.bench.http_batches import http_batches
 from tests.bench.redis_streams import redis_streams
 from tests.bench.sqs_batches import sqs_batches
+from tests.bench.sqs_load import sqs_load
 from tests.bench.system import running
 from tests.processes import RedisServer
 
@@ -22,6 +23,8 @@ CONTENDERS: dict[str, runner.Contender] = {
     "our client, a message a call": client,
     "our client, its iterator": iterator,
     "SQS, 10 a request": sqs_batches,
+    "SQS, 10 a request, from Go": sqs_load(10),
+    "SQS, one a request, from Go": sqs_load(1),
 }
 DURABILITIES = ("Fsync", "Memory")
 SMOKE_MESSAGES = 300

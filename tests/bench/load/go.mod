@@ -1,0 +1,3 @@
+module quintet.dev/bench/load
+
+go 1.24.0
