@@ -37,6 +37,7 @@ async def serve(settings: Settings) -> None:
         namespace=settings.namespace,
         pool=settings.pool,
         dead_letter_queue=topology.dead_letter_queue,
+        rules=topology.rules,
     )
 
     def ready() -> bool:

@@ -39,6 +39,11 @@ def parse_key_id(text: str) -> KeyId:
     return KeyId(kind, match[2], match[3], int(match[4]))
 
 
+def holder(key: KeyId) -> str:
+    """Whose key it is: a key id without its rotation."""
+    return f"{LETTERS[key.kind]}.{key.namespace}.{key.name}"
+
+
 def secret_key(master_key: bytes, key_id: str) -> str:
     """base64url(HMAC-SHA256(master key, key id)), without padding: 43 characters."""
     digest = hmac.digest(master_key, key_id.encode(), hashlib.sha256)

@@ -1,20 +1,22 @@
 """Who may do what: access keys, derived from the pool's master key, and what each may use."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
 
-from quintet_api.credentials import KeyId, parse_key_id, secret_key
+from quintet_api.credentials import KeyId, holder, parse_key_id, secret_key
 from quintet_broker.errors import AccessDenied, UnknownKey
+from quintet_broker.services.permissions import GRANTABLE, Rule, Verb, judge
 
-Verb = Literal["send", "receive", "redrive", "manage"]
-"""receive covers acknowledge, release and extend; manage covers create, change, delete and purge."""
+OF_ITS_QUEUE = GRANTABLE - {"purge"} | {"redrive"}
+OF_ITS_DEAD_LETTERS = OF_ITS_QUEUE - {"send"}
+"""What a queue's key may do with its queue, and with that queue's dead-letter queue."""
 
 
 class Access:
     """Checks access keys of one pool. With `enabled` False every caller may do everything.
 
     A pool's key may do everything in the pool. A queue's key may send to and receive from its queue, and receive
-    and redrive from the queue's dead-letter queue; nothing else.
+    and redrive from the queue's dead-letter queue. A queue's rules allow other keys more, or forbid what they speak of,
+    to the pool's key too; but that one may always change them.
     """
 
     def __init__(
@@ -25,12 +27,15 @@ class Access:
         namespace: str,
         pool: str,
         dead_letter_queue: Callable[[str], str | None],
+        rules: Callable[[str], Sequence[Rule]],
     ) -> None:
+        """`dead_letter_queue` and `rules` tell those of a queue, by its name."""
         self.enabled = enabled
         self._master_key = master_key
         self._namespace = namespace
         self._pool = pool
         self._dead_letter_queue = dead_letter_queue
+        self._rules = rules
 
     def secret(self, key_id: str) -> str:
         """The secret key that belongs to a key id. Raises UnknownKey."""
@@ -44,12 +49,21 @@ class Access:
         if key_id is None:
             raise AccessDenied
         key = self._parse(key_id)
-        if key.kind == "BrokerPool" and key.name == self._pool:
-            return
-        if key.kind != "Queue" or queue is None or verb == "manage":
+        judged = None
+        if queue is not None and verb in GRANTABLE and (rules := self._rules(queue)):
+            judged = judge(rules, holder(key), verb)
+        if judged is None:
+            judged = self._may(key, verb, queue)
+        if not judged:
             raise AccessDenied
-        if key.name != queue and (verb == "send" or self._dead_letter_queue(key.name) != queue):
-            raise AccessDenied
+
+    def _may(self, key: KeyId, verb: Verb, queue: str | None) -> bool:
+        """Whether a key may do that where no rule speaks of it."""
+        if key.kind == "BrokerPool":
+            return key.name == self._pool
+        if key.name == queue:
+            return verb in OF_ITS_QUEUE
+        return queue is not None and verb in OF_ITS_DEAD_LETTERS and self._dead_letter_queue(key.name) == queue
 
     def _parse(self, key_id: str) -> KeyId:
         try:

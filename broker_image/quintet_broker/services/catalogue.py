@@ -11,6 +11,7 @@ from msgspec import Struct
 from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.spread import Grown
 from quintet_broker.errors import QueueNotFound, Unavailable
+from quintet_broker.services.extras import Extras
 from quintet_broker.services.queue import Queue, policy
 from quintet_broker.services.spec import parse
 from quintet_broker.store.tick import Pool
@@ -43,6 +44,7 @@ class Known(Struct, frozen=True):
     """Seconds since 1970, when it left the document; its queue is closed since. 0: its data is to be deleted."""
     grown: Grown | None = None
     """None: it has the shards that it was made with."""
+    extras: Extras = Extras()
 
 
 class Catalogue:
@@ -150,6 +152,7 @@ class Catalogue:
             queue.uid, queue.spec, queue.modified_at = known.uid, parse(known.spec), known.modified_at
         else:
             queue = self._open(known)
+        queue.extras = known.extras
         if queue.spec.dead_letter:
             self._sources.setdefault(queue.spec.dead_letter.queue, set()).add(name)
         return is_new

@@ -34,6 +34,8 @@ from quintet_broker.errors import (
     Unsupported,
 )
 from quintet_broker.services.catalogue import Catalogue, Known, known_of
+from quintet_broker.services.extras import Extras
+from quintet_broker.services.extras import changed as changed_extras
 from quintet_broker.services.spec import Patch, dump, parse, patched
 
 logger = logging.getLogger(__name__)
@@ -93,19 +95,21 @@ class Keeper:
 
     # Queues made at run time
 
-    async def create_queue(self, name: str, patch: Patch) -> int:
-        """Make a queue unless it is there; one that is there must be as the patch would have it.
+    async def create_queue(self, name: str, patch: Patch, extras: Patch) -> int:
+        """Make a queue unless it is there; one that is there must be as the patches would have it, but for its tags.
 
         Returns the version with which it is there. Raises QueueExists, Unsupported, InvalidArgument,
         DeadLetterQueueNotFound.
         """
         if not _RUNTIME_NAME.fullmatch(name):
             raise InvalidArgument("A queue's name has 1 to 80 letters, digits, hyphens and underscores.")
-        return await self._change(self._create_queue(name, patch))
+        return await self._change(self._create_queue(name, patch, extras))
 
-    async def _create_queue(self, name: str, patch: Patch) -> None:
+    async def _create_queue(self, name: str, patch: Patch, extras: Patch) -> None:
+        wanted = changed_extras(Extras(), extras)
         if queue := self._catalogue.get(name):
-            if parse(patched(queue.spec, patch)) != queue.spec:
+            kept = changed_extras(queue.extras, extras | {"tags": {}})
+            if parse(patched(queue.spec, patch)) != queue.spec or kept != queue.extras:
                 raise QueueExists(f"The queue {name} exists with other attributes.")
             return
         spec = parse(patched(self.defaults, patch))
@@ -117,17 +121,20 @@ class Keeper:
                 " to have them, with deletionPolicy Delete to drop them."
             )
         await self._forget(departed)
-        self._pending[name] = await self._new(name, str(uuid.uuid4()), "Runtime", spec)
+        made = await self._new(name, str(uuid.uuid4()), "Runtime", spec)
+        self._pending[name] = structs.replace(made, extras=wanted)
 
-    async def update_queue(self, name: str, patch: Patch) -> int:
-        """Change a run-time queue's spec.
+    async def update_queue(self, name: str, patch: Patch, extras: Patch, held: dict[str, Any] | None) -> int:
+        """Change a run-time queue's spec and extras; where `held` is given, only if its extras are still those.
 
         Raises QueueNotFound, QueueDeclared, Unsupported, InvalidArgument, DeadLetterQueueNotFound.
         """
-        return await self._change(self._update_queue(name, patch))
+        return await self._change(self._update_queue(name, patch, extras, held))
 
-    async def _update_queue(self, name: str, patch: Patch) -> None:
+    async def _update_queue(self, name: str, patch: Patch, extras: Patch, held: dict[str, Any] | None) -> None:
         known = self._of_runtime(name)
+        if held is not None and msgspec.convert(held, Extras) != known.extras:
+            raise Unavailable(f"The queue {name} was changed by somebody else at the same time: try again.")
         before = parse(known.spec)
         spec = parse(patched(before, patch))
         if spec.ordering != before.ordering:
@@ -135,8 +142,9 @@ class Keeper:
         if spec.shards < len(known.shards):
             raise InvalidArgument(f"shards: there are {len(known.shards)}, and they can only become more.")
         self._check(name, spec, self._ordering_of)
-        if spec != before:
-            self._pending[name] = await self._changed(known, spec)
+        wanted = changed_extras(known.extras, extras)
+        if spec != before or wanted != known.extras:
+            self._pending[name] = structs.replace(await self._changed(known, spec), extras=wanted)
 
     async def delete_queue(self, name: str) -> int:
         """Delete a run-time queue and its messages. Raises QueueNotFound, QueueDeclared."""

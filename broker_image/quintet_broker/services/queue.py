@@ -37,6 +37,7 @@ from quintet_broker.engine.spread import Spread
 from quintet_broker.engine.work import Totals
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge
 from quintet_broker.services import receipts
+from quintet_broker.services.extras import Extras
 from quintet_broker.services.messages import (
     Message,
     NewMessage,
@@ -92,6 +93,7 @@ class Queue:
         """Seconds since 1970."""
         self.modified_at = modified_at
         """Seconds since 1970."""
+        self.extras = Extras()
         self.spread = spread
         """The way to its shards."""
         self._now = now

@@ -32,18 +32,18 @@ def whole(spec: QueueSpec) -> Patch:
 
 def patched(spec: QueueSpec, patch: Patch) -> dict[str, Any]:
     """The fields of a spec with a patch applied, not checked yet."""
-    fields: dict[str, Any] = _merged(dump(spec), patch)
+    fields: dict[str, Any] = merged(dump(spec), patch)
     return fields
 
 
-def _merged(fields: Any, patch: Any) -> Any:
-    """RFC 7396, section 2."""
+def merged(fields: Any, patch: Any) -> Any:
+    """Fields with a patch applied (RFC 7396, section 2)."""
     if not isinstance(patch, dict):
         return patch
-    merged = dict(fields) if isinstance(fields, dict) else {}
+    found = dict(fields) if isinstance(fields, dict) else {}
     for name, value in patch.items():
         if value is None:
-            merged.pop(name, None)
+            found.pop(name, None)
         else:
-            merged[name] = _merged(merged.get(name), value)
-    return merged
+            found[name] = merged(found.get(name), value)
+    return found

@@ -1,7 +1,7 @@
 """Topology: what exists in the pool, at whichever of its brokers one asks: changed by its keeper, known by all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,9 @@ from quintet_api.topology import TopologyDocument, TopologyStatus
 from quintet_broker.engine.engine import Engine
 from quintet_broker.errors import NotOwner, Unavailable
 from quintet_broker.services.catalogue import Catalogue
+from quintet_broker.services.extras import Extras
 from quintet_broker.services.keeper import Change, Held, Keeper, held
+from quintet_broker.services.permissions import Rule
 from quintet_broker.services.queue import Queue
 from quintet_broker.services.spec import Patch
 
@@ -69,20 +71,29 @@ class Topology:
         queue = self._catalogue.get(name)
         return queue.spec.dead_letter.queue if queue and queue.spec.dead_letter else None
 
-    async def create_queue(self, name: str, patch: Patch) -> Queue:
-        """Return the queue, made now unless it is there; one that is there must be as the patch would have it.
+    def rules(self, name: str) -> Sequence[Rule]:
+        """Who else may use a queue, and who may not."""
+        queue = self._catalogue.get(name)
+        return queue.extras.rules if queue else ()
+
+    async def create_queue(self, name: str, patch: Patch, extras: Patch | None = None) -> Queue:
+        """Return the queue, made now unless it is there; one that is there must be as the patches would have it, but
+        for its tags.
 
         Raises QueueExists, Unsupported, InvalidArgument, DeadLetterQueueNotFound, Unavailable.
         """
-        await self._change("create_queue", name, patch)
+        await self._change("create_queue", name, patch, extras or {})
         return self._catalogue.queue(name)
 
-    async def update_queue(self, name: str, patch: Patch) -> Queue:
-        """Change a run-time queue's spec.
+    async def update_queue(
+        self, name: str, patch: Patch, extras: Patch | None = None, *, unless_changed: Extras | None = None
+    ) -> Queue:
+        """Change a run-time queue's spec and extras; with `unless_changed` only if its extras are still those.
 
         Raises QueueNotFound, QueueDeclared, Unsupported, InvalidArgument, DeadLetterQueueNotFound, Unavailable.
         """
-        await self._change("update_queue", name, patch)
+        held = None if unless_changed is None else msgspec.to_builtins(unless_changed)
+        await self._change("update_queue", name, patch, extras or {}, held)
         return self._catalogue.queue(name)
 
     async def delete_queue(self, name: str) -> None:

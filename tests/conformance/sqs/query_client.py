@@ -10,6 +10,8 @@ import botocore.session
 from botocore.loaders import Loader
 
 MEMBERS = {
+    "AWSAccountIdList": "AWSAccountId",
+    "ActionNameList": "ActionName",
     "AttributeNameList": "AttributeName",
     "BatchResultErrorEntryList": "BatchResultErrorEntry",
     "ChangeMessageVisibilityBatchRequestEntryList": "ChangeMessageVisibilityBatchRequestEntry",
@@ -29,6 +31,7 @@ MAPS = {
     "Attributes": "Attribute",
     "MessageAttributes": "MessageAttribute",
     "MessageSystemAttributes": "MessageSystemAttribute",
+    "Tags": "Tag",
     "tags": "Tag",
 }
 

@@ -35,6 +35,9 @@ def visible(**fields: Any) -> dict[str, Any]:
     return {"Attributes": {name: str(value) for name, value in fields.items()}}
 
 
+BY_QUEUE = {"redrivePermission": "byQueue"}
+
+
 SEND: list[tuple[str, dict[str, Any]]] = [
     ("InvalidMessageContents", {"MessageBody": "a\x00b"}),
     ("InvalidMessageContents", {"MessageBody": "\uffff"}),
@@ -96,8 +99,15 @@ CREATE: list[tuple[str, dict[str, Any]]] = [
     ("InvalidParameterValue", redrive(deadLetterTargetArn=ARN + "q", maxReceiveCount="1001")),
     ("InvalidParameterValue", {"QueueName": "a b"}),
     ("InvalidParameterValue", {"QueueName": "x" * 81}),
-    (f"{LEGACY}UnsupportedOperation", visible(KmsMasterKeyId="alias/key")),
-    (f"{LEGACY}UnsupportedOperation", {"tags": {"team": "blue"}}),
+    ("InvalidAttributeName", visible(KmsMasterKeyId="alias/key", SqsManagedSseEnabled="true")),
+    ("InvalidAttributeValue", visible(SqsManagedSseEnabled="yes")),
+    ("InvalidAttributeValue", visible(KmsDataKeyReusePeriodSeconds=59)),
+    ("InvalidAttributeValue", visible(KmsDataKeyReusePeriodSeconds=86401)),
+    ("InvalidAttributeValue", visible(Policy="{")),
+    ("InvalidAttributeValue", visible(RedriveAllowPolicy='{"redrivePermission": "some"}')),
+    ("InvalidAttributeValue", visible(RedriveAllowPolicy='{"redrivePermission": "byQueue"}')),
+    ("InvalidAttributeValue", visible(RedriveAllowPolicy=json.dumps(BY_QUEUE | {"sourceQueueArns": [ARN + "q"] * 11}))),
+    ("InvalidAttributeValue", visible(RedriveAllowPolicy=json.dumps(BY_QUEUE | {"sourceQueueArns": ["q"]}))),
 ]
 ENTRY = {"Id": "1", "MessageBody": "x"}
 BATCH: list[tuple[str, dict[str, Any]]] = [
@@ -196,14 +206,6 @@ def test_unknown_attributes_and_tokens(sqs: Any, queue: str) -> None:
         assert refusal(sqs.list_queues, **arguments)[0] == "InvalidParameterValue"
 
 
-def test_operations_that_are_not_there_yet(sqs: Any, queue: str) -> None:
-    for verb, arguments in (
-        (sqs.list_queue_tags, {"QueueUrl": queue}),
-        (sqs.untag_queue, {"QueueUrl": queue, "TagKeys": ["a"]}),
-    ):
-        assert refusal(verb, **arguments)[:2] == (f"{LEGACY}UnsupportedOperation", 400)
-
-
 def call(url: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], str]:
     """(status, headers, body) of a raw request."""
     try:
@@ -238,7 +240,6 @@ def call(url: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], st
             "InvalidAction;Sender",
         ),
         ("AmazonSNS.SendMessage", b"{}", "com.amazon.coral.service#UnknownOperationException", None),
-        ("AmazonSQS.TagQueue", b"{}", "com.amazonaws.sqs#UnsupportedOperation", f"{LEGACY}UnsupportedOperation;Sender"),
     ],
 )
 def test_json_errors_on_the_wire(broker: Broker, target: str, body: bytes, kind: str, query_error: str | None) -> None:

@@ -149,8 +149,9 @@ def _members(fields: dict[str, Any], names: Names) -> Iterator[str]:
         if member in names.lists_out:
             yield from (_element(names.lists_out[member], item, names) for item in value)
         elif member in names.maps_out:
+            wire, named = names.maps_out[member]
             for key, item in value.items():
-                yield _element(names.maps_out[member], {"Name": key, "Value": item}, names)
+                yield _element(wire, {named: key, "Value": item}, names)
         else:
             yield _element(member, value, names)
 

@@ -19,7 +19,8 @@ class Names(Struct, frozen=True):
     lists_out: dict[str, str]
     """Member of the output → name on the wire."""
     maps_in: dict[str, str]
-    maps_out: dict[str, str]
+    maps_out: dict[str, tuple[str, str]]
+    """Member of the output → name on the wire, and what the name in each pair is called."""
 
 
 def misread(error: Exception) -> AwsError:

@@ -14,8 +14,8 @@ from quintet_broker.protocols.basic import key_id
 from quintet_broker.protocols.http import codec, errors, mapping
 from quintet_broker.protocols.keys import ACCESS, TOPOLOGY
 from quintet_broker.services import queue
-from quintet_broker.services.access import Verb
 from quintet_broker.services.messages import Producer
+from quintet_broker.services.permissions import Verb
 from quintet_broker.services.spec import parse, patched, whole
 
 Answer = Struct | None
@@ -173,11 +173,11 @@ QUEUE = "/v1/queues/{name}"
 MESSAGES = f"{QUEUE}/messages"
 ROUTES = (
     Route("GET", "/v1/queues", "manage", list_queues, None, codec.Queues, (("prefix", "Names begin with this."),)),
-    Route("GET", QUEUE, "receive", get_queue, None, codec.QueueInfo),
+    Route("GET", QUEUE, "describe", get_queue, None, codec.QueueInfo),
     Route("PUT", QUEUE, "manage", put_queue, dict[str, Any], codec.QueueInfo),
     Route("PATCH", QUEUE, "manage", patch_queue, dict[str, Any], codec.QueueInfo),
     Route("DELETE", QUEUE, "manage", delete_queue),
-    Route("POST", f"{QUEUE}:purge", "manage", purge_queue),
+    Route("POST", f"{QUEUE}:purge", "purge", purge_queue),
     Route("POST", f"{QUEUE}:redrive", "redrive", redrive_queue, codec.Redrive, codec.Progress),
     Route("GET", f"{QUEUE}:redrive", "redrive", get_redrive, None, codec.Progress),
     Route("DELETE", f"{QUEUE}:redrive", "redrive", stop_redrive, None, codec.Progress),
@@ -185,9 +185,9 @@ ROUTES = (
     Route("POST", f"{MESSAGES}:receive", "receive", receive, codec.Receive, codec.Received),
     Route("DELETE", f"{QUEUE}/consumers/{{consumer}}", "receive", close_consumer),
     Route("POST", f"{MESSAGES}:peek", "receive", peek, codec.Peek, codec.Peeked),
-    Route("POST", f"{MESSAGES}:acknowledge", "receive", acknowledge, codec.Receipts, codec.Results),
-    Route("POST", f"{MESSAGES}:release", "receive", release, codec.Releases, codec.Results),
-    Route("POST", f"{MESSAGES}:extend", "receive", extend, codec.Extensions, codec.Results),
+    Route("POST", f"{MESSAGES}:acknowledge", "acknowledge", acknowledge, codec.Receipts, codec.Results),
+    Route("POST", f"{MESSAGES}:release", "extend", release, codec.Releases, codec.Results),
+    Route("POST", f"{MESSAGES}:extend", "extend", extend, codec.Extensions, codec.Results),
 )
 
 

@@ -1,4 +1,4 @@
-"""Queue attributes ↔ QueueSpec. docs/sqs.md has the table.
+"""Queue attributes ↔ QueueSpec and what is kept beside it. docs/sqs.md has the table.
 
 Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 """
@@ -8,19 +8,17 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 from pydantic import ValidationError
 
-from quintet_api.queue import QueueSpec, sqs_name
-from quintet_broker.protocols.aws.errors import INVALID_VALUE, AwsError
-from quintet_broker.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_ATTRIBUTE_VALUE, UNSUPPORTED
-from quintet_broker.protocols.sqs.names import SUFFIX, plain
+from quintet_api.queue import QueueSpec
+from quintet_broker.protocols.aws.errors import AwsError
+from quintet_broker.protocols.sqs import own_attributes, redrive
+from quintet_broker.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_ATTRIBUTE_VALUE
+from quintet_broker.services import extras as kept
+from quintet_broker.services.extras import Extras
 from quintet_broker.services.queue import Queue
-from quintet_broker.services.spec import Patch, patched
-
-REGION = "us-east-1"
-"""Shown in ARNs; any region is accepted."""
+from quintet_broker.services.spec import Patch, parse, patched
 
 DURATIONS = {
     "DelaySeconds": "deliveryDelay",
@@ -30,48 +28,39 @@ DURATIONS = {
 }
 """Attribute, in seconds → field of the spec."""
 SIZE = {"MaximumMessageSize": "maxMessageSize"}
-NEUTRAL = {
-    "KmsDataKeyReusePeriodSeconds": "300",
-    "KmsMasterKeyId": "",
-    "Policy": "",
-    "RedriveAllowPolicy": "",
-    "SqsManagedSseEnabled": "false",
-}
-"""What is not supported yet → the value that asks for nothing, which is taken."""
 SCOPES: dict[str, Literal["Queue", "Group"]] = {"queue": "Queue", "messageGroup": "Group"}
-FIFO = {
-    "ContentBasedDeduplication": ("true", "false"),
-    "DeduplicationScope": tuple(SCOPES),
-    "FifoQueue": ("true",),
-    "FifoThroughputLimit": ("perQueue", "perMessageGroupId"),
-}
-"""Attributes of FIFO queues → their values."""
+FIFO = ("ContentBasedDeduplication", "DeduplicationScope", "FifoQueue", own_attributes.LIMIT)
+"""Attributes of FIFO queues alone."""
 COUNTS = {
     "ApproximateNumberOfMessages": "visible",
     "ApproximateNumberOfMessagesDelayed": "delayed",
     "ApproximateNumberOfMessagesNotVisible": "in_flight",
 }
 READ_ONLY = frozenset([*COUNTS, "CreatedTimestamp", "LastModifiedTimestamp", "QueueArn"])
-KNOWN = frozenset([*DURATIONS, *SIZE, *NEUTRAL, *FIFO, *READ_ONLY, "All", "RedrivePolicy"])
+SETTABLE = frozenset([*DURATIONS, *SIZE, *FIFO, *own_attributes.NEUTRAL, "RedrivePolicy"])
+KNOWN = SETTABLE | READ_ONLY | {"All"}
 
 _ATTRIBUTES = {field: name for name, field in (DURATIONS | SIZE).items()} | {"deadLetter": "RedrivePolicy"}
 
 
-class Redrive(Struct, rename="camel"):
-    """A RedrivePolicy."""
+class Changes(Struct, frozen=True):
+    """What attributes change."""
 
-    dead_letter_target_arn: str
-    max_receive_count: int
-
-
-def arn(account: str, name: str, spec: QueueSpec) -> str:
-    """The ARN of a queue of that ordering."""
-    return f"arn:aws:sqs:{REGION}:{account}:{sqs_name(name, spec.ordering)}"
+    spec: Patch
+    extras: Patch
 
 
-def patch(spec: QueueSpec, attributes: Mapping[str, str], account: str) -> Patch:
-    """What these attributes change in a spec. Raises AwsError."""
-    fields = _fifo_patch(spec, attributes)
+# In
+
+
+def changes(
+    spec: QueueSpec, extras: Extras, attributes: Mapping[str, str], account: str, queue: str, *, is_new: bool = False
+) -> Changes:
+    """What these attributes change in a queue, by the name that SQS has for it. Raises AwsError."""
+    for name in attributes:
+        if name not in SETTABLE:
+            raise _unknown(name)
+    fields = _fifo_patch(spec, attributes, is_new)
     is_fifo = fields.get("ordering", spec.ordering) == "Fifo"
     for name, value in attributes.items():
         if name in DURATIONS:
@@ -79,76 +68,68 @@ def patch(spec: QueueSpec, attributes: Mapping[str, str], account: str) -> Patch
         elif name in SIZE:
             fields[SIZE[name]] = _number(name, value)
         elif name == "RedrivePolicy":
-            fields["deadLetter"] = _dead_letter(value, account, is_fifo)
-        elif name in NEUTRAL:
-            if value != NEUTRAL[name]:
-                raise AwsError(UNSUPPORTED, f"The attribute {name} is not supported yet.")
-        elif name not in FIFO:
-            raise _unknown(name)
-    _validate(patched(spec, fields))
-    return fields
+            fields["deadLetter"] = redrive.dead_letter(value, account, is_fifo)
+    wanted = _checked(patched(spec, fields))
+    found = Changes(fields, own_attributes.changes(attributes, account, queue))
+    limit = kept.changed(extras, found.extras).attributes.get(own_attributes.LIMIT)
+    if limit == "perMessageGroupId" and wanted.deduplication.scope != "Group":
+        raise _bad_value(own_attributes.LIMIT, "perMessageGroupId needs DeduplicationScope messageGroup")
+    return found
 
 
-def _fifo_patch(spec: QueueSpec, attributes: Mapping[str, str]) -> Patch:
+def _fifo_patch(spec: QueueSpec, attributes: Mapping[str, str], is_new: bool) -> Patch:
     """What the attributes of FIFO queues change."""
-    given = {name: value for name, value in attributes.items() if name in FIFO}
+    given = {name: attributes[name] for name in FIFO if name in attributes}
     fields: Patch = {}
     if "FifoQueue" in given:
-        if given.pop("FifoQueue") != "true":
-            raise _unknown("FifoQueue")
+        _check_type(given.pop("FifoQueue"), spec, is_new)
         fields["ordering"] = "Fifo"
     if given and fields.get("ordering", spec.ordering) != "Fifo":
-        raise _unknown(min(given))
-    for name, value in given.items():
-        if value not in FIFO[name]:
-            raise _bad_value(name, f"it must be one of {', '.join(FIFO[name])}")
-    changes: Patch = {}
+        raise _only_of_fifo(min(given))
+    deduplication: Patch = {}
     if content_based := given.get("ContentBasedDeduplication"):
-        changes["contentBased"] = content_based == "true"
+        deduplication["contentBased"] = _one_of("ContentBasedDeduplication", content_based, ["true", "false"]) == "true"
     if scope := given.get("DeduplicationScope"):
-        changes["scope"] = SCOPES[scope]
-    if (
-        given.get("FifoThroughputLimit") == "perMessageGroupId"
-        and changes.get("scope", spec.deduplication.scope) != "Group"
-    ):
-        raise _bad_value("FifoThroughputLimit", "perMessageGroupId needs DeduplicationScope messageGroup")
-    if changes:
-        fields["deduplication"] = changes
+        deduplication["scope"] = SCOPES[_one_of("DeduplicationScope", scope, list(SCOPES))]
+    if deduplication:
+        fields["deduplication"] = deduplication
     return fields
+
+
+def _check_type(is_fifo: str, spec: QueueSpec, is_new: bool) -> None:
+    """Of a FifoQueue attribute: a queue's type never changes, and only a FIFO queue has one."""
+    if is_new or spec.ordering == "Standard":
+        if is_fifo != "true" or not is_new:
+            raise _unknown("FifoQueue")
+    elif is_fifo != "true":
+        raise _bad_value("FifoQueue", "Modifying queue type is not supported")
+
+
+def _only_of_fifo(name: str) -> AwsError:
+    if name == "ContentBasedDeduplication":
+        return _unknown(name)
+    return AwsError(INVALID_ATTRIBUTE_NAME, f"You can specify the {name} only when FifoQueue is set to true.")
+
+
+def _one_of(name: str, value: str, values: Sequence[str]) -> str:
+    if value not in values:
+        raise _bad_value(name, f"It must be one of {', '.join(values)}")
+    return value
 
 
 def _unknown(name: str) -> AwsError:
-    return AwsError(INVALID_ATTRIBUTE_NAME, f"Unknown Attribute {name}.")
+    return AwsError(INVALID_ATTRIBUTE_NAME, f"Unknown Attribute {name[:100]}.")
 
 
 def _number(name: str, value: str) -> int:
     if not re.fullmatch("[0-9]{1,8}", value):
-        raise _bad_value(name, "it must be a whole number within its bounds")
+        raise _bad_value(name, "It must be a whole number within its bounds")
     return int(value)
 
 
-def _dead_letter(policy: str, account: str, is_fifo: bool) -> dict[str, Any] | None:
-    if not policy:
-        return None
+def _checked(fields: Mapping[str, Any]) -> QueueSpec:
     try:
-        redrive = msgspec.json.decode(policy, type=Redrive, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _bad_redrive(
-            policy, f"It is JSON with deadLetterTargetArn and maxReceiveCount, which this is not: {error}"
-        ) from error
-    target = re.fullmatch(rf"arn:[^:]+:sqs:[^:]*:{account}:([^:]+)", redrive.dead_letter_target_arn)
-    if not target:
-        raise _bad_redrive(policy, f"deadLetterTargetArn must be arn:aws:sqs:{REGION}:{account}:<queue>")
-    if target[1].endswith(SUFFIX) != is_fifo:
-        raise _bad_redrive(policy, "The dead-letter queue of a FIFO queue must be one too, and of no other queue")
-    if not 1 <= redrive.max_receive_count <= 1000:
-        raise _bad_redrive(policy, "maxReceiveCount must be from 1 to 1000")
-    return {"queue": plain(target[1]), "maxReceives": redrive.max_receive_count}
-
-
-def _validate(fields: Mapping[str, Any]) -> None:
-    try:
-        QueueSpec.model_validate(fields)
+        return QueueSpec.model_validate(fields)
     except ValidationError as error:
         found = error.errors()[0]
         reason = found["msg"].removeprefix("Value error, ")
@@ -156,11 +137,17 @@ def _validate(fields: Mapping[str, Any]) -> None:
 
 
 def _bad_value(name: str, reason: str) -> AwsError:
-    return AwsError(INVALID_ATTRIBUTE_VALUE, f"Invalid value for the parameter {name}: {reason}.")
+    return AwsError(INVALID_ATTRIBUTE_VALUE, f"Invalid value for the parameter {name}. Reason: {reason}.")
 
 
-def _bad_redrive(policy: str, reason: str) -> AwsError:
-    return AwsError(INVALID_VALUE, f"Value {policy[:1000]} for parameter RedrivePolicy is invalid. Reason: {reason}.")
+def different(queue: Queue, attributes: Mapping[str, str], wanted: Changes, account: str) -> str | None:
+    """The first attribute in which a queue is not as it is wanted."""
+    has = settings(queue.spec, queue.extras, account)
+    wants = settings(parse(patched(queue.spec, wanted.spec)), kept.changed(queue.extras, wanted.extras), account)
+    return next((name for name in attributes if has.get(name) != wants.get(name)), None)
+
+
+# Out
 
 
 async def shown(queue: Queue, names: Sequence[str], account: str) -> dict[str, str]:
@@ -168,40 +155,36 @@ async def shown(queue: Queue, names: Sequence[str], account: str) -> dict[str, s
     for name in names:
         if name not in KNOWN:
             raise _unknown(name)
-    every = _settings(queue, account)
+    every = settings(queue.spec, queue.extras, account) | {
+        "CreatedTimestamp": str(queue.created_at),
+        "LastModifiedTimestamp": str(queue.modified_at),
+        "QueueArn": redrive.arn(account, queue.name, queue.spec),
+    }
     if "All" in names or not COUNTS.keys().isdisjoint(names):
         counts = await queue.counts()
         every |= {name: str(getattr(counts, field)) for name, field in COUNTS.items()}
     return every if "All" in names else {name: every[name] for name in names if name in every}
 
 
-def _settings(queue: Queue, account: str) -> dict[str, str]:
-    spec = queue.spec
-    settings = {
-        "CreatedTimestamp": str(queue.created_at),
+def settings(spec: QueueSpec, extras: Extras, account: str) -> dict[str, str]:
+    """What can be set, as it is."""
+    is_fifo = spec.ordering == "Fifo"
+    found = {
         "DelaySeconds": _seconds(spec.delivery_delay),
-        "LastModifiedTimestamp": str(queue.modified_at),
         "MaximumMessageSize": str(spec.max_message_size),
         "MessageRetentionPeriod": _seconds(spec.message_retention),
-        "QueueArn": arn(account, queue.name, spec),
         "ReceiveMessageWaitTimeSeconds": _seconds(spec.receive_wait_time),
-        "SqsManagedSseEnabled": NEUTRAL["SqsManagedSseEnabled"],
         "VisibilityTimeout": _seconds(spec.visibility_timeout),
+        **redrive.told(spec, account),
+        **own_attributes.shown(extras, is_fifo),
     }
-    if spec.dead_letter:
-        redrive = Redrive(arn(account, spec.dead_letter.queue, spec), spec.dead_letter.max_receives)
-        settings["RedrivePolicy"] = msgspec.json.encode(redrive).decode()
-    return settings | _fifo_settings(spec) if spec.ordering == "Fifo" else settings
-
-
-def _fifo_settings(spec: QueueSpec) -> dict[str, str]:
-    is_of_group = spec.deduplication.scope == "Group"
-    return {
-        "FifoQueue": "true",
-        "ContentBasedDeduplication": "true" if spec.deduplication.content_based else "false",
-        "DeduplicationScope": "messageGroup" if is_of_group else "queue",
-        "FifoThroughputLimit": "perMessageGroupId" if is_of_group else "perQueue",
-    }
+    if is_fifo:
+        found |= {
+            "FifoQueue": "true",
+            "ContentBasedDeduplication": "true" if spec.deduplication.content_based else "false",
+            "DeduplicationScope": "messageGroup" if spec.deduplication.scope == "Group" else "queue",
+        }
+    return found
 
 
 def _seconds(duration: timedelta) -> str:

@@ -4,7 +4,8 @@ from msgspec import Struct
 
 from quintet_broker.errors import QueueNotFound
 from quintet_broker.protocols.sqs import names
-from quintet_broker.services.access import Access, Verb
+from quintet_broker.services.access import Access
+from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
 from quintet_broker.services.topology import Topology
 

@@ -101,6 +101,35 @@ class SetQueueAttributes(OfQueue):
     attributes: Attributes
 
 
+# Tags and permissions
+
+
+class TagQueue(OfQueue):
+    tags: dict[str, str] = {}
+
+
+class UntagQueue(OfQueue):
+    tag_keys: list[str] = []
+
+
+class ListQueueTags(OfQueue):
+    pass
+
+
+class QueueTags(Shape):
+    tags: dict[str, str] = {}
+
+
+class AddPermission(OfQueue):
+    label: str
+    aws_account_ids: list[str] = field(default_factory=list, name="AWSAccountIds")
+    actions: list[str] = []
+
+
+class RemovePermission(OfQueue):
+    label: str
+
+
 # Sending
 
 
@@ -242,17 +271,22 @@ class CancelledMove(Shape):
 
 
 class ListDeadLetterSourceQueues(OfQueue):
-    """Paging is passed over: all come at once."""
+    max_results: int | None = None
+    next_token: str | None = None
 
 
 class SourceQueueUrls(Shape):
     queue_urls: list[str] = field(name="queueUrls")
+    next_token: str | None = None
 
 
 _LISTS_IN = {
+    "AWSAccountId": "AWSAccountIds",
+    "ActionName": "Actions",
     "AttributeName": "AttributeNames",
     "MessageAttributeName": "MessageAttributeNames",
     "MessageSystemAttributeName": "MessageSystemAttributeNames",
+    "TagKey": "TagKeys",
 }
 _LISTS_OUT = {
     "Failed": "BatchResultErrorEntry",
@@ -265,9 +299,13 @@ _MAPS_IN = {
     "Attribute": "Attributes",
     "MessageAttribute": "MessageAttributes",
     "MessageSystemAttribute": "MessageSystemAttributes",
-    "Tag": "tags",
+    "Tag": "Tags",
 }
-_MAPS_OUT = {"Attributes": "Attribute", "MessageAttributes": "MessageAttribute"}
+_MAPS_OUT = {
+    "Attributes": ("Attribute", "Name"),
+    "MessageAttributes": ("MessageAttribute", "Name"),
+    "Tags": ("Tag", "Key"),
+}
 
 
 def query_names(operation: str) -> Names:
@@ -275,6 +313,6 @@ def query_names(operation: str) -> Names:
     return Names(
         lists_in=_LISTS_IN | {f"{operation}RequestEntry": "Entries"},
         lists_out=_LISTS_OUT | {"Successful": f"{operation}ResultEntry"},
-        maps_in=_MAPS_IN,
+        maps_in=_MAPS_IN | ({"Tag": "tags"} if operation == "CreateQueue" else {}),
         maps_out=_MAPS_OUT,
     )

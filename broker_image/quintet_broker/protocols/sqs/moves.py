@@ -10,9 +10,9 @@ from msgspec import Struct
 from quintet_broker.engine.requests import Progress
 from quintet_broker.errors import QueueNotFound
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, AwsError
-from quintet_broker.protocols.sqs import attributes, codec, errors, names
+from quintet_broker.protocols.sqs import bounds, codec, errors, names, redrive
 from quintet_broker.protocols.sqs.call import Call
-from quintet_broker.services.access import Verb
+from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
 
 MAX_RATE = 500
@@ -80,9 +80,10 @@ async def cancel_message_move_task(call: Call, asked: codec.CancelMessageMoveTas
 
 
 async def list_dead_letter_source_queues(call: Call, asked: codec.ListDeadLetterSourceQueues) -> codec.SourceQueueUrls:
-    """List the queues whose dead-letter queue this is, sorted by name, all at once."""
-    found = await call.queue(asked.queue_url, "receive")
-    return codec.SourceQueueUrls([call.url(one) for one in _sources(call, found)])
+    """List the queues whose dead-letter queue this is, sorted by name, in pages."""
+    found = await call.queue(asked.queue_url, "list_sources")
+    some, token = bounds.page(_sources(call, found), asked.max_results, asked.next_token)
+    return codec.SourceQueueUrls([call.url(one) for one in some], token)
 
 
 def _sources(call: Call, queue: Queue) -> list[Queue]:
@@ -93,7 +94,7 @@ async def _of_arn(call: Call, arn: str, verb: Verb) -> Queue:
     """Raises AwsError, AccessDenied, QueueNotFound."""
     found = re.fullmatch(rf"arn:[^:]+:sqs:[^:]*:{call.account}:([^:]+)", arn)
     if not found:
-        wanted = f"arn:aws:sqs:{attributes.REGION}:{call.account}:<queue>"
+        wanted = f"arn:aws:sqs:{redrive.REGION}:{call.account}:<queue>"
         raise AwsError(INVALID_VALUE, f"Value {arn[:300]} for an ARN is invalid. Reason: It must be {wanted}.")
     call.allow(verb, names.plain(found[1]))
     try:

@@ -1,7 +1,5 @@
 """SQS: its operations as functions, `OPERATIONS` their table. Both protocols of AWS lead here."""
 
-import base64
-import binascii
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from msgspec import Struct
 
-from quintet_broker.errors import BrokerError, MessageTooLarge, QueueNotFound, ReceiptStale
+from quintet_broker.errors import BrokerError, MessageTooLarge, ReceiptStale
 from quintet_broker.protocols.admission import ADMISSION
 from quintet_broker.protocols.aws import json_rpc, query, sigv4
 from quintet_broker.protocols.aws.errors import (
@@ -23,7 +21,18 @@ from quintet_broker.protocols.aws.errors import (
 )
 from quintet_broker.protocols.aws.shapes import Names
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
-from quintet_broker.protocols.sqs import attributes, batch, codec, errors, mapping, moves, names
+from quintet_broker.protocols.sqs import (
+    batch,
+    bounds,
+    codec,
+    errors,
+    mapping,
+    moves,
+    permissions,
+    queues,
+    redrive,
+    tags,
+)
 from quintet_broker.protocols.sqs.call import Call
 from quintet_broker.services.queue import MAX_VISIBILITY, MAX_WAIT, Queue
 
@@ -31,68 +40,7 @@ NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
 TARGET = "AmazonSQS."
 """What X-Amz-Target has before the operation."""
 MAX_BATCH_BYTES = 1024 * 1024
-MAX_LIST = 1000
 MAX_RECEIVE = 10
-
-
-# Queues
-
-
-async def create_queue(call: Call, asked: codec.CreateQueue) -> codec.QueueUrl:
-    """Make a queue; one that exists must agree with the attributes that are given."""
-    name = asked.queue_name
-    call.allow("manage", names.plain(name))
-    if asked.tags:
-        raise AwsError(errors.UNSUPPORTED, "Tags are not supported yet.")
-    patch = attributes.patch(call.topology.defaults, asked.attributes, call.account)
-    names.check_new(name, is_fifo=patch.get("ordering") == "Fifo")
-    made = await call.topology.create_queue(names.plain(name), {"ordering": "Standard"} | patch)
-    return codec.QueueUrl(call.url(made))
-
-
-async def get_queue_url(call: Call, asked: codec.GetQueueUrl) -> codec.QueueUrl:
-    """Tell a queue's address."""
-    call.allow("receive", names.plain(asked.queue_name))
-    if asked.queue_owner_account not in (None, call.account):
-        raise QueueNotFound(f"This endpoint has the queues of account {call.account} only.")
-    return codec.QueueUrl(call.url(await names.found(call.topology, asked.queue_name)))
-
-
-async def list_queues(call: Call, asked: codec.ListQueues) -> codec.QueueUrls:
-    """List queues, sorted by name; in pages where MaxResults is given, else the first thousand."""
-    call.allow("manage", None)
-    limit = _within("MaxResults", asked.max_results, 1, MAX_LIST) or MAX_LIST
-    after = _opened(asked.next_token) if asked.next_token else ""
-    prefix = asked.queue_name_prefix
-    found = [one for one in call.topology.queues() if one.name > after and names.shown(one).startswith(prefix)]
-    more = asked.max_results is not None and len(found) > limit
-    token = base64.urlsafe_b64encode(found[limit - 1].name.encode()).decode() if more else None
-    return codec.QueueUrls([call.url(one) for one in found[:limit]], token)
-
-
-async def delete_queue(call: Call, asked: codec.DeleteQueue) -> None:
-    """Delete a run-time queue and its messages."""
-    found = await call.queue(asked.queue_url, "manage")
-    await call.topology.delete_queue(found.name)
-
-
-async def purge_queue(call: Call, asked: codec.PurgeQueue) -> None:
-    """Drop every message of a queue."""
-    found = await call.queue(asked.queue_url, "manage")
-    await found.purge()
-
-
-async def get_queue_attributes(call: Call, asked: codec.GetQueueAttributes) -> codec.QueueAttributes:
-    """Tell what a queue is and how much it holds."""
-    found = await call.queue(asked.queue_url, "receive")
-    return codec.QueueAttributes(await attributes.shown(found, asked.attribute_names, call.account))
-
-
-async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> None:
-    """Change a run-time queue."""
-    queue = await call.queue(asked.queue_url, "manage")
-    patch = attributes.patch(queue.spec, asked.attributes, call.account)
-    await call.topology.update_queue(queue.name, patch)
 
 
 # Sending
@@ -142,14 +90,14 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
             f"The queue's consumers are {found.spec.consumers}, and SQS has no name for a consumer: receive over /v1/.",
         )
     messages = await found.receive(
-        _within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MAX_RECEIVE) or 1,
-        visibility_timeout=_within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY),
-        wait=_within("WaitTimeSeconds", asked.wait_time_seconds, 0, MAX_WAIT),
+        bounds.within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MAX_RECEIVE) or 1,
+        visibility_timeout=bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY),
+        wait=bounds.within("WaitTimeSeconds", asked.wait_time_seconds, 0, MAX_WAIT),
     )
     named = mapping.Named(system_names, asked.message_attribute_names)
     return codec.Messages(
         [
-            mapping.message(one, named, call.account, lambda name: attributes.arn(call.account, name, found.spec))
+            mapping.message(one, named, call.account, lambda name: redrive.arn(call.account, name, found.spec))
             for one in messages
         ]
     )
@@ -157,7 +105,7 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
 
 async def delete_message(call: Call, asked: codec.DeleteMessage) -> None:
     """Settle a message for good."""
-    found = await call.queue(asked.queue_url, "receive")
+    found = await call.queue(asked.queue_url, "acknowledge")
     (error,) = await _deleted(found, [asked.receipt_handle])
     if error:
         raise error
@@ -165,7 +113,7 @@ async def delete_message(call: Call, asked: codec.DeleteMessage) -> None:
 
 async def delete_message_batch(call: Call, asked: codec.DeleteMessageBatch) -> codec.BatchResult:
     """Settle up to ten messages."""
-    found = await call.queue(asked.queue_url, "receive")
+    found = await call.queue(asked.queue_url, "acknowledge")
     batch.check(asked.entries, "DeleteMessageBatchRequestEntry")
     return batch.settled(asked.entries, await _deleted(found, [entry.receipt_handle for entry in asked.entries]))
 
@@ -189,8 +137,8 @@ def _outcome(found: Queue, receipt: str, error: BrokerError) -> AwsError | Broke
 
 async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibility) -> None:
     """Hide a message for so long from now; 0 releases it."""
-    found = await call.queue(asked.queue_url, "receive")
-    hidden = _within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY) or 0
+    found = await call.queue(asked.queue_url, "extend")
+    hidden = bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY) or 0
     (error,) = await found.extend([(asked.receipt_handle, hidden)])
     if error:
         raise error
@@ -198,7 +146,7 @@ async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibi
 
 async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessageVisibilityBatch) -> codec.BatchResult:
     """Hide or release up to ten messages."""
-    found = await call.queue(asked.queue_url, "receive")
+    found = await call.queue(asked.queue_url, "extend")
     batch.check(asked.entries, "ChangeMessageVisibilityBatchRequestEntry")
     good, wanted, failed = [], [], []
     for entry in asked.entries:
@@ -212,26 +160,10 @@ async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessage
 
 
 def _visibility(entry: codec.VisibilityEntry) -> int:
-    seconds = _within("VisibilityTimeout", entry.visibility_timeout, 0, MAX_VISIBILITY)
+    seconds = bounds.within("VisibilityTimeout", entry.visibility_timeout, 0, MAX_VISIBILITY)
     if seconds is None:
         raise AwsError(MISSING_PARAMETER, "The request must contain the parameter VisibilityTimeout.")
     return seconds
-
-
-def _within(name: str, value: int | None, least: int, most: int) -> int | None:
-    if value is not None and not least <= value <= most:
-        raise AwsError(
-            INVALID_VALUE,
-            f"Value {value} for parameter {name} is invalid. Reason: Must be between {least} and {most}, if provided.",
-        )
-    return value
-
-
-def _opened(token: str) -> str:
-    try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise AwsError(INVALID_VALUE, "Invalid or expired next token.") from error
 
 
 # The table
@@ -252,36 +184,31 @@ def _operation(takes: type[Struct], does: Callable[[Call, Any], Awaitable[Struct
 OPERATIONS = {
     operation.takes.__name__: operation
     for operation in (
+        _operation(codec.AddPermission, permissions.add_permission),
         _operation(codec.CancelMessageMoveTask, moves.cancel_message_move_task),
         _operation(codec.ChangeMessageVisibility, change_message_visibility),
         _operation(codec.ChangeMessageVisibilityBatch, change_message_visibility_batch),
-        _operation(codec.CreateQueue, create_queue),
+        _operation(codec.CreateQueue, queues.create_queue),
         _operation(codec.DeleteMessage, delete_message),
         _operation(codec.DeleteMessageBatch, delete_message_batch),
-        _operation(codec.DeleteQueue, delete_queue),
-        _operation(codec.GetQueueAttributes, get_queue_attributes),
-        _operation(codec.GetQueueUrl, get_queue_url),
+        _operation(codec.DeleteQueue, queues.delete_queue),
+        _operation(codec.GetQueueAttributes, queues.get_queue_attributes),
+        _operation(codec.GetQueueUrl, queues.get_queue_url),
         _operation(codec.ListDeadLetterSourceQueues, moves.list_dead_letter_source_queues),
         _operation(codec.ListMessageMoveTasks, moves.list_message_move_tasks),
-        _operation(codec.ListQueues, list_queues),
-        _operation(codec.PurgeQueue, purge_queue),
+        _operation(codec.ListQueueTags, tags.list_queue_tags),
+        _operation(codec.ListQueues, queues.list_queues),
+        _operation(codec.PurgeQueue, queues.purge_queue),
         _operation(codec.ReceiveMessage, receive_message),
+        _operation(codec.RemovePermission, permissions.remove_permission),
         _operation(codec.SendMessage, send_message),
         _operation(codec.SendMessageBatch, send_message_batch),
-        _operation(codec.SetQueueAttributes, set_queue_attributes),
+        _operation(codec.SetQueueAttributes, queues.set_queue_attributes),
         _operation(codec.StartMessageMoveTask, moves.start_message_move_task),
+        _operation(codec.TagQueue, tags.tag_queue),
+        _operation(codec.UntagQueue, tags.untag_queue),
     )
 }
-LATER = frozenset(
-    [
-        "AddPermission",
-        "ListQueueTags",
-        "RemovePermission",
-        "TagQueue",
-        "UntagQueue",
-    ]
-)
-"""Operations of SQS that are not there yet."""
 
 
 def mount(app: web.Application) -> None:
@@ -325,8 +252,6 @@ def _exchange(request: web.Request, body: bytes) -> json_rpc.Exchange | query.Ex
 def _found(action: str) -> Operation:
     if operation := OPERATIONS.get(action):
         return operation
-    if action in LATER:
-        raise AwsError(errors.UNSUPPORTED, f"{action} is not supported yet.")
     if not action:
         raise AwsError(MISSING_ACTION, "The request must contain the parameter Action: this address speaks Amazon SQS.")
     raise AwsError(UNKNOWN_ACTION, f"The action {action[:100]!a} is not valid for this endpoint.")

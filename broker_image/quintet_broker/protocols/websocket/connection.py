@@ -15,8 +15,8 @@ from quintet_broker.protocols.problems import InternalError
 from quintet_broker.protocols.websocket import codec, mapping
 from quintet_broker.protocols.websocket.outbox import Outbox
 from quintet_broker.protocols.websocket.receiving import Receiving
-from quintet_broker.services.access import Verb
 from quintet_broker.services.messages import Producer
+from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
 
 logger = logging.getLogger(__name__)
@@ -185,15 +185,15 @@ class Connection:
         return codec.Confirm(frame.id, [sent.id for sent in stored])
 
     async def _acknowledge(self, frame: codec.Acknowledge) -> codec.Settled:
-        queue = await self._queue(frame.queue, "receive")
+        queue = await self._queue(frame.queue, "acknowledge")
         return codec.Settled(frame.id, mapping.results(await queue.acknowledge(frame.receipts)))
 
     async def _release(self, frame: codec.Release) -> codec.Settled:
-        queue = await self._queue(frame.queue, "receive")
+        queue = await self._queue(frame.queue, "extend")
         return codec.Settled(frame.id, mapping.results(await queue.release(frame.receipts, delivered=frame.delivered)))
 
     async def _extend(self, frame: codec.Extend) -> codec.Settled:
-        queue = await self._queue(frame.queue, "receive")
+        queue = await self._queue(frame.queue, "extend")
         wanted = [(receipt, milliseconds / 1000) for receipt, milliseconds in frame.extensions]
         return codec.Settled(frame.id, mapping.results(await queue.extend(wanted)))
 

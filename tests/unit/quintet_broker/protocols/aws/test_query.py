@@ -18,7 +18,7 @@ NAMES = Names(
     lists_in={"Name": "Names", "BatchEntry": "Entries"},
     lists_out={"Names": "Name"},
     maps_in={"Attribute": "Attributes", "Tag": "tags"},
-    maps_out={"Attributes": "Attribute"},
+    maps_out={"Attributes": ("Attribute", "Name")},
 )
 NAMESPACE = "urn:example"
 
