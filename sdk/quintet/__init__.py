@@ -25,6 +25,7 @@ from quintet.errors import (
     UnknownKey,
     Unsupported,
 )
+from quintet.looking import Peeked, Seen, Tailed
 from quintet.message import DeadLetter, Message, NewMessage
 from quintet.queue import Queue
 from quintet.receiver import Receiver
@@ -44,6 +45,7 @@ __all__ = [
     "MessageTooLarge",
     "NewMessage",
     "Overloaded",
+    "Peeked",
     "PoolFull",
     "Queue",
     "QueueDeclared",
@@ -57,6 +59,8 @@ __all__ = [
     "ReceiptStale",
     "Receiver",
     "Redrive",
+    "Seen",
+    "Tailed",
     "TimedOut",
     "TooManyInFlight",
     "Unavailable",

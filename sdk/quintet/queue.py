@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from quintet import frames, wire
+from quintet import frames, looking, wire
 from quintet.connection import Connection
 from quintet.errors import InvalidArgument
 from quintet.message import Message, NewMessage
@@ -166,6 +166,26 @@ class Queue:
     async def extend(self, receipt: str, seconds: float) -> None:
         """Hide a message for so many seconds (0 - 43200) from now. Raises ReceiptStale, ReceiptInvalid."""
         await self._settling.extend(receipt, seconds)
+
+    # Looking
+
+    async def peek(self, limit: int = 10, *, start: str | None = None) -> looking.Peeked:
+        """Up to `limit` (1 - 1000) messages that wait or are in flight, which change nothing by it.
+
+        Those of the highest priority first, then the oldest; fewer may come though there are more. `start`: where the
+        look before ended, its `next`. Raises QueueNotFound, InvalidArgument.
+        """
+        asked = looking.request(**{"limit": limit, "from": start})
+        return looking.peeked(await self._connection.transport.call("POST", f"{self._path}/messages:peek", asked))
+
+    async def tail(self, limit: int = 100, *, start: str | None = None, since: int | None = None) -> looking.Tailed:
+        """Up to `limit` (1 - 1000) messages that came since the look before, whoever received them.
+
+        `start`: where that one ended, its `next`. Without it: those that came `since` (milliseconds since 1970), or
+        none, and where the end is. Raises QueueNotFound, InvalidArgument.
+        """
+        asked = looking.request(**{"limit": limit, "from": start, "since": None if start else since})
+        return looking.tailed(await self._connection.transport.call("POST", f"{self._path}/messages:tail", asked))
 
     # The queue itself
 

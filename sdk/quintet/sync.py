@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import quintet
 from quintet.errors import ClientClosed
+from quintet.looking import Peeked, Tailed
 from quintet.message import Content, NewMessage
 from quintet.queue import AHEAD
 from quintet.wire import QueueInfo, Redrive
@@ -216,6 +217,14 @@ class Queue:
     def extend(self, receipt: str, seconds: float) -> None:
         """See quintet.Queue.extend."""
         self._run(self._queue.extend(receipt, seconds))
+
+    def peek(self, limit: int = 10, *, start: str | None = None) -> Peeked:
+        """See quintet.Queue.peek."""
+        return self._run(self._queue.peek(limit, start=start))
+
+    def tail(self, limit: int = 100, *, start: str | None = None, since: int | None = None) -> Tailed:
+        """See quintet.Queue.tail."""
+        return self._run(self._queue.tail(limit, start=start, since=since))
 
     def purge(self) -> None:
         """See quintet.Queue.purge."""

@@ -255,6 +255,30 @@ class Peek(Request[Peeked]):
         self.place = place
 
 
+class Tailed(Struct, frozen=True, array_like=True):
+    records: list[Record]
+    """Ordered by their time."""
+    places: dict[int, int]
+    """By log, the offset from which to go on."""
+    missed: int
+    """How many were settled and taken away before they were looked at, about."""
+
+
+class Tail(Request[Tailed]):
+    """Look at up to `limit` records that came behind `places`, settled ones too.
+
+    Without `places`: at those that came `since` (milliseconds since 1970), or with 0 only at where the end is.
+    """
+
+    answer_type = Tailed
+
+    def __init__(self, at: int, limit: int, places: dict[int, int] | None, since: int) -> None:
+        super().__init__(at)
+        self.limit = limit
+        self.places = places
+        self.since = since
+
+
 class Purge(Request[None]):
     """Drop every record, delayed ones too."""
 

@@ -28,12 +28,13 @@ from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.receives import Receives
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.redriver import Redriver
-from quintet_broker.engine.requests import Append, CloseConsumer, Counts, Peek, Receive, Request
+from quintet_broker.engine.requests import Append, CloseConsumer, Counts, Peek, Receive, Request, Tail
 from quintet_broker.engine.rewriter import Rewriter
 from quintet_broker.engine.selection import SELECTORS
 from quintet_broker.engine.selective_claim import SelectiveClaim
 from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.state import State
+from quintet_broker.engine.tail import tail
 from quintet_broker.engine.turns import Turns
 from quintet_broker.engine.work import Totals, Work
 from quintet_broker.errors import (
@@ -85,7 +86,7 @@ class Shard:
         self._arrivals = Arrivals(pod)
         self._receives = Receives()
         self._turns = Turns(self._receives)
-        self._peeks = Arrivals(pod)
+        self._looks = Arrivals(pod)
         self._rewriter = Rewriter(number, store)
         self._work: Work | None = None
         self._fetching = False
@@ -145,7 +146,7 @@ class Shard:
     @property
     def holds_anything(self) -> bool:
         """Whether there is something to refuse or to let go in time."""
-        asked = self._arrivals or self._receives or self._turns.some_wait or self._peeks
+        asked = self._arrivals or self._receives or self._turns.some_wait or self._looks
         held = self._state.holds_some or any(lane.selections.hold_some for lane in self.lanes.values())
         return bool(asked or self._work or self._served or held)
 
@@ -164,8 +165,8 @@ class Shard:
             if self.policy.consumers != "Shared":
                 # Once its client has gone, another consumer may become active.
                 request.future.add_done_callback(lambda _: self._pod.wake(self))
-        elif isinstance(request, Peek):
-            self._peeks.add(request)
+        elif isinstance(request, Peek | Tail):
+            self._looks.add(request)
         else:
             if isinstance(request, CloseConsumer):
                 self._turns.close(request.consumer)
@@ -215,7 +216,7 @@ class Shard:
         self._arrivals.refuse(self._closed)
         self._receives.refuse(self._closed)
         self._turns.refuse(self._closed)
-        self._peeks.refuse(self._closed)
+        self._looks.refuse(self._closed)
         if self._work and not self.taken:
             self._refuse_work(Unavailable())
 
@@ -223,7 +224,7 @@ class Shard:
         self._arrivals.refuse(error, before)
         self._receives.refuse(error, before)
         self._turns.refuse(error, before)
-        self._peeks.refuse(error, before)
+        self._looks.refuse(error, before)
         if self._work:
             self._work.refuse(error, before)
 
@@ -463,7 +464,7 @@ class Shard:
                     yield lane, selection.ahead
 
     def wants_fetch(self, now: int) -> bool:
-        return self.taken and not self._fetching and (bool(self._peeks) or self._has_unfetched(now))
+        return self.taken and not self._fetching and (bool(self._looks) or self._has_unfetched(now))
 
     def fetch(self, now: int) -> Coroutine[None, None, None]:
         """Read what `wants_fetch` found missing. Raises Unavailable."""
@@ -473,8 +474,8 @@ class Shard:
     async def _fetch(self, state: State, now: int) -> None:
         """Read into a state; if the shard is taken again meanwhile, nobody looks there any more."""
         try:
-            if self._peeks:
-                await self._peek(state)
+            if self._looks:
+                await self._look(state)
             if self._has_due_delayed(now):
                 await state.delayed.fetch(self._store, self.number, now)
             if state is self._state:
@@ -484,14 +485,16 @@ class Shard:
             self._fetching = False
             self._pod.wake(self)
 
-    async def _peek(self, state: State) -> None:
-        asked = self._peeks.take()
-        if not isinstance(asked, Peek):
-            return
+    async def _look(self, state: State) -> None:
+        asked = self._looks.take()
         try:
-            asked.answer(await peek(state.lanes, self.policy, self._store, self.number, asked))
+            if isinstance(asked, Peek):
+                asked.answer(await peek(state.lanes, self.policy, self._store, self.number, asked))
+            elif isinstance(asked, Tail):
+                asked.answer(await tail(state.lanes, self._store, self.number, asked))
         except Unavailable:
-            self._peeks.put_back(asked)
+            if asked:
+                self._looks.put_back(asked)
             raise
 
     async def _fetch_ahead(self, state: State, lane: Lane, ahead: ReadAhead) -> None:

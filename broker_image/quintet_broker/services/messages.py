@@ -96,6 +96,16 @@ class Peeked(Struct, frozen=True):
     """Where the next look starts; None where there was nothing more."""
 
 
+class Tailed(Struct, frozen=True):
+    """Messages that came."""
+
+    messages: list[Message]
+    next: str
+    """Where the next look starts."""
+    missed: int
+    """How many were settled and taken away before the look, about."""
+
+
 # Between the two
 
 

@@ -28,6 +28,7 @@ from quintet_broker.engine.requests import (
     Request,
     StartRedrive,
     StopRedrive,
+    Tail,
     TellConsumer,
     TellRedrive,
     sum_of,
@@ -44,6 +45,7 @@ from quintet_broker.services.messages import (
     Peeked,
     Producer,
     Sent,
+    Tailed,
     id_text,
     message_of,
     new_ids,
@@ -285,6 +287,29 @@ class Queue:
                 return Peeked(seen, receipts.place(route.number, found.next))
             place = receipts.BEGINNING
         return Peeked(seen, None)
+
+    async def tail(self, limit: int, start: str | None = None, since: int | None = None) -> Tailed:
+        """Up to `limit` (1 - 1000) messages that came after the look that ended at `start`, in order of their time.
+
+        Without `start`: those that came `since` (milliseconds since 1970), else only where the end is. Settled ones are
+        among them as long as they are stored. Raises InvalidArgument.
+        """
+        if not 1 <= limit <= MAX_RECEIVE:
+            raise InvalidArgument(f"A tail takes 1 to {MAX_RECEIVE} messages.")
+        numbers = [route.number for route in self.spread.routes]
+        known, earliest = receipts.opened_ends(numbers, start) if start else (None, since or 0)
+        found: list[Message] = []
+        ends: dict[int, dict[int, int]] = {}
+        missed = 0
+        for route in self.spread.routes:
+            # A shard that nobody knew of then has begun since.
+            places = None if known is None else known.get(route.number, {})
+            tailed = await route.serve(Tail(self._now(), limit - len(found), places, earliest))
+            found += [message_of(record, "", 0, 0, is_in_flight=False) for record in tailed.records]
+            ends[route.number] = tailed.places
+            missed += tailed.missed
+        found.sort(key=lambda message: message.sent_at)
+        return Tailed(found, receipts.ends(ends, earliest), missed)
 
     @staticmethod
     def _or_default(value: float | None, default: float) -> float:

@@ -9,6 +9,7 @@ import binascii
 import struct
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from msgspec import Struct, field
 
 from quintet_broker.engine.requests import Place, Receipt
@@ -65,6 +66,26 @@ def opened_place(shards: Sequence[int], text: str) -> tuple[int, Place]:
     if version != _VERSION or shard not in shards:
         raise InvalidArgument("A peek goes on from what another one of the same queue answered as next.")
     return shard, (log, offset)
+
+
+Ends = dict[int, dict[int, int]]
+"""Offsets, by shard and log."""
+
+
+def ends(found: Ends, since: int) -> str:
+    """Where a tail goes on, and from which time on messages are wanted."""
+    return _packed(msgspec.msgpack.encode((_VERSION, since, found)))
+
+
+def opened_ends(shards: Sequence[int], text: str) -> tuple[Ends, int]:
+    """Raises InvalidArgument."""
+    try:
+        version, since, found = msgspec.msgpack.decode(_unpacked(text), type=tuple[int, int, Ends])
+    except (binascii.Error, msgspec.DecodeError, ValueError) as error:
+        raise InvalidArgument("A tail goes on from what another one answered as next.") from error
+    if version != _VERSION or not found.keys() <= set(shards):
+        raise InvalidArgument("A tail goes on from what another one of the same queue answered as next.")
+    return found, since
 
 
 def _packed(content: bytes) -> str:

@@ -1,12 +1,16 @@
 """The command `quintet`. What a command needs is imported when it runs: `quintet --help` answers at once."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from quintet.cli.messages import purge, receive, redrive, send
+from quintet.cli.look import peek, tail
+from quintet.cli.messages import receive, send
 from quintet.cli.objects import apply, delete, describe, get
+from quintet.cli.queues import purge, redrive
 from quintet.cli.up import up
+from quintet.cli.where import Where, cluster_options
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
@@ -22,11 +26,34 @@ class Commands(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(cls=Commands, context_settings=SETTINGS)
 @click.version_option(package_name="quintet")
-def main() -> None:
-    """Messaging from manifests: run it here with `quintet up`, and use it."""
+@cluster_options
+@click.pass_context
+def main(ctx: click.Context, where: Where) -> None:
+    """Messaging from manifests: run it here with `quintet up`, and use it, or what runs in a cluster (--context)."""
+    ctx.obj = where
 
 
-for command in (up, apply, get, describe, delete, send, receive, purge, redrive):
+@click.group("kubectl quintet", cls=Commands, context_settings=SETTINGS)
+@click.version_option(package_name="quintet")
+@cluster_options
+@click.pass_context
+def plugin(ctx: click.Context, where: Where) -> None:
+    """Messages in queues of a cluster: of kubectl's current context, or the one that --context names."""
+    ctx.obj = replace(where, is_plugin=True)
+
+
+def kubectl_quintet() -> None:
+    """`kubectl quintet`."""
+    plugin(prog_name="kubectl quintet")
+
+
+MESSAGES = (send, receive, peek, tail, redrive, purge)
+for command in (up, apply, get, describe, delete, *MESSAGES):
     main.add_command(command)
+for command in MESSAGES:
+    plugin.add_command(command)

@@ -8,12 +8,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from quintet.cli.running import Running, state_option, told_failures
+from quintet.cli.failures import told_failures
+from quintet.cli.where import Where, where_options
 from quintet.embedded.errors import CannotRun, Refused
+
+if TYPE_CHECKING:
+    from quintet.cli.running import Running
 
 KINDS = {
     name: kind
@@ -43,21 +47,21 @@ def files_option(*, required: bool) -> Files:
 
 @click.command()
 @files_option(required=True)
-@state_option
-def apply(sources: tuple[str, ...], state_dir: Path) -> None:
+@where_options
+def apply(sources: tuple[str, ...], where: Where) -> None:
     """Create or change objects; they stay until they are deleted.
 
     Returns when they run. What comes from the files of `quintet up -f` belongs to them and is refused here.
     """
     with told_failures():
-        _change(Running(state_dir), "apply", sources)
+        _change(where.running("apply"), "apply", sources)
 
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[queue NAME...]")
 @files_option(required=False)
-@state_option
-def delete(what: tuple[str, ...], sources: tuple[str, ...], state_dir: Path) -> None:
+@where_options
+def delete(what: tuple[str, ...], sources: tuple[str, ...], where: Where) -> None:
     """Delete objects that were applied, and queues that clients made.
 
     Either by name, or those that manifests name: quintet delete queue orders, quintet delete -f orders.yaml.
@@ -66,7 +70,7 @@ def delete(what: tuple[str, ...], sources: tuple[str, ...], state_dir: Path) -> 
     if bool(names) == bool(sources):
         raise click.UsageError("name what to delete: `queue NAME`, or -f FILE")
     with told_failures():
-        _change(Running(state_dir), "delete", sources, names=[f"{kind}/{name}" for name in names])
+        _change(where.running("delete"), "delete", sources, names=[f"{kind}/{name}" for name in names])
 
 
 def _change(running: Running, verb: str, sources: Sequence[str], **asked: list[str]) -> None:
@@ -103,8 +107,8 @@ def _as_given(problem: str, paths: dict[str, str]) -> str:
 @click.command()
 @click.argument("what", nargs=-1, metavar="[queues|brokerpools|all] [NAME...]")
 @click.option("-o", "--output", type=click.Choice(["wide", "json", "yaml", "name"]), help="Instead of a table.")
-@state_option
-def get(what: tuple[str, ...], output: str | None, state_dir: Path) -> None:
+@where_options
+def get(what: tuple[str, ...], output: str | None, where: Where) -> None:
     """Show objects: all, those of a kind, or by name.
 
     READY is whether a message would go through. -o wide tells also where each object comes from: a file and line,
@@ -112,7 +116,7 @@ def get(what: tuple[str, ...], output: str | None, state_dir: Path) -> None:
     """
     kind, names = _kind_and_names(what or ("all",))
     with told_failures():
-        found = _select(Running(state_dir).objects(), kind, names)
+        found = _select(where.running("get").objects(), kind, names)
         if output in ("json", "yaml"):
             one = found[0] if len(names) == 1 else {"apiVersion": "v1", "kind": "List", "items": found}
             click.echo(_text(one, output))
@@ -127,14 +131,14 @@ def get(what: tuple[str, ...], output: str | None, state_dir: Path) -> None:
 
 @click.command()
 @click.argument("what", nargs=-1, required=True, metavar="queue NAME...")
-@state_option
-def describe(what: tuple[str, ...], state_dir: Path) -> None:
+@where_options
+def describe(what: tuple[str, ...], where: Where) -> None:
     """Show all of an object, a line for each field."""
     kind, names = _kind_and_names(what)
     with told_failures():
         from quintet.cli.table import described
 
-        found = _select(Running(state_dir).objects(), kind, names)
+        found = _select(where.running("describe").objects(), kind, names)
         click.echo("\n\n".join("\n".join(described(_flat(one))) for one in found))
 
 

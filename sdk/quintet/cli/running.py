@@ -1,4 +1,6 @@
-"""What all commands share: the state directory, the `quintet up` that runs on it, and how failures are told."""
+"""The `quintet up` that runs on this machine."""
+
+from __future__ import annotations
 
 import http.client
 import json
@@ -6,31 +8,20 @@ import shlex
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import click
-
+from quintet.cli.where import TIMEOUT, Broker
 from quintet.embedded.errors import CannotRun, Refused
-from quintet.embedded.state import State, default_directory
-from quintet.errors import QuintetError
+from quintet.embedded.state import State
+
+if TYPE_CHECKING:
+    from quintet import Client
 
 ANSWERS_WITHIN = 60.0
 """Seconds."""
-EXTRA_MODULES = {"cel", "jsonschema", "pydantic", "pydantic_core", "redis", "uvloop", "watchfiles", "yaml"}
-"""What the client alone does not need."""
-INSTALL = "pip install '.[up]' in a clone of the repository"
-
-state_option = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_directory,
-    envvar="QUINTET_STATE_DIR",
-    show_default="$XDG_STATE_HOME/quintet, else ~/.local/state/quintet",
-    help="Where `quintet up` keeps its data, and where other commands find it.",
-)
 
 
 def called_as() -> str:
@@ -43,23 +34,8 @@ def called_as() -> str:
     return shlex.quote(str(program.relative_to(Path.cwd()) if below else program))
 
 
-@contextmanager
-def told_failures() -> Iterator[None]:
-    """Failures that a user can mend end the command with their message and exit code 1."""
-    try:
-        yield
-    except (CannotRun, Refused, QuintetError) as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(1) from error
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in EXTRA_MODULES:
-            raise
-        click.echo(f"this needs more than the client ({error.name}): {INSTALL}", err=True)
-        raise SystemExit(1) from error
-
-
 class Running:
-    """The `quintet up` of a state directory."""
+    """The `quintet up` of a state directory; see where.System."""
 
     def __init__(self, state_directory: Path) -> None:
         """Raises CannotRun where none is running."""
@@ -72,11 +48,27 @@ class Running:
                 f"quintet up is not running on {state.directory}: start it, or name its --state-dir"
             ) from error
 
+    @asynccontextmanager
+    async def client(self, queue: str, *, whole_pool: bool = False) -> AsyncIterator[Client]:
+        """With the pool's key, which may do everything."""
+        from quintet import connect
+
+        _, key = self._pool
+        url = self.ready["endpoints"]["http"]
+        async with connect(url, key_id=key["accessKeyId"], secret=key["secretAccessKey"], timeout=TIMEOUT) as client:
+            yield client
+
+    @asynccontextmanager
+    async def brokers(self) -> AsyncIterator[Sequence[Broker]]:
+        pool, _ = self._pool
+        yield [Broker(pool, one["name"], one["admin"]) for one in self.ready["endpoints"]["brokers"]]
+
     @property
-    def pool_key(self) -> dict[str, str]:
-        """The access key that may do everything."""
+    def _pool(self) -> tuple[str, dict[str, str]]:
+        """Its name and access key."""
         keys: dict[str, dict[str, str]] = self.ready["credentials"]
-        return next(key for name, key in keys.items() if name.startswith("broker-pool/"))
+        [(name, key)] = [(name, key) for name, key in keys.items() if name.startswith("broker-pool/")]
+        return name.partition("/")[2], key
 
     def objects(self) -> list[dict[str, Any]]:
         """All that exists, as `quintet get -o json` shows it. Raises CannotRun."""

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quintet.cli.running import called_as, state_option, told_failures
+from quintet.cli.failures import told_failures
+from quintet.cli.running import called_as
+from quintet.cli.where import state_option
 from quintet.embedded.state import default_directory
 
 if TYPE_CHECKING:

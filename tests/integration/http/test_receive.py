@@ -103,3 +103,25 @@ async def test_a_selector_that_is_no_cel_is_refused_in_its_words(face: Face) -> 
     status, problem = await face.verb(":receive", {"selector": "headers.region = 'eu'"})
     assert status == 400
     assert "token recognition error at: '= '" in problem["detail"]
+
+
+async def test_a_tail_shows_what_came_since_settled_or_not(face: Face) -> None:
+    await face.send({"value": "before"})
+    status, end = await face.verb(":tail", {})
+    assert (status, end["messages"], end["missed"]) == (200, [], 0)
+    await face.send({"value": "a", "key": "k", "headers": {"h": "x"}}, {"value": "b"})
+    before, taken, other = await face.receive()
+    await face.verb(":acknowledge", {"receipts": [before["receipt"], taken["receipt"]]})
+    status, first = await face.verb(":tail", {"from": end["next"], "limit": 1})
+    content = {"id": taken["id"], "sentAt": taken["sentAt"], "value": "a", "key": "k", "headers": {"h": "x"}}
+    assert (status, first["messages"]) == (200, [content])
+    _, rest = await face.verb(":tail", {"from": first["next"]})
+    assert [message["value"] for message in rest["messages"]] == ["b"]
+    _, none = await face.verb(":tail", {"from": rest["next"]})
+    assert none["messages"] == []
+    assert (await face.verb(":acknowledge", {"receipts": [other["receipt"]]}))[0] == 200
+    _, since = await face.verb(":tail", {"since": taken["sentAt"]})
+    assert [message["value"] for message in since["messages"]][-2:] == ["a", "b"]
+    for wrong in {"limit": 0}, {"from": "nowhere"}, {"from": "kwEAgc0A/4EAAA=="}:
+        status, problem = await face.verb(":tail", wrong)
+        assert (status, problem["type"]) == (400, "urn:quintet:problem:InvalidArgument")

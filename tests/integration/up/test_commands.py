@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.cli import messages
+from quintet.cli import running
 from tests.integration.up.command import Up, queue, until
 
 
@@ -218,7 +218,7 @@ def test_a_reader_that_stops_early_takes_few_messages(up: Up) -> None:
 def test_without_a_broker_a_command_tries_for_its_timeout_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "TIMEOUT", 0.5)
+    monkeypatch.setattr(running, "TIMEOUT", 0.5)
     up = Up(tmp_path)
     up.start()
     http, broker = up.http, up.child("quintet_broker")

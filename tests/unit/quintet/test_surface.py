@@ -18,6 +18,8 @@ QUEUE = {
     "acknowledge",
     "release",
     "extend",
+    "peek",
+    "tail",
     "purge",
     "info",
 } | {

@@ -146,6 +146,22 @@ class Peeked(Struct):
     next: str | None
 
 
+class Tail(Body):
+    """What to look at; `from` is what the look before answered as `next`."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    start: Annotated[str, Meta(max_length=131_072)] | UnsetType = field(default=UNSET, name="from")
+    since: Annotated[int, Meta(ge=1, description="Milliseconds since 1970; without `from`.")] | UnsetType = UNSET
+
+
+class Tailed(Struct):
+    """Messages that came, settled ones too, and where to go on."""
+
+    messages: list[Content]
+    next: str
+    missed: Annotated[int, Meta(ge=0, description="How many went unseen, about: they were settled and taken away.")]
+
+
 class Received(Struct):
     """Messages, none if there were none in time."""
 

@@ -45,6 +45,10 @@ def peeked(found: messages.Peeked) -> codec.Peeked:
     return codec.Peeked([_peeked(one) for one in found.messages], found.next)
 
 
+def tailed(found: messages.Tailed) -> codec.Tailed:
+    return codec.Tailed([codec.Content(**_content(one)) for one in found.messages], found.next, found.missed)
+
+
 def _peeked(found: messages.Message) -> codec.PeekedMessage:
     return codec.PeekedMessage(
         **_content(found),

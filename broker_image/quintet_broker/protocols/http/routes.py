@@ -144,6 +144,15 @@ async def peek(request: web.Request) -> codec.Peeked:
     return mapping.peeked(await found.peek(body.limit, None if body.start is UNSET else body.start))
 
 
+async def tail(request: web.Request) -> codec.Tailed:
+    """Look at messages that came since the last look, without receiving them."""
+    body = codec.decode(request[BODY], codec.Tail)
+    found = await _queue(request)
+    start = None if body.start is UNSET else body.start
+    since = None if body.since is UNSET else body.since
+    return mapping.tailed(await found.tail(body.limit, start, since))
+
+
 async def acknowledge(request: web.Request) -> codec.Results:
     """Settle messages for good."""
     body = codec.decode(request[BODY], codec.Receipts)
@@ -185,6 +194,7 @@ ROUTES = (
     Route("POST", f"{MESSAGES}:receive", "receive", receive, codec.Receive, codec.Received),
     Route("DELETE", f"{QUEUE}/consumers/{{consumer}}", "receive", close_consumer),
     Route("POST", f"{MESSAGES}:peek", "receive", peek, codec.Peek, codec.Peeked),
+    Route("POST", f"{MESSAGES}:tail", "receive", tail, codec.Tail, codec.Tailed),
     Route("POST", f"{MESSAGES}:acknowledge", "acknowledge", acknowledge, codec.Receipts, codec.Results),
     Route("POST", f"{MESSAGES}:release", "extend", release, codec.Releases, codec.Results),
     Route("POST", f"{MESSAGES}:extend", "extend", extend, codec.Extensions, codec.Results),

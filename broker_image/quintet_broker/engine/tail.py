@@ -1,0 +1,48 @@
+"""Tail: reads records as they come, and claims none."""
+
+from collections.abc import Mapping
+
+from quintet_broker.engine.lane import Lane
+from quintet_broker.engine.log import Reader
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Tail, Tailed
+
+BATCHES = 8
+"""Read at once."""
+
+
+async def tail(lanes: Mapping[int, Lane], store: Reader, shard: int, asked: Tail) -> Tailed:
+    """What came behind the places that were asked for, settled or not, as far as it is still stored.
+
+    Raises Unavailable.
+    """
+    found: list[Record] = []
+    places = dict(asked.places or {})
+    missed = size = 0
+    for number, lane in lanes.items():
+        first = lane.log.segments[0].base if lane.log.segments else lane.confirmed
+        offset = _begin(lane, asked)
+        missed += max(0, first - offset) if number in places else 0
+        offset = max(offset, first)
+        while offset < lane.confirmed and len(found) < asked.limit and size < READ_AHEAD_BYTES:
+            end = lane.confirmed
+            records = await lane.log.read(store, shard, offset, BATCHES)
+            offset = end
+            for place, record in records:
+                if len(found) >= asked.limit or place >= end:
+                    offset = place
+                    break
+                offset = place + 1
+                if record.timestamp >= asked.since:
+                    found.append(record)
+                    size += record.size
+        places[number] = offset
+    return Tailed(sorted(found, key=lambda record: record.timestamp), places, missed)
+
+
+def _begin(lane: Lane, asked: Tail) -> int:
+    if asked.places is not None:
+        # A log that nobody knew of then has begun since.
+        return asked.places.get(lane.number, 0)
+    return lane.log.written_before(asked.since) if asked.since else lane.confirmed
