@@ -10,8 +10,10 @@ import uvloop
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from quintet_broker import capacity
 from quintet_broker.engine.engine import Engine, Membership
 from quintet_broker.engine.owners import Member
+from quintet_broker.protocols.connections import Connections, Site
 from quintet_broker.services.access import Access
 from quintet_broker.services.topology import Topology
 from quintet_broker.settings import Settings, from_environment
@@ -20,7 +22,8 @@ from quintet_broker.store.members import Members
 from quintet_broker.store.redis import Store
 from quintet_broker.web import admin_application, application
 
-BACKLOG = 4096
+ADMIN_CONNECTIONS = 128
+"""On the admin port; where there are more, a probe is served all the same."""
 DRAIN = 5.0
 """Seconds that requests under way have to end; none of them waits for messages any more."""
 COLLECT_EVERY = (50_000, 20, 50)
@@ -46,9 +49,11 @@ async def serve(settings: Settings) -> None:
     await engine.listen(settings.host, settings.peer_port)
     running = engine.start()
     keeping = asyncio.create_task(topology.run())
+    clients = Connections(capacity.connections(settings.connections))
+    admins = Connections(ADMIN_CONNECTIONS, oldest_goes=True)
     runners = [
-        await _listen(application(settings, access, topology), settings.host, settings.http_port),
-        await _listen(admin_application(settings, topology, ready), settings.host, settings.admin_port),
+        await _listen(application(settings, access, topology), clients, settings.host, settings.http_port),
+        await _listen(admin_application(settings, topology, ready), admins, settings.host, settings.admin_port),
     ]
     stopped = asyncio.create_task(_stop_signal())
     await asyncio.wait([running, keeping, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -76,10 +81,10 @@ def _membership(settings: Settings) -> Membership:
     )
 
 
-async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=DRAIN)
+async def _listen(app: web.Application, connections: Connections, host: str, port: int) -> web.AppRunner:
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=DRAIN)
     await runner.setup()
-    await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+    await Site(runner, connections, host, port).start()
     return runner
 
 

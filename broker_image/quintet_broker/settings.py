@@ -35,6 +35,8 @@ class Settings(Struct, frozen=True):
     """host:port under which they do; empty: host and peer_port."""
     http_address: str = ""
     """URL under which clients reach exactly this broker; empty: host and http_port."""
+    connections: int = 10_000
+    """Of clients at once, at most; fewer where files or memory are scarce."""
     lease: float = 3.0
     """Seconds after which others take over from a broker that is not heard of."""
     account_id: str = "000000000000"

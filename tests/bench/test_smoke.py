@@ -14,7 +14,16 @@ pytestmark = pytest.mark.timeout(WITHIN + 30)
 
 
 @pytest.mark.parametrize(
-    "name", ["bench", "bench.idle", "bench.in_flight", "bench.curves", "bench.recovery", "bench.soak"]
+    "name",
+    [
+        "bench",
+        "bench.connections",
+        "bench.curves",
+        "bench.idle",
+        "bench.in_flight",
+        "bench.recovery",
+        "bench.soak",
+    ],
 )
 def test_it_runs(name: str) -> None:
     command = [sys.executable, "-m", f"tests.{name}", "--smoke"]

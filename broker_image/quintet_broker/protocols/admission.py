@@ -1,7 +1,7 @@
 """Admission: how much of clients' bodies a broker holds at once, over all faces of its HTTP port.
 
-A body is held until its request is answered, so a store that does not answer cannot fill the memory. What has come
-counts, not what was announced: who announces much and sends nothing keeps nobody out.
+A body is held until its request is answered, so a store that does not answer cannot fill the memory. One that is not
+whole yet takes none of this room: who sends slowly keeps nobody out.
 """
 
 import asyncio
@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
 
-from quintet_broker.errors import BodyTimeout, InvalidArgument, Overloaded
+from quintet_broker.errors import BodyTimeout, BrokerError, InvalidArgument, Overloaded
+from quintet_broker.protocols import connections
 
 HELD_BYTES = 64 * 1024 * 1024
 """Each byte is kept about three times: in the body, in what is decoded of it, in a record."""
@@ -31,13 +32,9 @@ class Admission:
 
         Raises Overloaded, BodyTimeout, InvalidArgument where it cannot be read, HTTPRequestEntityTooLarge.
         """
-        # Most have come whole with their head.
-        within = None if request.content.is_eof() else self._within
         try:
-            async with asyncio.timeout(within):
-                body = await self._read(request)
-        except TimeoutError as error:
-            raise BodyTimeout from error
+            # Most have come whole with their head.
+            body = await (self._read(request) if request.content.is_eof() else self._read_on(request))
         except web.RequestPayloadError as error:
             raise InvalidArgument("The request's body is not as its Transfer- or Content-Encoding says.") from error
         try:
@@ -54,21 +51,46 @@ class Admission:
         finally:
             self._room += size
 
+    async def _read_on(self, request: web.Request) -> bytes:
+        """A body that is not whole yet: its connection counts it, and may refuse it."""
+        connection = connections.of(request)
+        why: list[BrokerError] = [BodyTimeout()]
+
+        def refuse(error: BrokerError) -> None:
+            why.append(error)
+            limit.reschedule(asyncio.get_running_loop().time())
+
+        try:
+            async with asyncio.timeout(self._within) as limit:
+                if connection:
+                    connection.refuse_body = refuse
+                return await self._read(request)
+        except TimeoutError as error:
+            # An error that is raised here and kept here would keep the body.
+            raise why.pop() from error
+        finally:
+            if connection:
+                connection.refuse_body = None
+
     async def _read(self, request: web.Request) -> bytes:
         most = request.client_max_size
         if (request.content_length or 0) > most:
             raise web.HTTPRequestEntityTooLarge(most)
+        connection = connections.of(request)
+        packed = "Content-Encoding" in request.headers
         body = bytearray()
-        try:
-            while chunk := await request.content.readany():
-                self._take(len(chunk))
-                body += chunk
-                if len(body) > most:
-                    raise web.HTTPRequestEntityTooLarge(most)
-            return bytes(body)
-        except BaseException:
-            self._room += len(body)
-            raise
+        while chunk := await request.content.readany():
+            body += chunk
+            if len(body) > most:
+                raise web.HTTPRequestEntityTooLarge(most)
+            if packed and connection:
+                connection.came(len(chunk))
+                # It unpacks without waiting for anything.
+                await asyncio.sleep(0)
+        self._take(len(body))
+        if connection:
+            connection.whole()
+        return bytes(body)
 
     def _take(self, size: int) -> None:
         if size > self._room:

@@ -78,7 +78,8 @@ async def put_topology(request: web.Request) -> web.Response:
 def _unauthorized(request: web.Request) -> web.Response | None:
     token = request.app[SETTINGS].admin_token
     given = request.headers.get("Authorization", "")
-    if token and hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+    # A header may hold bytes that are no text.
+    if token and hmac.compare_digest(given.encode(errors="surrogateescape"), f"Bearer {token}".encode()):
         return None
     return _problem(401, "Unauthorized", "This needs the bearer token of the pool.")
 

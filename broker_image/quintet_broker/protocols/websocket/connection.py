@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from quintet_broker.errors import BrokerError, InvalidArgument, Overloaded, Unavailable
+from quintet_broker.protocols import connections
 from quintet_broker.protocols.admission import ADMISSION
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.problems import InternalError
@@ -28,6 +29,8 @@ REQUESTS_MAX = 1000
 RECEIVES_MAX = 1000
 LEAVES_WITHIN = 5.0
 """Seconds in which requests under way may end, where the broker stops."""
+REASON_BYTES = 123
+"""Of a reason that a close frame tells, at most."""
 CLOSES_WITHIN = 2.0
 """Seconds in which a client may read what it was told last, and say goodbye."""
 
@@ -43,6 +46,7 @@ class Connection:
         self._broker = app[SETTINGS].pod_name
         self._handshake = request
         self._socket = socket
+        self._wire = connections.of(request)
         self._outbox = Outbox(socket.send_bytes)
         self._key_id = key_id
         self._requests: set[asyncio.Task[None]] = set()
@@ -89,14 +93,15 @@ class Connection:
 
     async def _say_goodbye(self, code: WSCloseCode, why: str) -> None:
         await self._outbox.written()
-        # A reason has 123 bytes at most.
-        await self._socket.close(code=code, message=why.encode()[:123], drain=False)
+        await self._socket.close(code=code, message=why.encode()[:REASON_BYTES], drain=False)
 
     # Frames
 
     async def _body(self) -> bytes | None:
         """The next frame; None where the client has gone. Raises Malformed."""
         message = await self._socket.receive()
+        if self._wire:
+            self._wire.whole()
         if message.type == WSMsgType.BINARY:
             return bytes(message.data)
         if message.type == WSMsgType.TEXT:

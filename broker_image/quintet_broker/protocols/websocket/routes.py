@@ -3,13 +3,14 @@
 import asyncio
 from weakref import WeakSet
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 
-from quintet_broker.errors import AccessDenied, InvalidArgument
+from quintet_broker.errors import AccessDenied, BrokerError, InvalidArgument, Overloaded
+from quintet_broker.protocols import connections
 from quintet_broker.protocols.basic import key_id
 from quintet_broker.protocols.keys import ACCESS
 from quintet_broker.protocols.websocket import codec
-from quintet_broker.protocols.websocket.connection import Connection
+from quintet_broker.protocols.websocket.connection import REASON_BYTES, Connection
 
 PATH = "/v1/connect"
 HEARTBEAT = 20.0
@@ -36,10 +37,19 @@ async def _connect(request: web.Request) -> web.WebSocketResponse:
     if not socket.can_prepare(request):
         raise InvalidArgument(f"{PATH} is for WebSockets: see docs/protocol.md.")
     await socket.prepare(request)
+    if wire := connections.of(request):
+        wire.farewell = _farewell
     connection = Connection(request, socket, key)
     request.app[_OPEN].add(connection)
     await connection.serve()
     return socket
+
+
+def _farewell(error: BrokerError) -> bytes:
+    """A close frame: what was written before are whole frames."""
+    code = WSCloseCode.TRY_AGAIN_LATER if isinstance(error, Overloaded) else WSCloseCode.POLICY_VIOLATION
+    content = code.to_bytes(2) + error.message.encode()[:REASON_BYTES]
+    return bytes([0x88, len(content)]) + content
 
 
 async def _leave(app: web.Application) -> None:

@@ -87,7 +87,7 @@ class Client:
         self.heard: list[Any] = []
         self._said: asyncio.Queue[Any] = asyncio.Queue()
         self.on_frame: Callable[[Any], None] = lambda _: None
-        request: Any = SimpleNamespace(app=app, transport=self.transport)
+        request: Any = SimpleNamespace(app=app, transport=self.transport, protocol=None)
         socket: Any = self
         self.connection = Connection(request, socket, None)
         self.serving = asyncio.create_task(self.connection.serve())
