@@ -50,6 +50,11 @@ class Topology:
         return self._catalogue.restored
 
     @property
+    def storage_bytes(self) -> tuple[int, int]:
+        """What the pool's Redis has in memory, and how much it may have; 0 where that has no limit."""
+        return self._engine.store.used_bytes, self._engine.store.limit_bytes
+
+    @property
     def defaults(self) -> QueueSpec:
         """Of a queue that is made at run time."""
         return self._keeper.defaults

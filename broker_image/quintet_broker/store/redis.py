@@ -49,6 +49,8 @@ class Store:
         self.durability = durability
         self.full = False
         """Whether appends must be refused; `check` finds it out, and what follows."""
+        self.used_bytes = self.limit_bytes = 0
+        """Of Redis's memory, of all nodes of a Cluster; a limit of 0 is none."""
         self.redis_version = ""
         """The oldest one of a Cluster."""
         self.warnings: list[str] = []
@@ -133,6 +135,8 @@ class Store:
             if server.identity != node.identity:
                 raise Unavailable(f"The Redis {node.name} was started anew, or another one took its place.")
         self.full = any(_is_full(server) for server in servers.values())
+        self.used_bytes = sum(server.info["used_memory"] for server in servers.values())
+        self.limit_bytes = sum(server.info["maxmemory"] for server in servers.values())
         self.redis_version = min(servers.values(), key=lambda server: server.version).info["redis_version"]
         self._warn(servers)
 

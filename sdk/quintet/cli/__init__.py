@@ -9,6 +9,8 @@ from quintet.cli.look import peek, tail
 from quintet.cli.messages import receive, send
 from quintet.cli.objects import apply, delete, describe, get
 from quintet.cli.queues import purge, redrive
+from quintet.cli.stats import stats
+from quintet.cli.top import top
 from quintet.cli.up import up
 from quintet.cli.where import Where, cluster_options
 
@@ -52,7 +54,7 @@ def kubectl_quintet() -> None:
     plugin(prog_name="kubectl quintet")
 
 
-MESSAGES = (send, receive, peek, tail, redrive, purge)
+MESSAGES = (send, receive, peek, tail, redrive, purge, stats, top)
 for command in (up, apply, get, describe, delete, *MESSAGES):
     main.add_command(command)
 for command in MESSAGES:

@@ -111,7 +111,11 @@ async def test_metrics_count_what_happened(admin: Admin) -> None:
     async with admin.session.get(f"{admin.broker.admin_url}/metrics") as response:
         assert response.content_type == "text/plain"
         families = {family.name: family for family in text_string_to_metric_families(await response.text())}
-    assert all(name.startswith("quintet_") for name in families)
+    assert all(name.startswith(("quintet_", "process_")) for name in families)
+    assert families["process_cpu_seconds"].samples[0].value > 0
+    [used] = families["quintet_storage_used_bytes"].samples
+    assert used.labels == {"kind": "BrokerPool", "namespace": "default", "name": "default"}
+    assert used.value > 0
     labels = {"kind": "Queue", "namespace": "default", "name": "orders"}
     held = {sample.labels["state"]: sample.value for sample in families["quintet_messages"].samples}
     assert held == {"visible": 1, "in_flight": 1, "delayed": 0}

@@ -1,9 +1,9 @@
-"""What /metrics tells of each queue, in Prometheus's text format."""
+"""What /metrics tells of each queue, of Redis and of the process, in Prometheus's text format."""
 
 from collections.abc import Iterable
 
 from msgspec import structs
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -54,9 +54,29 @@ class QueueCollector(Collector):
         return ["Queue", self._namespace, queue.name]
 
 
-def render(topology: Topology, namespace: str) -> tuple[bytes, str]:
-    """(body, content type) of the metrics of every queue."""
+class StorageCollector(Collector):
+    """What the broker saw when it last looked at Redis."""
+
+    def __init__(self, topology: Topology, namespace: str, pool: str) -> None:
+        self._topology = topology
+        self._labels = ["BrokerPool", namespace, pool]
+
+    def collect(self) -> Iterable[Metric]:
+        used, limit = self._topology.storage_bytes
+        for name, value, help_text in (
+            ("used", used, "Memory that Redis has in use."),
+            ("limit", limit, "Memory that Redis may use; 0 where there is no limit."),
+        ):
+            gauge = GaugeMetricFamily(f"quintet_storage_{name}_bytes", help_text, labels=LABELS)
+            gauge.add_metric(self._labels, value)
+            yield gauge
+
+
+def render(topology: Topology, namespace: str, pool: str) -> tuple[bytes, str]:
+    """(body, content type) of all metrics of this broker."""
     registry = CollectorRegistry()
     registry.register(QueueCollector(topology, namespace))
+    registry.register(StorageCollector(topology, namespace, pool))
+    ProcessCollector(registry=registry)
     encode, content_type = choose_encoder("")
     return encode(registry), content_type

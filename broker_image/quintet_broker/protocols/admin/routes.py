@@ -41,7 +41,7 @@ def _readyz(ready: Callable[[], bool]) -> Callable[[web.Request], Awaitable[web.
 
 async def metrics(request: web.Request) -> web.Response:
     settings = request.app[SETTINGS]
-    body, content_type = render(request.app[TOPOLOGY], settings.namespace)
+    body, content_type = render(request.app[TOPOLOGY], settings.namespace, settings.pool)
     return web.Response(body=body, headers={"Content-Type": content_type})
 
 
