@@ -34,7 +34,7 @@ from quintet_broker.engine.requests import (
     Stay,
     StopRedrive,
     TellConsumer,
-    TellRedrive,
+    TellRedrives,
 )
 from quintet_broker.engine.rewriter import Rewrite
 from quintet_broker.engine.state import State
@@ -268,9 +268,9 @@ class Intake:
         state = self._state
         if isinstance(request, StartRedrive):
             left = state.visible if request.limit is None else min(request.limit, state.visible)
-            state.redrive = Redrive.begin(request.target, request.rate, left, self._now)
+            state.redrive = Redrive.begin(request.target, request.rate, left, self._now, state.redrive)
         elif state.redrive:
-            state.redrive.left = 0
+            state.redrive.stop()
         if state.redrive:
             self._work.tick.meta["redrive"] = state.redrive.encode()
         return state.progress
@@ -317,8 +317,8 @@ class Intake:
             return self._recall(request)
         if isinstance(request, StartRedrive | StopRedrive):
             return self._redrive(request)
-        if isinstance(request, TellRedrive):
-            return state.progress
+        if isinstance(request, TellRedrives):
+            return state.redrives
         if isinstance(request, Count):
             return state.counts
         if isinstance(request, TellConsumer):

@@ -1,6 +1,7 @@
 """Redrive: what is still to be brought back out of a dead-letter queue, and how fast. Pure; `now` is an argument."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +16,8 @@ WAIT = 100
 """Milliseconds until the next look, where no record could go."""
 RATE_DIGITS = 6
 """Behind the point: what was divided among shards is told as it was given."""
+REMEMBERED = 10
+"""Redrives that are told of."""
 BEHIND = 1000
 """Milliseconds; what a rate allowed longer ago is not caught up with."""
 
@@ -35,10 +38,33 @@ class Redrive(Struct):
     look_at: int
     moved: int = 0
     """How many went, or are on their way."""
+    asked: int = 0
+    """How many there were to look at."""
+    stopped: bool = False
+    before: list[Progress] = []
+    """Earlier redrives, the newest first."""
 
     @classmethod
-    def begin(cls, target: int | None, rate: float | None, left: int, now: int) -> "Redrive":
-        return cls(target, rate, left, now, now, now)
+    def begin(
+        cls, target: int | None, rate: float | None, left: int, now: int, last: "Redrive | None" = None
+    ) -> "Redrive":
+        """In place of the last one, which ends."""
+        before: list[Progress] = []
+        if last:
+            last.stop()
+            before = [last.told(is_leaving=False), *last.before][: REMEMBERED - 1]
+        return cls(target, rate, left, now, now, now, asked=left, before=before)
+
+    def stop(self) -> None:
+        self.stopped = self.stopped or self.left > 0
+        self.left = 0
+
+    def told(self, is_leaving: bool) -> Progress:
+        """`is_leaving`: whether records are still on their way."""
+        running = self.left > 0 or is_leaving
+        return Progress(
+            running, self.moved, self.left, self.rate, self.started_at, self.asked, self.target, self.stopped
+        )
 
     def allowed(self, now: int) -> int:
         """How many records may be looked at now."""
@@ -92,4 +118,12 @@ def together(parts: Sequence[Progress]) -> Progress:
         left=sum(part.left for part in parts),
         rate=round(sum(rates), RATE_DIGITS) if rates else None,
         started_at=max((part.started_at for part in parts if part.started_at is not None), default=None),
+        asked=sum(part.asked for part in parts),
+        target=next((part.target for part in parts if part.target is not None), None),
+        stopped=any(part.stopped for part in parts),
     )
+
+
+def all_together(parts: Sequence[Sequence[Progress]]) -> list[Progress]:
+    """The last redrives of all shards, the newest first; a shard that came later has fewer."""
+    return [together([part for part in one if part]) for one in zip_longest(*parts)]

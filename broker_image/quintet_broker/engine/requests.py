@@ -201,6 +201,12 @@ class Progress(Struct, frozen=True, array_like=True):
     rate: float | None = None
     started_at: int | None = None
     """Milliseconds since 1970; None where there was none yet."""
+    asked: int = 0
+    """How many records were to be looked at."""
+    target: int | None = None
+    """Number of the shard to which all records go."""
+    stopped: bool = False
+    """Whether it was ended before its time."""
 
 
 class StartRedrive(Request[Progress]):
@@ -222,10 +228,10 @@ class StopRedrive(Request[Progress]):
     answer_type = Progress
 
 
-class TellRedrive(Request[Progress]):
-    """Tell how far it has come."""
+class TellRedrives(Request[list[Progress]]):
+    """Tell how far the last ones have come, the newest first."""
 
-    answer_type = Progress
+    answer_type = list[Progress]
 
 
 class Seen(Struct, frozen=True, gc=False, array_like=True):

@@ -161,11 +161,13 @@ class State:
 
     @property
     def progress(self) -> Progress:
-        """Of the redrive: it runs until the last record has arrived."""
-        found = self.redrive
-        if found is None:
-            return Progress()
-        return Progress(found.left > 0 or self.leaving > 0, found.moved, found.left, found.rate, found.started_at)
+        """Of the last redrive: it runs until the last record has arrived."""
+        return self.redrive.told(self.leaving > 0) if self.redrive else Progress()
+
+    @property
+    def redrives(self) -> list[Progress]:
+        """The last ones, the newest first."""
+        return [self.progress, *self.redrive.before] if self.redrive else []
 
     def leave(self, lane: Lane, offset: int, target: int, reason: Reason) -> None:
         """A record goes to another shard, under the next sequence for that."""

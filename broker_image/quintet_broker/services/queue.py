@@ -11,7 +11,7 @@ from quintet_broker.engine.deduplication import HASH_BYTES
 from quintet_broker.engine.gather import gather
 from quintet_broker.engine.headers import OWN
 from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.redrive import shares, together
+from quintet_broker.engine.redrive import all_together, shares, together
 from quintet_broker.engine.requests import (
     Acknowledge,
     Append,
@@ -30,7 +30,7 @@ from quintet_broker.engine.requests import (
     StopRedrive,
     Tail,
     TellConsumer,
-    TellRedrive,
+    TellRedrives,
     sum_of,
 )
 from quintet_broker.engine.selector import compiled
@@ -384,7 +384,12 @@ class Queue:
 
     async def redrive_progress(self) -> Progress:
         """Of the redrive that was started last."""
-        return together(await self._ask_all(TellRedrive))
+        return next(iter(await self.redrives()), Progress())
+
+    async def redrives(self) -> list[Progress]:
+        """The last ten, the newest first."""
+        told: list[list[Progress]] = await self._ask_all(TellRedrives)
+        return all_together(told)
 
     async def purge(self) -> None:
         """Drop every message that was confirmed before this call: visible, in flight and delayed."""

@@ -35,6 +35,7 @@ def test_a_queues_key_opens_its_queue_and_nothing_else(pool: Any, keyed: Keyed) 
     assert sqs.get_queue_url(QueueName=name)["QueueUrl"] == url
     sqs.send_message(QueueUrl=url, MessageBody="x")
     (message,) = receive(sqs, url, AttributeNames=["All"])
+    assert message["Attributes"]["SenderId"] == key_id("Queue", "default", name)
     held = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
     sqs.change_message_visibility(VisibilityTimeout=60, **held)
     sqs.delete_message(**held)

@@ -166,15 +166,69 @@ def test_receipts_that_hold_nothing(sqs: Any, queue: str) -> None:
     (message,) = receive(sqs, queue)
     for url, receipt in (queue, "nonsense"), (queue, "ä"), (other, message["ReceiptHandle"]):
         answer = refusal(sqs.delete_message, QueueUrl=url, ReceiptHandle=receipt)
-        assert answer[:2] == ("ReceiptHandleIsInvalid", 404)
+        text = f'The input receipt handle "{receipt}" is not a valid receipt handle.'
+        assert answer == ("ReceiptHandleIsInvalid", 404, text)
         answer = refusal(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=1)
-        assert answer[:2] == ("ReceiptHandleIsInvalid", 404)
+        assert answer == ("ReceiptHandleIsInvalid", 404, text)
     held = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
     answer = refusal(sqs.change_message_visibility, VisibilityTimeout=43201, **held)
     assert answer[:2] == ("InvalidParameterValue", 400)
     sqs.delete_message(**held)
     answer = refusal(sqs.change_message_visibility, VisibilityTimeout=1, **held)
-    assert answer[:2] == (f"{LEGACY}MessageNotInflight", 400)
+    reason = "Message does not exist or is not available for visibility timeout change."
+    text = f"Value {message['ReceiptHandle']} for parameter ReceiptHandle is invalid. Reason: {reason}"
+    assert answer == ("InvalidParameterValue", 400, text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            {"WaitTimeSeconds": 21},
+            "Value 21 for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, {}",
+        ),
+        (
+            {"WaitTimeSeconds": -1},
+            "Value -1 for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, {}",
+        ),
+        (
+            {"MaxNumberOfMessages": 11},
+            "Value 11 for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, {}",
+        ),
+    ],
+)
+def test_the_words_of_refused_receives(sqs: Any, queue: str, arguments: dict[str, Any], text: str) -> None:
+    assert refusal(sqs.receive_message, QueueUrl=queue, **arguments)[2] == text.format("if provided.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (attribute(StringValue=""), "Message (user) attribute 'a' must contain a non-empty value of type 'String'."),
+        (
+            {"MessageGroupId": "two words"},
+            "Value two words for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include "
+            "alphanumeric and punctuation characters. 1 to 128 in length.",
+        ),
+        ({"MessageBody": ""}, "The request must contain the parameter MessageBody."),
+        (
+            {"MessageBody": BIG},
+            "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.",
+        ),
+        (
+            {"DelaySeconds": 901},
+            "Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
+        ),
+    ],
+)
+def test_the_words_of_refused_sends(sqs: Any, queue: str, arguments: dict[str, Any], text: str) -> None:
+    assert refusal(sqs.send_message, **{"QueueUrl": queue, "MessageBody": "x"} | arguments)[2] == text
+
+
+def test_the_words_of_a_queue_that_is_not_there(sqs: Any) -> None:
+    for verb, arguments in (sqs.get_queue_url, {"QueueName": "none"}), (sqs.purge_queue, {"QueueUrl": NOTHING}):
+        answer = refusal(verb, **arguments)
+        assert answer == (f"{LEGACY}NonExistentQueue", 400, "The specified queue does not exist.")
 
 
 def test_limits(broker: Broker, sqs: Any) -> None:

@@ -74,20 +74,48 @@ def test_messages_go_to_another_queue_at_a_rate_until_that_is_stopped(
     assert (task["Status"], task["TaskHandle"]) == ("RUNNING", handle)
     assert task["MaxNumberOfMessagesPerSecond"] == 1
     code, _, message = refusal(sqs.start_message_move_task, SourceArn=arn(dead))
-    assert (code, "already a task" in message) == ("AWS.SimpleQueueService.UnsupportedOperation", True)
+    assert (code, "already a task" in message) == ("InvalidParameterValue", True)
     moved = sqs.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]
     assert 0 < moved < MORE
-    until(lambda: last_task(sqs, dead)["Status"] == "COMPLETED")
+    until(lambda: last_task(sqs, dead)["Status"] == "CANCELLED")
+    task = last_task(sqs, dead)
+    assert (task["DestinationArn"], task["ApproximateNumberOfMessagesMoved"]) == (arn(other), moved)
+    assert task["ApproximateNumberOfMessagesToMove"] == MORE + 3
     assert waiting(sqs, other) == moved
-    assert refusal(sqs.cancel_message_move_task, TaskHandle=handle)[:2] == ("ResourceNotFoundException", 404)
+    gone = refusal(sqs.cancel_message_move_task, TaskHandle=handle)
+    assert gone == ("ResourceNotFoundException", 404, "Task does not exist.")
 
 
-def test_the_sources_of_a_dead_letter_queue_are_listed(sqs: Any, queue: str, dead: str) -> None:
+def test_the_last_tasks_are_listed_the_newest_first(sqs: Any, dead: str) -> None:
+    for moved in (3, 0):
+        sqs.start_message_move_task(SourceArn=arn(dead))
+        until(lambda: last_task(sqs, dead)["Status"] == "COMPLETED")
+        assert last_task(sqs, dead)["ApproximateNumberOfMessagesMoved"] == moved
+    tasks = sqs.list_message_move_tasks(SourceArn=arn(dead), MaxResults=10)["Results"]
+    assert [task["ApproximateNumberOfMessagesMoved"] for task in tasks] == [0, 3]
+    assert all("DestinationArn" not in task for task in tasks)
+    for most in 0, 11:
+        asked = {"SourceArn": arn(dead), "MaxResults": most}
+        assert refusal(sqs.list_message_move_tasks, **asked)[0] == "InvalidParameterValue"
+
+
+def test_the_sources_of_a_dead_letter_queue_are_listed(sqs: Any, queue: str, dead: str, new_queue: NewQueue) -> None:
     assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [queue]
+    policy = json.dumps({"deadLetterTargetArn": arn(dead), "maxReceiveCount": 1})
+    urls = sorted([queue, *(new_queue(RedrivePolicy=policy) for _ in range(4))])
+    pages = sqs.get_paginator("list_dead_letter_source_queues").paginate(
+        QueueUrl=dead, PaginationConfig={"PageSize": 2}
+    )
+    assert [page["queueUrls"] for page in pages] == [urls[:2], urls[2:4], urls[4:]]
+    assert refusal(sqs.list_dead_letter_source_queues, QueueUrl=dead, MaxResults=0)[0] == "InvalidParameterValue"
 
 
 def test_what_cannot_be_moved_is_refused(sqs: Any, queue: str) -> None:
-    assert refusal(sqs.start_message_move_task, SourceArn=ARN + queue_name())[0] == "ResourceNotFoundException"
+    missing = {"SourceArn": ARN + queue_name()}, {"SourceArn": arn(queue), "DestinationArn": ARN + queue_name()}
+    for asked in missing:
+        *_, parameter = asked
+        text = f"The resource that you specified for the {parameter} parameter doesn't exist."
+        assert refusal(sqs.start_message_move_task, **asked) == ("ResourceNotFoundException", 404, text)
     assert refusal(sqs.start_message_move_task, SourceArn="orders")[0] == "InvalidParameterValue"
     code, _, message = refusal(sqs.start_message_move_task, SourceArn=arn(queue))
     assert (code, "Dead Letter Queue" in message) == ("InvalidParameterValue", True)

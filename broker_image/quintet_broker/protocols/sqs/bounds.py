@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Sequence
 
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, AwsError
-from quintet_broker.services.queue import Queue
+from quintet_broker.services.queue import MAX_WAIT, Queue
 
 MAX_LIST = 1000
 
@@ -18,6 +18,17 @@ def within(name: str, value: int | None, least: int, most: int) -> int | None:
             f"Value {value} for parameter {name} is invalid. Reason: Must be between {least} and {most}, if provided.",
         )
     return value
+
+
+def wait(seconds: int | None) -> int | None:
+    """WaitTimeSeconds, of which AWS speaks in other words. Raises AwsError."""
+    if seconds is not None and not 0 <= seconds <= MAX_WAIT:
+        raise AwsError(
+            INVALID_VALUE,
+            f"Value {seconds} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= {MAX_WAIT}, "
+            "if provided.",
+        )
+    return seconds
 
 
 def page(

@@ -2,8 +2,9 @@
 
 from msgspec import Struct
 
-from quintet_broker.errors import QueueNotFound
+from quintet_broker.protocols.aws.errors import AwsError
 from quintet_broker.protocols.sqs import names
+from quintet_broker.protocols.sqs.errors import QUEUE_NOT_FOUND
 from quintet_broker.services.access import Access
 from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
@@ -21,11 +22,12 @@ class Call(Struct, frozen=True):
     """Scheme and host that were called."""
 
     async def queue(self, url: str, verb: Verb) -> Queue:
-        """The queue of a QueueUrl, whatever host that names. Raises QueueNotFound, AccessDenied."""
+        """The queue of a QueueUrl, whatever host that names. Raises AwsError, QueueNotFound, AccessDenied."""
         _, _, way = url.rpartition(f"/{self.account}/")
         self.allow(verb, names.plain(way) or None)
         if not way:
-            raise QueueNotFound(f"The QueueUrl {url[:300]} does not end in /{self.account}/<queue>.")
+            text = f"The specified queue does not exist: its QueueUrl must end in /{self.account}/<queue>."
+            raise AwsError(QUEUE_NOT_FOUND, text)
         return await names.found(self.topology, way)
 
     def allow(self, verb: Verb, name: str | None) -> None:

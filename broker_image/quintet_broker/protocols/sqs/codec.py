@@ -254,6 +254,8 @@ class MoveTaskResult(Shape, omit_defaults=True):
     approximate_number_of_messages_moved: int
     approximate_number_of_messages_to_move: int
     started_timestamp: int
+    destination_arn: str | None = None
+    failure_reason: str | None = None
     task_handle: str | None = None
     max_number_of_messages_per_second: int | None = None
 

@@ -29,7 +29,6 @@ BATCH_TOO_MANY = _sqs("TooManyEntriesInBatchRequest", f"{_LEGACY}TooManyEntriesI
 INVALID_ATTRIBUTE_NAME = _sqs("InvalidAttributeName")
 INVALID_ATTRIBUTE_VALUE = _sqs("InvalidAttributeValue")
 INVALID_CONTENTS = _sqs("InvalidMessageContents")
-NOT_IN_FLIGHT = _sqs("MessageNotInflight", f"{_LEGACY}MessageNotInflight")
 OVER_LIMIT = _sqs("OverLimit", status=403)
 QUEUE_EXISTS = _sqs("QueueNameExists", "QueueAlreadyExists")
 QUEUE_NOT_FOUND = _sqs("QueueDoesNotExist", f"{_LEGACY}NonExistentQueue")
@@ -52,7 +51,7 @@ KINDS: dict[type[errors.BrokerError], Kind] = {
     errors.QueueFull: THROTTLED,
     errors.QueueNotFound: QUEUE_NOT_FOUND,
     errors.ReceiptInvalid: RECEIPT_INVALID,
-    errors.ReceiptStale: NOT_IN_FLIGHT,
+    errors.ReceiptStale: INVALID_VALUE,
     errors.TooManyInFlight: OVER_LIMIT,
     errors.Unavailable: UNAVAILABLE,
     errors.UnknownKey: INVALID_KEY,
@@ -62,4 +61,5 @@ KINDS: dict[type[errors.BrokerError], Kind] = {
 
 def translated(error: errors.BrokerError) -> AwsError:
     """The same in AWS's words."""
-    return AwsError(KINDS[type(error)], error.message)
+    message = "The specified queue does not exist." if isinstance(error, errors.QueueNotFound) else error.message
+    return AwsError(KINDS[type(error)], message)

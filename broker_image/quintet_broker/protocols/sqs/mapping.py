@@ -21,8 +21,9 @@ from quintet_broker.services import messages
 MAX_ATTRIBUTES = 10
 MAX_DELAY = 900
 
-TRACE, TYPES = "sqs-trace", "sqs-types"
-"""What is kept beside the record: AWSTraceHeader, and the types of attributes that are not plain String."""
+SENDER, TRACE, TYPES = "sqs-sender", "sqs-trace", "sqs-types"
+"""What is kept beside the record: the sender's key id, AWSTraceHeader, and the types of attributes that are not plain
+String."""
 ENCODING, KEY, HEADERS = "quintet.encoding", "quintet.key", "quintet.headers"
 """Attributes that say what SQS cannot express: `base64` for the body; the key; headers that cannot be attributes."""
 
@@ -46,18 +47,22 @@ _SYSTEM = frozenset(
     ]
 )
 _ALL = frozenset(["All", ".*"])
+_NO_GROUP = "The request must contain the parameter MessageGroupId."
+_NO_DEDUPLICATION = (
+    "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+)
 
 
 # Sending
 
 
-def new_message(sent: codec.NewMessage, spec: QueueSpec) -> messages.NewMessage:
-    """For a queue of that spec. Raises AwsError, MessageTooLarge."""
+def new_message(sent: codec.NewMessage, spec: QueueSpec, sender: str | None = None) -> messages.NewMessage:
+    """For a queue of that spec, from that key. Raises AwsError, MessageTooLarge."""
     _check_body(sent.message_body)
     _check_attributes(sent.message_attributes)
     _check_ordering(sent, spec)
     if sent.delay_seconds is not None and not 0 <= sent.delay_seconds <= MAX_DELAY:
-        raise _invalid(sent.delay_seconds, "DelaySeconds", f"it must be from 0 to {MAX_DELAY}")
+        raise _invalid(sent.delay_seconds, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {MAX_DELAY}")
     if size(sent) > spec.max_message_size:
         raise MessageTooLarge(
             f"One or more parameters are invalid. Reason: Message must be shorter than {spec.max_message_size} bytes."
@@ -67,7 +72,7 @@ def new_message(sent: codec.NewMessage, spec: QueueSpec) -> messages.NewMessage:
         key=None if sent.message_group_id is None else sent.message_group_id.encode(),
         headers=tuple((name, _content(attribute)) for name, attribute in sent.message_attributes.items()),
         delay=sent.delay_seconds,
-        system=_system(sent),
+        system=_system(sent, sender),
         deduplication_id=sent.message_deduplication_id,
     )
 
@@ -85,15 +90,21 @@ def _check_ordering(sent: codec.NewMessage, spec: QueueSpec) -> None:
             raise not_of_this_type(sent.message_deduplication_id, "MessageDeduplicationId")
         return
     if sent.message_group_id is None:
-        raise AwsError(MISSING_PARAMETER, "The request must contain the parameter MessageGroupId.")
+        raise AwsError(MISSING_PARAMETER, _NO_GROUP)
     if sent.delay_seconds:
         raise not_of_this_type(sent.delay_seconds, "DelaySeconds")
     if sent.message_deduplication_id is None and not spec.deduplication.content_based:
-        raise AwsError(
-            INVALID_VALUE,
-            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
-            "explicitly",
-        )
+        raise AwsError(INVALID_VALUE, _NO_DEDUPLICATION)
+
+
+def check_fifo_batch(entries: Sequence[codec.NewMessage], spec: QueueSpec) -> None:
+    """What AWS refuses a whole batch for. Raises AwsError."""
+    if spec.ordering != "Fifo":
+        return
+    if not spec.deduplication.content_based and any(entry.message_deduplication_id is None for entry in entries):
+        raise AwsError(INVALID_VALUE, _NO_DEDUPLICATION)
+    if any(entry.message_group_id is None for entry in entries):
+        raise AwsError(INVALID_VALUE, _NO_GROUP)
 
 
 def size(sent: codec.NewMessage) -> int:
@@ -151,15 +162,18 @@ def _check_value(name: str, attribute: MessageAttribute) -> None:
     given = attribute.binary_value if kind[1] == "Binary" else attribute.string_value
     other = attribute.string_value if kind[1] == "Binary" else attribute.binary_value
     if not given or other is not None:
-        raise _bad_attribute(name, f"it must have a non-empty value of its type '{attribute.data_type}' and no other")
+        raise AwsError(
+            INVALID_VALUE,
+            f"Message (user) attribute '{name}' must contain a non-empty value of type '{attribute.data_type}'.",
+        )
     if kind[1] == "Number" and not _NUMBER.fullmatch(attribute.string_value or ""):
         raise _bad_attribute(name, "its value is not a number of at most 38 digits")
     if kind[1] == "String" and NOT_XML.search(attribute.string_value or ""):
         raise _bad_attribute(name, "its value has a character that is not allowed in text")
 
 
-def _system(sent: codec.NewMessage) -> Headers:
-    kept = []
+def _system(sent: codec.NewMessage, sender: str | None) -> Headers:
+    kept = [(SENDER, sender.encode())] if sender else []
     types = {name: a.data_type for name, a in sent.message_attributes.items() if a.data_type != "String"}
     if types:
         kept.append((TYPES, msgspec.json.encode(types)))
@@ -229,15 +243,16 @@ def message(found: messages.Message, named: Named, account: str, arn_of: Callabl
 def _system_attributes(
     found: messages.Message, names: Sequence[str], account: str, arn_of: Callable[[str], str]
 ) -> dict[str, str]:
+    system = dict(found.system)
     every = {
-        "SenderId": account,
+        "SenderId": system[SENDER].decode() if SENDER in system else account,
         "SentTimestamp": str(found.sent_at),
         "ApproximateReceiveCount": str(found.deliveries),
         "ApproximateFirstReceiveTimestamp": str(found.first_received_at),
     }
     if group := _group(found.key):
         every["MessageGroupId"] = group
-    if trace := dict(found.system).get(TRACE):
+    if trace := system.get(TRACE):
         every["AWSTraceHeader"] = trace.decode()
     if found.dead_letter:
         every["DeadLetterQueueSourceArn"] = arn_of(found.dead_letter.source)

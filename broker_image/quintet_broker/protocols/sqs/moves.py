@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-import re
 
 import msgspec
 from msgspec import Struct
 
+from quintet_broker.engine.redrive import REMEMBERED
 from quintet_broker.engine.requests import Progress
 from quintet_broker.errors import QueueNotFound
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, AwsError
@@ -28,20 +28,14 @@ class Handle(Struct, rename="camel"):
 
 async def start_message_move_task(call: Call, asked: codec.StartMessageMoveTask) -> codec.MoveTask:
     """Bring the messages of a dead-letter queue back to their sources, or to one queue."""
-    rate = asked.max_number_of_messages_per_second
-    if rate is not None and not 1 <= rate <= MAX_RATE:
-        raise AwsError(
-            INVALID_VALUE,
-            f"Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and "
-            f"{MAX_RATE}, if provided.",
-        )
-    source = await _of_arn(call, asked.source_arn, "redrive")
-    target = await _of_arn(call, asked.destination_arn, "send") if asked.destination_arn else None
+    rate = bounds.within("MaxNumberOfMessagesPerSecond", asked.max_number_of_messages_per_second, 1, MAX_RATE)
+    source = await _of_arn(call, asked.source_arn, "SourceArn", "redrive")
+    target = await _of_arn(call, asked.destination_arn, "DestinationArn", "send") if asked.destination_arn else None
     if not _sources(call, source):
         raise AwsError(INVALID_VALUE, "Source queue must be configured as a Dead Letter Queue.")
     if (await source.redrive_progress()).running:
         raise AwsError(
-            errors.UNSUPPORTED,
+            INVALID_VALUE,
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
         )
     started = await source.redrive(target, rate=rate)
@@ -49,21 +43,36 @@ async def start_message_move_task(call: Call, asked: codec.StartMessageMoveTask)
 
 
 async def list_message_move_tasks(call: Call, asked: codec.ListMessageMoveTasks) -> codec.MoveTasks:
-    """Tell how far the last task has come."""
-    source = await _of_arn(call, asked.source_arn, "redrive")
-    found = await source.redrive_progress()
-    if found.started_at is None:
-        return codec.MoveTasks([])
-    told = codec.MoveTaskResult(
-        task_handle=_handle(asked.source_arn, found) if found.running else None,
-        status="RUNNING" if found.running else "COMPLETED",
-        source_arn=asked.source_arn,
+    """Tell how far the last tasks have come, the newest first; one where MaxResults is not given."""
+    most = bounds.within("MaxResults", asked.max_results, 1, REMEMBERED) or 1
+    source = await _of_arn(call, asked.source_arn, "SourceArn", "redrive")
+    return codec.MoveTasks([_told(call, asked.source_arn, one) for one in (await source.redrives())[:most]])
+
+
+def _told(call: Call, source_arn: str, found: Progress) -> codec.MoveTaskResult:
+    target = None
+    if found.target is not None:
+        target = next((one for one in call.topology.queues() if one.spread.number == found.target), None)
+    status, reason = _status(found), None
+    if status == "COMPLETED" and found.target is not None and target is None and found.moved < found.asked:
+        status, reason = "FAILED", errors.QUEUE_NOT_FOUND.code
+    return codec.MoveTaskResult(
+        task_handle=_handle(source_arn, found) if found.running else None,
+        status=status,
+        source_arn=source_arn,
+        destination_arn=redrive.arn(call.account, target.name, target.spec) if target else None,
         max_number_of_messages_per_second=None if found.rate is None else int(found.rate),
         approximate_number_of_messages_moved=found.moved,
-        approximate_number_of_messages_to_move=found.moved + found.left,
-        started_timestamp=found.started_at,
+        approximate_number_of_messages_to_move=found.asked,
+        failure_reason=reason,
+        started_timestamp=found.started_at or 0,
     )
-    return codec.MoveTasks([told])
+
+
+def _status(found: Progress) -> str:
+    if found.stopped:
+        return "CANCELLING" if found.running else "CANCELLED"
+    return "RUNNING" if found.running else "COMPLETED"
 
 
 async def cancel_message_move_task(call: Call, asked: codec.CancelMessageMoveTask) -> codec.CancelledMove:
@@ -71,11 +80,11 @@ async def cancel_message_move_task(call: Call, asked: codec.CancelMessageMoveTas
     try:
         handle = msgspec.json.decode(base64.b64decode(asked.task_handle, validate=True), type=Handle)
     except (binascii.Error, ValueError) as error:
-        raise AwsError(INVALID_VALUE, "The TaskHandle is not one of this service.") from error
-    source = await _of_arn(call, handle.source_arn, "redrive")
+        raise AwsError(INVALID_VALUE, "Value for parameter TaskHandle is invalid.") from error
+    source = await _of_arn(call, handle.source_arn, "SourceArn", "redrive")
     found = await source.redrive_progress()
-    if not found.running or found.started_at != handle.task_id:
-        raise AwsError(errors.TASK_NOT_FOUND, "The task does not exist, or is not running.")
+    if not found.running or found.stopped or found.started_at != handle.task_id:
+        raise AwsError(errors.TASK_NOT_FOUND, "Task does not exist.")
     return codec.CancelledMove((await source.stop_redrive()).moved)
 
 
@@ -90,19 +99,20 @@ def _sources(call: Call, queue: Queue) -> list[Queue]:
     return [one for one in call.topology.queues() if one.spec.dead_letter and one.spec.dead_letter.queue == queue.name]
 
 
-async def _of_arn(call: Call, arn: str, verb: Verb) -> Queue:
-    """Raises AwsError, AccessDenied, QueueNotFound."""
-    found = re.fullmatch(rf"arn:[^:]+:sqs:[^:]*:{call.account}:([^:]+)", arn)
+async def _of_arn(call: Call, arn: str, parameter: str, verb: Verb) -> Queue:
+    """Raises AwsError, AccessDenied."""
+    found = redrive.ARN.fullmatch(arn)
     if not found:
-        wanted = f"arn:aws:sqs:{redrive.REGION}:{call.account}:<queue>"
-        raise AwsError(INVALID_VALUE, f"Value {arn[:300]} for an ARN is invalid. Reason: It must be {wanted}.")
-    call.allow(verb, names.plain(found[1]))
+        form = "arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
+        raise AwsError(INVALID_VALUE, f"You must use this format to specify the {parameter}: {form}")
+    call.allow(verb, names.plain(found[2]))
     try:
-        return await names.found(call.topology, found[1])
+        if found[1] != call.account:
+            raise QueueNotFound
+        return await names.found(call.topology, found[2])
     except QueueNotFound as error:
-        raise AwsError(
-            errors.TASK_NOT_FOUND, "The resource that you specified for the SourceArn parameter doesn't exist."
-        ) from error
+        text = f"The resource that you specified for the {parameter} parameter doesn't exist."
+        raise AwsError(errors.TASK_NOT_FOUND, text) from error
 
 
 def _handle(arn: str, found: Progress) -> str:

@@ -19,7 +19,8 @@ ALLOW = "RedriveAllowPolicy"
 MAX_RECEIVES = 1000
 MAX_SOURCES = 10
 
-_ARN = re.compile(r"arn:[^:]+:sqs:[^:]*:([0-9]{12}):([A-Za-z0-9_-]{1,80}(?:\.fifo)?)")
+ARN = re.compile(r"arn:[^:]+:sqs:[^:]*:([0-9]{12}):([A-Za-z0-9_-]{1,80}(?:\.fifo)?)")
+"""Of a queue: its account, and its name as SQS has it."""
 
 
 class Redrive(Struct, rename="camel"):
@@ -46,7 +47,7 @@ def dead_letter(policy: str, account: str, is_fifo: bool) -> dict[str, Any] | No
     if not policy:
         return None
     redrive = _read(policy)
-    target = _ARN.fullmatch(redrive.dead_letter_target_arn)
+    target = ARN.fullmatch(redrive.dead_letter_target_arn)
     if not target:
         raise bad(policy, f"deadLetterTargetArn must be arn:aws:sqs:{REGION}:{account}:<queue>")
     if target[1] != account:
@@ -87,7 +88,7 @@ def check_allow_policy(policy: str) -> None:
     if len(allowed.source_queue_arns) > MAX_SOURCES:
         raise _bad_allow(f"sourceQueueArns has more than {MAX_SOURCES} queues")
     for source in allowed.source_queue_arns:
-        if not _ARN.fullmatch(source):
+        if not ARN.fullmatch(source):
             raise _bad_allow(f"{source} is no ARN of a queue")
 
 

@@ -7,14 +7,12 @@ from typing import Any
 from aiohttp import web
 from msgspec import Struct
 
-from quintet_broker.errors import BrokerError, MessageTooLarge, ReceiptStale
+from quintet_broker.errors import BrokerError, MessageTooLarge
 from quintet_broker.protocols.admission import ADMISSION
 from quintet_broker.protocols.aws import json_rpc, query, sigv4
 from quintet_broker.protocols.aws.errors import (
-    INVALID_VALUE,
     MALFORMED,
     MISSING_ACTION,
-    MISSING_PARAMETER,
     TOO_LARGE,
     UNKNOWN_ACTION,
     AwsError,
@@ -31,10 +29,11 @@ from quintet_broker.protocols.sqs import (
     permissions,
     queues,
     redrive,
+    settling,
     tags,
 )
 from quintet_broker.protocols.sqs.call import Call
-from quintet_broker.services.queue import MAX_VISIBILITY, MAX_WAIT, Queue
+from quintet_broker.services.queue import MAX_VISIBILITY
 
 NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
 TARGET = "AmazonSQS."
@@ -49,7 +48,7 @@ MAX_RECEIVE = 10
 async def send_message(call: Call, asked: codec.SendMessage) -> codec.Sent:
     """Store a message; the answer confirms it."""
     found = await call.queue(asked.queue_url, "send")
-    (sent,) = await found.send([mapping.new_message(asked, found.spec)])
+    (sent,) = await found.send([mapping.new_message(asked, found.spec, call.key_id)])
     return mapping.answer(asked, sent)
 
 
@@ -63,9 +62,10 @@ async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec
             f"Batch requests cannot be longer than {MAX_BATCH_BYTES} bytes. You have sent {total} bytes.",
         )
     good, messages, failed = [], [], []
+    mapping.check_fifo_batch(asked.entries, found.spec)
     for entry in asked.entries:
         try:
-            messages.append(mapping.new_message(entry, found.spec))
+            messages.append(mapping.new_message(entry, found.spec, call.key_id))
             good.append(entry)
         except (AwsError, MessageTooLarge) as error:
             failed.append(batch.refused(entry, error))
@@ -92,7 +92,7 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
     messages = await found.receive(
         bounds.within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MAX_RECEIVE) or 1,
         visibility_timeout=bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY),
-        wait=bounds.within("WaitTimeSeconds", asked.wait_time_seconds, 0, MAX_WAIT),
+        wait=bounds.wait(asked.wait_time_seconds),
     )
     named = mapping.Named(system_names, asked.message_attribute_names)
     return codec.Messages(
@@ -101,69 +101,6 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
             for one in messages
         ]
     )
-
-
-async def delete_message(call: Call, asked: codec.DeleteMessage) -> None:
-    """Settle a message for good."""
-    found = await call.queue(asked.queue_url, "acknowledge")
-    (error,) = await _deleted(found, [asked.receipt_handle])
-    if error:
-        raise error
-
-
-async def delete_message_batch(call: Call, asked: codec.DeleteMessageBatch) -> codec.BatchResult:
-    """Settle up to ten messages."""
-    found = await call.queue(asked.queue_url, "acknowledge")
-    batch.check(asked.entries, "DeleteMessageBatchRequestEntry")
-    return batch.settled(asked.entries, await _deleted(found, [entry.receipt_handle for entry in asked.entries]))
-
-
-async def _deleted(found: Queue, receipts: list[str]) -> list[AwsError | BrokerError | None]:
-    outcomes = zip(receipts, await found.acknowledge(receipts), strict=True)
-    return [_outcome(found, receipt, error) if error else None for receipt, error in outcomes]
-
-
-def _outcome(found: Queue, receipt: str, error: BrokerError) -> AwsError | BrokerError | None:
-    """As AWS has it: an old receipt deletes nothing, and is an error in a FIFO queue alone."""
-    if not isinstance(error, ReceiptStale):
-        return error
-    if found.spec.ordering == "Standard":
-        return None
-    return AwsError(
-        INVALID_VALUE,
-        f"Value {receipt} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
-    )
-
-
-async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibility) -> None:
-    """Hide a message for so long from now; 0 releases it."""
-    found = await call.queue(asked.queue_url, "extend")
-    hidden = bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY) or 0
-    (error,) = await found.extend([(asked.receipt_handle, hidden)])
-    if error:
-        raise error
-
-
-async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessageVisibilityBatch) -> codec.BatchResult:
-    """Hide or release up to ten messages."""
-    found = await call.queue(asked.queue_url, "extend")
-    batch.check(asked.entries, "ChangeMessageVisibilityBatchRequestEntry")
-    good, wanted, failed = [], [], []
-    for entry in asked.entries:
-        try:
-            wanted.append((entry.receipt_handle, _visibility(entry)))
-            good.append(entry)
-        except AwsError as error:
-            failed.append(batch.refused(entry, error))
-    result = batch.settled(good, await found.extend(wanted))
-    return codec.BatchResult(result.successful, result.failed + failed)
-
-
-def _visibility(entry: codec.VisibilityEntry) -> int:
-    seconds = bounds.within("VisibilityTimeout", entry.visibility_timeout, 0, MAX_VISIBILITY)
-    if seconds is None:
-        raise AwsError(MISSING_PARAMETER, "The request must contain the parameter VisibilityTimeout.")
-    return seconds
 
 
 # The table
@@ -186,11 +123,11 @@ OPERATIONS = {
     for operation in (
         _operation(codec.AddPermission, permissions.add_permission),
         _operation(codec.CancelMessageMoveTask, moves.cancel_message_move_task),
-        _operation(codec.ChangeMessageVisibility, change_message_visibility),
-        _operation(codec.ChangeMessageVisibilityBatch, change_message_visibility_batch),
+        _operation(codec.ChangeMessageVisibility, settling.change_message_visibility),
+        _operation(codec.ChangeMessageVisibilityBatch, settling.change_message_visibility_batch),
         _operation(codec.CreateQueue, queues.create_queue),
-        _operation(codec.DeleteMessage, delete_message),
-        _operation(codec.DeleteMessageBatch, delete_message_batch),
+        _operation(codec.DeleteMessage, settling.delete_message),
+        _operation(codec.DeleteMessageBatch, settling.delete_message_batch),
         _operation(codec.DeleteQueue, queues.delete_queue),
         _operation(codec.GetQueueAttributes, queues.get_queue_attributes),
         _operation(codec.GetQueueUrl, queues.get_queue_url),

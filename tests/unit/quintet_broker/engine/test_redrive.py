@@ -6,8 +6,8 @@ import pytest
 from msgspec import structs
 
 from quintet_broker.engine.headers import REASON, SOURCE
-from quintet_broker.engine.redrive import AT_ONCE
-from quintet_broker.engine.requests import Progress, StartRedrive, StopRedrive, TellRedrive
+from quintet_broker.engine.redrive import AT_ONCE, REMEMBERED, all_together
+from quintet_broker.engine.requests import Progress, StartRedrive, StopRedrive, TellRedrives
 from quintet_broker.engine.shard import Shard
 from tests.unit.shard_bench import POLICY, Bench, values
 
@@ -31,9 +31,13 @@ async def start(
     return progress
 
 
-async def progress(bench: Bench, dead: Shard) -> Progress:
-    told: Progress = await bench.ask(dead, TellRedrive(bench.store.now()))
+async def redrives(bench: Bench, dead: Shard) -> list[Progress]:
+    told: list[Progress] = await bench.ask(dead, TellRedrives(bench.store.now()))
     return told
+
+
+async def progress(bench: Bench, dead: Shard) -> Progress:
+    return (await redrives(bench, dead))[0]
 
 
 async def test_each_record_goes_back_to_where_it_came_from() -> None:
@@ -169,3 +173,35 @@ async def test_a_group_comes_back_in_order_even_out_of_a_paused_queue(paused: bo
     await start(bench, dead, target=1)
     await bench.move(dead)
     assert values(await bench.receive(source)) == [b"%d" % number for number in range(10)]
+
+
+async def test_the_last_ones_are_told_of_by_a_new_owner_too() -> None:
+    bench = Bench()
+    _, dead = await dead_lettered(bench, 6)
+    bench.open(3)
+    assert await redrives(bench, dead) == []
+    await start(bench, dead, target=3, rate=1)
+    await start(bench, dead, limit=1)
+    await bench.move(dead)
+    await start(bench, dead, rate=1)
+    await bench.ask(dead, StopRedrive(bench.store.now()))
+    await bench.move(dead)
+    dead = bench.open(9, dead.policy)
+    found = await redrives(bench, dead)
+    assert [(one.running, one.stopped, one.asked, one.target) for one in found] == [
+        (False, True, 4, None),
+        (False, False, 1, None),
+        (False, True, 6, 3),
+    ]
+    for _ in range(REMEMBERED):
+        await start(bench, dead)
+    assert len(await redrives(bench, dead)) == REMEMBERED
+
+
+def test_those_of_all_shards_are_told_together() -> None:
+    def one(started_at: int, moved: int) -> Progress:
+        return Progress(moved=moved, started_at=started_at, asked=moved + 1)
+
+    grown = [[one(9, 1), one(5, 2)], [one(10, 3)]]
+    assert [(told.started_at, told.moved, told.asked) for told in all_together(grown)] == [(10, 4, 6), (5, 2, 3)]
+    assert all_together([[], []]) == []

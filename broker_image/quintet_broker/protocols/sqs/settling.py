@@ -1,0 +1,78 @@
+"""Operations on messages that were received: delete them, and change how long they stay hidden."""
+
+from quintet_broker.errors import BrokerError, ReceiptInvalid, ReceiptStale
+from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER, AwsError
+from quintet_broker.protocols.sqs import batch, bounds, codec
+from quintet_broker.protocols.sqs.call import Call
+from quintet_broker.protocols.sqs.errors import RECEIPT_INVALID
+from quintet_broker.services.queue import MAX_VISIBILITY, Queue
+
+
+async def delete_message(call: Call, asked: codec.DeleteMessage) -> None:
+    """Settle a message for good."""
+    found = await call.queue(asked.queue_url, "acknowledge")
+    (error,) = await _deleted(found, [asked.receipt_handle])
+    if error:
+        raise error
+
+
+async def delete_message_batch(call: Call, asked: codec.DeleteMessageBatch) -> codec.BatchResult:
+    """Settle up to ten messages."""
+    found = await call.queue(asked.queue_url, "acknowledge")
+    batch.check(asked.entries, "DeleteMessageBatchRequestEntry")
+    return batch.settled(asked.entries, await _deleted(found, [entry.receipt_handle for entry in asked.entries]))
+
+
+async def _deleted(found: Queue, receipts: list[str]) -> list[AwsError | BrokerError | None]:
+    """As AWS has it, an old receipt deletes nothing, and is an error in a FIFO queue alone."""
+    results = await found.acknowledge(receipts)
+    if found.spec.ordering == "Standard":
+        results = [None if isinstance(error, ReceiptStale) else error for error in results]
+    return [_refused(*one, "The receipt handle has expired") for one in zip(receipts, results, strict=True)]
+
+
+async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibility) -> None:
+    """Hide a message for so long from now; 0 releases it."""
+    found = await call.queue(asked.queue_url, "extend")
+    hidden = bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY) or 0
+    (error,) = await _changed(found, [(asked.receipt_handle, hidden)])
+    if error:
+        raise error
+
+
+async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessageVisibilityBatch) -> codec.BatchResult:
+    """Hide or release up to ten messages."""
+    found = await call.queue(asked.queue_url, "extend")
+    batch.check(asked.entries, "ChangeMessageVisibilityBatchRequestEntry")
+    good, wanted, failed = [], [], []
+    for entry in asked.entries:
+        try:
+            wanted.append((entry.receipt_handle, _visibility(entry)))
+            good.append(entry)
+        except AwsError as error:
+            failed.append(batch.refused(entry, error))
+    result = batch.settled(good, await _changed(found, wanted))
+    return codec.BatchResult(result.successful, result.failed + failed)
+
+
+async def _changed(found: Queue, wanted: list[tuple[str, int]]) -> list[AwsError | BrokerError | None]:
+    reason = "Message does not exist or is not available for visibility timeout change"
+    results = await found.extend(wanted)
+    return [_refused(receipt, error, reason) for (receipt, _), error in zip(wanted, results, strict=True)]
+
+
+def _refused(receipt: str, error: BrokerError | None, reason: str) -> AwsError | BrokerError | None:
+    """In AWS's words; `reason` is that of a receipt which holds its message no longer."""
+    receipt = receipt[:1000]
+    if isinstance(error, ReceiptInvalid):
+        return AwsError(RECEIPT_INVALID, f'The input receipt handle "{receipt}" is not a valid receipt handle.')
+    if isinstance(error, ReceiptStale):
+        return AwsError(INVALID_VALUE, f"Value {receipt} for parameter ReceiptHandle is invalid. Reason: {reason}.")
+    return error
+
+
+def _visibility(entry: codec.VisibilityEntry) -> int:
+    seconds = bounds.within("VisibilityTimeout", entry.visibility_timeout, 0, MAX_VISIBILITY)
+    if seconds is None:
+        raise AwsError(MISSING_PARAMETER, "The request must contain the parameter VisibilityTimeout.")
+    return seconds
