@@ -30,9 +30,11 @@ from quintet.message import DeadLetter, Message, NewMessage
 from quintet.queue import Queue
 from quintet.receiver import Receiver
 from quintet.wire import Counts, QueueInfo, Redrive
+from quintet.worker import Backoff, Reject, Retry, Worker
 
 __all__ = [
     "AccessDenied",
+    "Backoff",
     "BodyTimeout",
     "Client",
     "ClientClosed",
@@ -59,6 +61,8 @@ __all__ = [
     "ReceiptStale",
     "Receiver",
     "Redrive",
+    "Reject",
+    "Retry",
     "Seen",
     "Tailed",
     "TimedOut",
@@ -66,5 +70,6 @@ __all__ = [
     "Unavailable",
     "UnknownKey",
     "Unsupported",
+    "Worker",
     "connect",
 ]

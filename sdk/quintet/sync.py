@@ -24,8 +24,9 @@ Result = TypeVar("Result")
 class Runner:
     """An event loop in a thread of its own, between `start` and `stop`."""
 
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """`loop`: one that runs already, and is not to be started or stopped."""
+        self._loop = loop
         self._thread: threading.Thread | None = None
         self._changing = threading.Lock()
         """Held by who gives work to the loop or takes it away: nothing is given to one that stops."""
@@ -260,6 +261,11 @@ async def _end_all() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def message_for_thread(found: quintet.Message, runner: Runner) -> Message:
+    """The same message, with verbs for threads beside the runner's loop."""
+    return Queue(runner, found.queue)._message(found)
 
 
 async def _next(receiver: quintet.Receiver) -> quintet.Message | None:

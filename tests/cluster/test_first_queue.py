@@ -11,7 +11,7 @@ from tests.cluster.resources import queue
 from tests.processes import ROOT
 
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/check.py"))
-BINDINGS = {"orders": "orders-queue", "many-brokers": "parcels-queue"}
+BINDINGS = {"orders": "orders-queue", "many-brokers": "parcels-queue", "worker": "tasks-queue"}
 """By example: the Secret that its pod takes."""
 
 

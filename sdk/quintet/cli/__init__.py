@@ -13,6 +13,7 @@ from quintet.cli.stats import stats
 from quintet.cli.top import top
 from quintet.cli.up import up
 from quintet.cli.where import Where, cluster_options
+from quintet.cli.work import work
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
@@ -55,7 +56,7 @@ def kubectl_quintet() -> None:
 
 
 MESSAGES = (send, receive, peek, tail, redrive, purge, stats, top)
-for command in (up, apply, get, describe, delete, *MESSAGES):
+for command in (up, apply, get, describe, delete, *MESSAGES, work):
     main.add_command(command)
 for command in MESSAGES:
     plugin.add_command(command)

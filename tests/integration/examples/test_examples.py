@@ -11,7 +11,7 @@ from tests.integration.up.command import WITHIN, Up
 from tests.processes import ROOT
 
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/check.py"))
-KEYS = {"orders": "queue/orders", "many-brokers": "queue/parcels"}
+KEYS = {"orders": "queue/orders", "many-brokers": "queue/parcels", "worker": "queue/tasks"}
 """By example: whose key its check uses."""
 
 
