@@ -204,7 +204,8 @@ def _answer(calls: list[Call[Item, Result]], results: Sequence[Result]) -> None:
     for call in calls:
         end = start + len(call.items)
         if not call.over:
-            call.future.set_result(results[start:end])
+            # None at all where there is nothing to tell of any.
+            call.future.set_result(results[start:end] or [None] * len(call.items))  # type: ignore[list-item]
         start = end
 
 

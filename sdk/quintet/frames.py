@@ -123,6 +123,7 @@ class Problem(Struct, array_like=True):
 class Settled(Struct, array_like=True, tag=18):
     id: int
     results: list[Problem | None]
+    """One for each message; none at all where nothing was refused."""
 
 
 class ArrayDeadLetter(Struct, array_like=True):

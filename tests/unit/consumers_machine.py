@@ -9,10 +9,11 @@ from msgspec import structs
 
 from quintet_broker.engine.consumers import GRACE
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Acknowledge, Append, CloseConsumer, Delivery, Extend, Receive, Request
+from quintet_broker.engine.requests import Acknowledge, Append, CloseConsumer, Extend, Receive, Request
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueInUse
 from quintet_broker.store.tick import Outcome
+from tests.unit.each import One, each
 from tests.unit.shard_bench import POLICY, Bench
 
 VISIBILITY = 30_000
@@ -66,7 +67,7 @@ class Consumer:
 
     def __init__(self) -> None:
         self.waiting: list[Receive] = []
-        self.held: list[Delivery] = []
+        self.held: list[One] = []
         self.busy_at: int | None = None
         """When it last waited in turn or held something, since it became active; None where it may be displaced."""
 
@@ -119,7 +120,7 @@ class ConsumersMachine(RuleBasedStateMachine):
                     assert self.kind == "Exclusive"
                 elif deliveries := receive.future.result():
                     self.check_turn(name)
-                    one.held += deliveries
+                    one.held += each(deliveries)
         self.note_busy()
 
     def check_turn(self, name: str) -> None:

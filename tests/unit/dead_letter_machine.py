@@ -13,9 +13,10 @@ from quintet_broker.engine.mover import Movers
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Headers
 from quintet_broker.engine.redriver import HIDDEN
-from quintet_broker.engine.requests import Delivery, Request, StartRedrive, StopRedrive
+from quintet_broker.engine.requests import Request, StartRedrive, StopRedrive
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueFull
+from tests.unit.each import One
 from tests.unit.shard_bench import HOUR, POLICY, Bench
 
 VISIBILITY = 1000
@@ -30,7 +31,7 @@ class DeadLetterMachine(RuleBasedStateMachine):
     """Sends, receives in vain, acknowledges; owners and movers die after any step, and writes are lost."""
 
     base: ClassVar[Policy] = structs.replace(POLICY, retention=1000 * HOUR)
-    deliveries: Bundle[tuple[int, Delivery]] = Bundle("deliveries")
+    deliveries: Bundle[tuple[int, One]] = Bundle("deliveries")
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +91,7 @@ class DeadLetterMachine(RuleBasedStateMachine):
         return multiple(*((number, delivery) for delivery in received))
 
     @rule(held=consumes(deliveries))
-    def acknowledge(self, held: tuple[int, Delivery]) -> None:
+    def acknowledge(self, held: tuple[int, One]) -> None:
         number, delivery = held
         [error] = self.loop.run_until_complete(self.bench.acknowledge(self.bench.shards[number], delivery))
         if error is None:

@@ -12,14 +12,16 @@ from msgspec import structs
 from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
 from quintet_broker.engine.log import SEGMENT_MAX_AGE
 from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.record import Headers, Record
+from quintet_broker.engine.record import Headers, Record, encode
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive, Request
 from quintet_broker.engine.rewriter import PAUSE
+from quintet_broker.engine.sealed import seal
 from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import QueueFull, ReceiptStale, TooManyInFlight
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome
+from tests.unit.each import One, each
 from tests.unit.fake_store import FaultyStore, Inner
 from tests.unit.model import Model
 
@@ -85,7 +87,8 @@ class EngineMachine(RuleBasedStateMachine):
         shard.ask(request)
         self.loop.run_until_complete(self.settle(shard))
         assert request.future.done()
-        return request.future.result()
+        answer = request.future.result()
+        return each(answer) if isinstance(request, Receive) else answer
 
     def make(self, kind: type[Request[Any]], *arguments: Any) -> Any:
         async def inside() -> Request[Any]:
@@ -167,7 +170,7 @@ class EngineMachine(RuleBasedStateMachine):
         found = set()
         for lane in self.owner.lanes.values():
             offset = lane.cursor.acknowledged_to
-            while some := await lane.log.read(self.store, 1, offset, 100):
+            while some := await lane.log.read_records(self.store, 1, offset, 100):
                 found |= {int(record.value) for place, record in some if not lane.cursor.is_acknowledged(place)}
                 offset = some[-1][0] + 1
         return found
@@ -202,6 +205,18 @@ class EngineMachine(RuleBasedStateMachine):
             self.ask(self.make(Append, records, [None] * count, PRODUCER, [self.sequence] * count))
         for number in numbers:
             self.model.sent(number, priority)
+
+    @rule(count=st.integers(1, 9), twice=st.booleans())
+    def send_batch(self, count: int, twice: bool) -> None:
+        """A batch that a client encoded, under a producer's next sequence, is stored once as well."""
+        self.set_policy(structs.replace(self.policy, messages=None))
+        numbers, records = self.records(count, 0)
+        self.sequence += 1
+        batch, _ = seal(encode(records), (self.sequence, 7), self.store.now())
+        for _ in range(1 + twice):
+            self.ask(self.make(Append, [], [], PRODUCER, [self.sequence], None, 1, batch.data))
+        for number in numbers:
+            self.model.sent(number, 0)
 
     @rule(target=deliveries, limit=st.integers(1, 7), visibility=st.sampled_from([0, 1, VISIBILITY]))
     def receive(self, limit: int, visibility: int) -> Any:
@@ -245,7 +260,7 @@ class EngineMachine(RuleBasedStateMachine):
         return multiple(*received)
 
     @rule(delivery=deliveries)
-    def acknowledge(self, delivery: Delivery) -> None:
+    def acknowledge(self, delivery: One) -> None:
         number = int(delivery.record.value)
         [error] = self.ask(self.make(Acknowledge, [delivery.receipt]))
         if error is None:
@@ -254,8 +269,29 @@ class EngineMachine(RuleBasedStateMachine):
             assert isinstance(error, ReceiptStale)
             self.model.check_stale(number, delivery.nonce, self.store.now())
 
+    @rule(limit=st.integers(1, 9), back=st.booleans())
+    def receive_and_settle_together(self, limit: int, back: bool) -> None:
+        """What was delivered together is acknowledged, or given back, together."""
+        now = self.store.now()
+        receive = self.make(Receive, limit, VISIBILITY, now)
+        try:
+            ones = self.ask(receive)
+        except TooManyInFlight:
+            return
+        for one in ones:
+            self.model.delivered(int(one.record.value), one.deliveries, one.nonce, now, VISIBILITY)
+        receipts = [delivery.receipt for delivery in receive.future.result()]
+        if back:
+            self.ask(self.make(GiveBack, receipts))
+            for one in ones:
+                self.model.given_back(int(one.record.value), one.nonce, now)
+        else:
+            assert not any(self.ask(self.make(Acknowledge, receipts)))
+            for one in ones:
+                self.model.acknowledged(int(one.record.value))
+
     @rule(delivery=consumes(deliveries), hidden=st.sampled_from([0, 10, VISIBILITY]))
-    def extend(self, delivery: Delivery, hidden: int) -> None:
+    def extend(self, delivery: One, hidden: int) -> None:
         number = int(delivery.record.value)
         [error] = self.ask(self.make(Extend, [(delivery.receipt, hidden)]))
         if error is None:
@@ -264,7 +300,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.model.check_stale(number, delivery.nonce, self.store.now())
 
     @rule(delivery=consumes(deliveries))
-    def give_back(self, delivery: Delivery) -> None:
+    def give_back(self, delivery: One) -> None:
         number = int(delivery.record.value)
         if number in self.model.held and self.model.held[number].maybe:
             return

@@ -18,6 +18,7 @@ from quintet_broker.engine.route import Pool, Route
 from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.spread import Grown, Spread
 from quintet_broker.errors import Unavailable
+from tests.unit.each import One, each
 from tests.unit.shard_bench import HOUR, POLICY, Bench
 
 VISIBILITY = 1000
@@ -104,7 +105,7 @@ class GrowthMachine(RuleBasedStateMachine):
         self.settled: set[bytes] = set()
         self.first: dict[bytes, Sent] = {}
         """By the hash of a deduplication id, what the first send under it was confirmed with."""
-        self.in_flight: list[tuple[Shard, Delivery]] = []
+        self.in_flight: list[tuple[Shard, One]] = []
 
     # Turning the loop
 
@@ -206,12 +207,12 @@ class GrowthMachine(RuleBasedStateMachine):
 
     @rule()
     def receive(self, limit: int = 3) -> None:
-        found: dict[Shard, list[Delivery]] = {}
+        found: dict[Shard, list[One]] = {}
 
         async def inside() -> None:
             asked = [(shard, self._receive(shard, limit)) for shard in self.bench.shards.values()]
             for shard, receiving in asked:
-                found[shard] = await receiving
+                found[shard] = each(await receiving)
 
         assert self.run(inside())
         for shard, received in found.items():

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, cast
 
 from quintet_broker.engine.mover import Movers
@@ -13,6 +13,7 @@ from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.shard import Shard
 from quintet_broker.errors import BrokerError
 from quintet_broker.store.redis import Store
+from tests.unit.each import One, each
 from tests.unit.fake_store import FakeStore, FaultyStore
 
 HOUR = 3_600_000
@@ -63,18 +64,19 @@ class Bench:
     async def ask(self, shard: Shard, request: Request[Any]) -> Any:
         shard.ask(request)
         await self.turn()
-        return request.future.result()
+        answer = request.future.result()
+        return each(answer) if isinstance(request, Receive) else answer
 
     async def send(self, shard: Shard, *values: bytes, headers: Headers = ()) -> None:
         records = [Record(value, self.store.now(), None, headers) for value in values]
         await self.ask(shard, Append(self.store.now(), records, [None] * len(records)))
 
-    async def receive(self, shard: Shard, limit: int = 10, visibility: int = 1000) -> list[Delivery]:
+    async def receive(self, shard: Shard, limit: int = 10, visibility: int = 1000) -> list[One]:
         now = self.store.now()
-        received: list[Delivery] = await self.ask(shard, Receive(now, limit, visibility, now))
+        received: list[One] = await self.ask(shard, Receive(now, limit, visibility, now))
         return received
 
-    async def acknowledge(self, shard: Shard, *some: Delivery) -> list[BrokerError | None]:
+    async def acknowledge(self, shard: Shard, *some: One) -> list[BrokerError | None]:
         pairs = [delivery.receipt for delivery in some]
         results: list[BrokerError | None] = await self.ask(shard, Acknowledge(self.store.now(), pairs))
         return results
@@ -117,5 +119,6 @@ class Direct:
         await append.future
 
 
-def values(deliveries: list[Delivery]) -> list[bytes]:
-    return [delivery.record.value for delivery in deliveries]
+def values(delivered: Iterable[Delivery | One]) -> list[bytes]:
+    records = [record for one in delivered for record in ([one.record] if isinstance(one, One) else one.records)]
+    return [record.value for record in records]

@@ -30,7 +30,7 @@ class ChoosyClaim(Claim):
 
     @property
     def _is_served(self) -> bool:
-        return len(self.deliveries) + len(self._run) >= self._limit
+        return self.taken + len(self._run) >= self._limit
 
     def _matches(self, lane: Lane, offset: int, record: Record) -> bool:
         if self._selector is None:
@@ -56,5 +56,5 @@ class ChoosyClaim(Claim):
 
     def _deliver_run(self, lane: Lane) -> None:
         if self._run:
-            self._deliver(lane, self._start, self._run)
+            self._deliver_records(lane, self._start, self._run)
             self._run = []

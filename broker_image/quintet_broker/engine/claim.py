@@ -1,10 +1,13 @@
 """Claim: gives one receive its records. Pure; time and nonce are arguments."""
 
+from collections.abc import Sequence
+
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Delivery, Receive
+from quintet_broker.engine.run import Run
 from quintet_broker.engine.state import State
 
 LONG = 16
@@ -16,6 +19,8 @@ class Claim:
 
     def __init__(self, receive: Receive, state: State, policy: Policy, now: int, nonce: int) -> None:
         self.deliveries: list[Delivery] = []
+        self.taken = 0
+        """Records delivered."""
         self.expired = 0
         """Records that were dropped."""
         self._room_before: int | None = None
@@ -48,7 +53,7 @@ class Claim:
 
     @property
     def _left(self) -> int:
-        return max(self._limit - len(self.deliveries), 0)
+        return max(self._limit - self.taken, 0)
 
     def _take_in_turn(self, lanes: list[Lane]) -> None:
         """Lanes of which fewer records are in flight come first, and of these the one that had no turn for longest;
@@ -72,38 +77,49 @@ class Claim:
 
     def _take_from(self, lane: Lane, most: int) -> int:
         """Claim up to so many records of a lane, what is due again before what is unread; how many it had."""
-        before = len(self.deliveries)
+        before = self.taken
         self._take_due(lane, before + most)
         self._take_unread(lane, before + most)
-        return len(self.deliveries) - before
+        return self.taken - before
 
     def _take_due(self, lane: Lane, end: int) -> None:
-        while len(self.deliveries) < end and (pair := lane.ahead.next_due()):
+        while self.taken < end and (pair := lane.ahead.next_due()):
             offset, record = pair
             if self._policy.is_expired(record, self._now):
                 self._drop(lane, offset, record)
             else:
-                self._deliver(lane, offset, [record])
+                self._deliver_records(lane, offset, [record])
 
     def _take_unread(self, lane: Lane, end: int) -> None:
-        limit = min(end - len(self.deliveries), self._room)
-        run: list[Record] = []
-        start = 0
-        while limit > 0 and (pair := lane.ahead.next_unread()):
-            offset, record = pair
-            expired = self._policy.is_expired(record, self._now)
-            if run and (expired or offset != start + len(run)):
-                self._deliver(lane, start, run)
-                run = []
-            if expired:
-                self._drop(lane, offset, record)
-                limit = min(limit, self._room)
-                continue
-            start = start if run else offset
-            run.append(record)
-            limit -= 1
-        if run:
-            self._deliver(lane, start, run)
+        """Runs that follow each other are delivered together."""
+        together: list[Run] = []
+        taken = 0
+        while (most := min(end - self.taken, self._room) - taken) > 0 and (run := lane.ahead.next_run(most)):
+            for some in self._by_expiry(run):
+                is_expired = self._is_expired(some)
+                if together and (is_expired or some.offset != together[-1].end):
+                    self._deliver(lane, together)
+                    together, taken = [], 0
+                if is_expired:
+                    for offset, record in enumerate(some.records, some.offset):
+                        self._drop(lane, offset, record)
+                else:
+                    together.append(some)
+                    taken += some.count
+        if together:
+            self._deliver(lane, together)
+
+    def _by_expiry(self, run: Run) -> list[Run]:
+        """Parts of which all records are expired, or none is."""
+        if run.batch or not any(self._policy.is_expired(record, self._now) for record in run.decoded):
+            return [run]
+        return [run.part(place, 1) for place in range(run.count)]
+
+    def _is_expired(self, run: Run) -> bool:
+        """Whether the first of its records is."""
+        if run.batch:
+            return run.batch.timestamp + self._policy.retention <= self._now
+        return self._policy.is_expired(run.decoded[0], self._now)
 
     @property
     def _room(self) -> int:
@@ -111,22 +127,39 @@ class Claim:
         if self._room_before is None:
             state = self._state
             before = self._most_remembered - state.in_flight - (state.due - state.passed_over) - state.leaving
-            self._room_before = before + len(self.deliveries)
-        return self._room_before - len(self.deliveries)
+            self._room_before = before + self.taken
+        return self._room_before - self.taken
 
     @property
     def _most_remembered(self) -> int:
         """What was delivered in vain is remembered until it is settled or left: no more of it than may be in flight."""
         return self._policy.in_flight
 
-    def _deliver(self, lane: Lane, offset: int, records: list[Record]) -> None:
+    def _deliver_records(self, lane: Lane, offset: int, records: Sequence[Record]) -> None:
+        """As `_deliver`, of records from `offset` on."""
+        self._deliver(lane, [Run(offset, len(records), 0, None, records)])
+
+    def _deliver(self, lane: Lane, together: Sequence[Run]) -> None:
+        """Runs that follow each other: all unread, or all delivered together before."""
+        offset, count = together[0].offset, sum([run.count for run in together])
         if not lane.cursor.is_unread(offset):
             self._room_before = None
-        found = lane.cursor.deliver(offset, len(records), self._now, self._deadline, self._nonce)
-        self.deliveries.extend(
-            Delivery(lane.number, o, self._nonce, record, found.deliveries, found.first_received, self._deadline)
-            for o, record in enumerate(records, offset)
-        )
+        found = lane.cursor.deliver(offset, count, self._now, self._deadline, self._nonce)
+        self.taken += count
+        self.deliveries += [
+            Delivery(
+                lane.number,
+                run.offset,
+                self._nonce,
+                run.count,
+                found.deliveries,
+                found.first_received,
+                self._deadline,
+                run.decoded,
+                run.batch.data if run.batch else None,
+            )
+            for run in together
+        ]
 
     def _drop(self, lane: Lane, offset: int, record: Record) -> None:
         self._room_before = None

@@ -25,11 +25,12 @@ from quintet_broker.engine.reason import Reason
 from quintet_broker.errors import ReceiptStale
 
 BITMAP_OFFSETS = 4096
-_FULL_BITMAP = bytearray(b"\xff" * (BITMAP_OFFSETS // 8))
 LEFT_REMEMBERED = 10_000
 """Records; an acknowledgement that comes later than so many others left is taken for a second one."""
 _RANGE = struct.Struct("<IQIIQ")
 _LEAVING = struct.Struct("<IQIQB")
+FEW = 16
+"""Offsets that are sooner looked at one by one."""
 NOBODYS = 0
 """Nonce of a range whose records nobody holds; no receipt names it."""
 
@@ -175,31 +176,32 @@ class Cursor:
 
     # Settling
 
-    def acknowledge(self, offset: int, nonce: int) -> None:
-        """Done with a record; again is fine. Raises ReceiptStale where another delivery holds it, or it left."""
-        if offset in self._left:
-            raise ReceiptStale
-        if self.is_acknowledged(offset):
+    def acknowledge(self, offset: int, nonce: int, count: int = 1) -> None:
+        """Done with `count` records from `offset` on; with one, again is fine.
+
+        Raises ReceiptStale, where another delivery holds one or it left; with several also where one is acknowledged.
+        Then nothing is changed.
+        """
+        if count == 1 and self.is_acknowledged(offset):
+            if offset in self._left:
+                raise ReceiptStale
             return
-        if nonce == NOBODYS or not self._ranges.settle(offset, nonce):
+        if nonce == NOBODYS or not self._are_live(offset, count) or not self._ranges.settle(offset, nonce, count):
             raise ReceiptStale
-        self._set_bit(offset)
+        self._set_bits(offset, count)
 
-    def extend(self, offset: int, nonce: int, deadline: int) -> None:
-        """Hide a delivered record until `deadline`; one of now or before releases it. Raises ReceiptStale."""
-        if self.is_acknowledged(offset):
-            raise ReceiptStale
-        found = self._held(offset, nonce)
-        self._carve(found, offset, 1)
-        self._ranges.insert(Range(offset, deadline, 1, found.deliveries, nonce, found.first_received, 1))
+    def extend(self, offset: int, nonce: int, count: int, deadline: int) -> None:
+        """Hide delivered records until `deadline`; one of now or before releases them. Raises ReceiptStale."""
+        found = self._held(offset, nonce, count)
+        self._carve(found, offset, count)
+        self._ranges.insert(Range(offset, deadline, count, found.deliveries, nonce, found.first_received, count))
 
-    def give_back(self, offset: int, nonce: int, now: int) -> None:
-        """Undo a delivery that never reached its consumer, unless it was settled meanwhile."""
-        found = self._ranges.find(offset)
-        if found and found.nonce == nonce != NOBODYS and not self.is_acknowledged(offset):
-            self._carve(found, offset, 1)
-            first_received = found.first_received if found.deliveries > 1 else 0
-            self._ranges.insert(Range(offset, now, 1, found.deliveries - 1, NOBODYS, first_received, 1))
+    def give_back(self, offset: int, nonce: int, count: int, now: int) -> None:
+        """Undo a delivery that never reached its consumer. Raises ReceiptStale."""
+        found = self._held(offset, nonce, count)
+        self._carve(found, offset, count)
+        first_received = found.first_received if found.deliveries > 1 else 0
+        self._ranges.insert(Range(offset, now, count, found.deliveries - 1, NOBODYS, first_received, count))
 
     def leave(self, offset: int, target: int, sequence: int, reason: Reason) -> None:
         """A record that was delivered, or is the next unread one, goes to another shard."""
@@ -230,7 +232,7 @@ class Cursor:
         """A leaving record is stored where it went; None if it is not leaving."""
         leaving = self._take_leaving(offset)
         if leaving:
-            self._set_bit(offset)
+            self._set_bits(offset, 1)
             self._remember_left(offset)
         return leaving
 
@@ -264,7 +266,7 @@ class Cursor:
             self._read_to(offset + 1)
         elif found := self._ranges.find(offset):
             self._carve(found, offset, 1)
-        self._set_bit(offset)
+        self._set_bits(offset, 1)
 
     def seek(self, offset: int) -> None:
         """Acknowledge everything below `offset`, and forget what is in flight or leaving there."""
@@ -308,11 +310,20 @@ class Cursor:
 
     # Ranges
 
-    def _held(self, offset: int, nonce: int) -> Range:
+    def _held(self, offset: int, nonce: int, count: int) -> Range:
+        """The range of a delivery that holds all of these. Raises ReceiptStale."""
         found = self._ranges.find(offset)
-        if found is None or nonce == NOBODYS or found.nonce != nonce:
+        if found is None or nonce == NOBODYS or found.nonce != nonce or offset + count > found.end:
+            raise ReceiptStale
+        if not self._are_live(offset, count):
             raise ReceiptStale
         return found
+
+    def _are_live(self, offset: int, count: int) -> bool:
+        """Whether none of these, which were read, is acknowledged."""
+        if count == 1:
+            return not self.is_acknowledged(offset)
+        return offset >= self.acknowledged_to and self.alive(offset, offset + count) == count
 
     def _carve(self, found: Range, offset: int, count: int) -> None:
         """Take `count` offsets from `offset` on out of a range; what lies before and behind stays as it is."""
@@ -329,31 +340,36 @@ class Cursor:
 
     def _left_in(self, start: int, end: int) -> int:
         """How many offsets are not acknowledged."""
-        return sum(not self.is_acknowledged(o) for o in range(start, end))
+        if end - start < FEW:
+            return sum(not self.is_acknowledged(o) for o in range(start, end))
+        return self.alive(start, end)
 
     # Acknowledged offsets
 
     def _read_to(self, offset: int) -> None:
         self.read_to = self.over_gaps(offset)
 
-    def _set_bit(self, offset: int) -> None:
+    def _set_bits(self, offset: int, count: int) -> None:
         if offset == self.acknowledged_to:
-            self._advance(offset + 1)
+            self._advance(offset + count)
             return
-        number, place = divmod(offset, BITMAP_OFFSETS)
-        bits = self._acknowledged_above.get(number)
-        if bits is None:
-            bits = self._acknowledged_above[number] = bytearray(BITMAP_OFFSETS // 8)
-        bits[place >> 3] |= 1 << (place & 7)
-        self._change("bits", number)
+        end = offset + count
+        for number in range(offset // BITMAP_OFFSETS, (end - 1) // BITMAP_OFFSETS + 1):
+            bits = self._acknowledged_above.get(number)
+            if bits is None:
+                bits = self._acknowledged_above[number] = bytearray(BITMAP_OFFSETS // 8)
+            base = number * BITMAP_OFFSETS
+            _set(bits, max(offset - base, 0), min(end - base, BITMAP_OFFSETS))
+            self._change("bits", number)
 
     def _advance(self, offset: int) -> None:
         before = self.acknowledged_to
         offset = self.over_gaps(offset)
-        while offset < self.read_to and self.is_acknowledged(offset):
-            number, place = divmod(offset, BITMAP_OFFSETS)
-            whole = place == 0 and self._acknowledged_above.get(number) == _FULL_BITMAP
-            offset = self.over_gaps(offset + (BITMAP_OFFSETS if whole else 1))
+        while offset < self.read_to and (bits := self._acknowledged_above.get(offset // BITMAP_OFFSETS)):
+            ones = _ones_from(bits, offset % BITMAP_OFFSETS)
+            if not ones:
+                break
+            offset = self.over_gaps(offset + ones)
         self.acknowledged_to = offset
         if before // BITMAP_OFFSETS != offset // BITMAP_OFFSETS:
             for number in [n for n in self._acknowledged_above if n < offset // BITMAP_OFFSETS]:
@@ -436,3 +452,20 @@ def _ones(bits: bytearray, start: int, end: int) -> int:
     """How many bits are set from place `start` to before `end`."""
     whole = int.from_bytes(bits, "little") & ((1 << max(end, 0)) - 1)
     return (whole >> max(start, 0)).bit_count()
+
+
+def _ones_from(bits: bytearray, place: int) -> int:
+    """How many bits from a place on are set without one between them that is not."""
+    if not bits[place >> 3] >> (place & 7) & 1:
+        return 0
+    rest = int.from_bytes(bits, "little") >> place
+    return (~rest & (rest + 1)).bit_length() - 1
+
+
+def _set(bits: bytearray, start: int, end: int) -> None:
+    """Set the bits from place `start` to before `end`."""
+    if end - start == 1:
+        bits[start >> 3] |= 1 << (start & 7)
+        return
+    whole = int.from_bytes(bits, "little") | ((1 << (end - start)) - 1) << start
+    bits[:] = whole.to_bytes(len(bits), "little")

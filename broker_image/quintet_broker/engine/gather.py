@@ -34,10 +34,11 @@ async def _ask_in_turn(routes: Sequence[Route], receive: Receive) -> Gathered:
     within = ANSWERS_WITHIN if receive.selector is None else SELECTS_WITHIN
     try:
         for route in routes:
-            if len(found) >= receive.limit:
+            left = receive.limit - _count(found)
+            if left <= 0:
                 break
             ask = receive.again()
-            ask.limit, ask.until = receive.limit - len(found), receive.at
+            ask.limit, ask.until = left, receive.at
             try:
                 async with asyncio.timeout(within):
                     found += [(route, delivery) for delivery in await route.attempt(ask)]
@@ -74,8 +75,26 @@ async def _wait_at_all(routes: Sequence[Route], receive: Receive) -> Gathered:
                 route.give_back(task.result())
     if len(errors) == len(routes):
         raise _worst(errors)
-    _give_back(found[receive.limit :])
-    return found[: receive.limit]
+    kept, too_many = _split(found, receive.limit)
+    _give_back(too_many)
+    return kept
+
+
+def _count(some: Gathered) -> int:
+    return sum(delivery.count for _, delivery in some)
+
+
+def _split(some: Gathered, limit: int) -> tuple[Gathered, Gathered]:
+    """The first `limit` records, and the others."""
+    kept: Gathered = []
+    others: Gathered = []
+    for route, delivery in some:
+        count = min(delivery.count, limit - _count(kept))
+        if count:
+            kept.append((route, delivery.part(0, count)))
+        if count < delivery.count:
+            others.append((route, delivery.part(count, delivery.count - count)))
+    return kept, others
 
 
 def _give_back(some: Gathered) -> None:

@@ -1,12 +1,11 @@
 """GroupAhead: what is held decoded of a lane that keeps the order of message groups."""
 
-from collections.abc import Sequence
-
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.log import Log, Reader
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.record import Record
+from quintet_broker.engine.run import Run
 
 READY_AT_ONCE = 50
 """Groups whose waiting records are read together, and looked for by a claim at a time."""
@@ -42,9 +41,9 @@ class GroupAhead(ReadAhead):
             self._waiting_bytes -= record.size
         return record
 
-    def hold(self, base: int, batch: Sequence[Record]) -> None:
+    def hold(self, run: Run) -> None:
         if self.groups.is_complete:
-            super().hold(base, batch)
+            super().hold(run)
 
     def let_go(self) -> None:
         super().let_go()
@@ -103,7 +102,7 @@ class GroupAhead(ReadAhead):
                 continue
             if size >= READ_AHEAD_BYTES:
                 break
-            batch = dict(await self._log.read(store, shard, offset, 1))
+            batch = dict(await self._log.read_records(store, shard, offset, 1))
             waiting = {place: record for place, record in batch.items() if self.groups.waits(place)}
             size += sum(record.size for record in waiting.values())
             found |= waiting

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from quintet_broker.engine import record as records
 from quintet_broker.engine.record import Record
 
 OWN = "quintet-"
 """With this begin the names of headers that are the broker's own."""
 PRIORITY = "quintet-priority"
 """1 to 10, in digits."""
-ID = "quintet-id"
-"""16 bytes that name a message, wherever it goes."""
+ID = records.ID
 NUMBER = "quintet-number"
 """In digits: grows with each record that was sent to a queue that keeps an order."""
 DEDUPLICATION_ID = "quintet-deduplication-id"

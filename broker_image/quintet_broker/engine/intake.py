@@ -1,9 +1,10 @@
 """Intake: what arrived at a shard goes into one tick. Pure; `now` is an argument."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from quintet_broker.engine import settle
 from quintet_broker.engine.arrivals import Arrivals
 from quintet_broker.engine.deduplication import KEPT, MAX_IDS, Deduplication, Sent, bucket_of
 from quintet_broker.engine.delayed import Delayed
@@ -13,7 +14,7 @@ from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.overflow import Overflow
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.reason import Reason
-from quintet_broker.engine.record import Record, encode, gather
+from quintet_broker.engine.record import MAX_BATCH_BYTES, Record, encode, gather
 from quintet_broker.engine.redrive import Redrive
 from quintet_broker.engine.requests import (
     Acknowledge,
@@ -27,6 +28,7 @@ from quintet_broker.engine.requests import (
     Progress,
     Purge,
     Recall,
+    Receipt,
     Request,
     Settled,
     Split,
@@ -37,6 +39,8 @@ from quintet_broker.engine.requests import (
     TellRedrives,
 )
 from quintet_broker.engine.rewriter import Rewrite
+from quintet_broker.engine.run import Run
+from quintet_broker.engine.sealed import Sealed
 from quintet_broker.engine.state import State
 from quintet_broker.engine.work import Work
 from quintet_broker.errors import BrokerError, KeyMoved, PoolFull, QueueFull
@@ -112,6 +116,10 @@ class Intake:
         """Take an append's records into the tick, those for now into `_fresh`; or why it is refused."""
         if request.shards > 1:
             self._split(request.shards)
+        if request.batch is not None:
+            if not self._policy.ordered and not self._state.growth.count:
+                return self._accept_batch(request, Sealed(request.batch))
+            request.open()
         if request.shards < self._state.growth.count and self._gave_away(request):
             # Even where the sequence is known here: what another shard takes of it may be stored nowhere.
             return KeyMoved()
@@ -128,6 +136,23 @@ class Intake:
             self._store(request.records[place], request.due[place])
         self._work.totals.sent += len(new)
         self._sent |= not request.is_moved
+        return None
+
+    def _accept_batch(self, request: Append, batch: Sealed) -> BrokerError | None:
+        """Take a batch as it is, behind what came before; or why it is refused."""
+        if request.producer is not None and request.sequences[0] <= self._state.producers.last(request.producer):
+            return None
+        if refusal := self._refusal(request, batch.count):
+            return refusal
+        self._append_fresh()
+        lane = self._state.lane(0)
+        if request.producer is not None:
+            self._note_producer(request, request.producer, request.sequences[0], lane.log.tail)
+        for part in batch.parts(MAX_BATCH_BYTES):
+            placed = part.placed(lane.log.tail, self._state.epoch)
+            self._write(lane, Run.sealed(placed.offset, placed), placed.data)
+        self._work.totals.sent += batch.count
+        self._sent = True
         return None
 
     def _new(self, request: Append) -> list[int]:
@@ -218,11 +243,16 @@ class Intake:
 
     def _advance(self, request: Append, producer: int, places: list[int]) -> None:
         """Note how far a producer's sequences are stored, and where the first of these records goes now."""
-        producers, sources = self._state.producers, self._work.tick.sources
-        before = producers.last(producer)
+        before = self._state.producers.last(producer)
         first = next(sequence for sequence in request.sequences if sequence > before)
         place = next((place for place in places if request.due[place] is None), None)
-        offset = self._tail(0 if place is None else self._log(request.records[place]))
+        self._note_producer(
+            request, producer, first, self._tail(0 if place is None else self._log(request.records[place]))
+        )
+
+    def _note_producer(self, request: Append, producer: int, first: int, offset: int) -> None:
+        """That its sequences are stored from `first` to the append's last one, the first of them at that offset."""
+        producers, sources = self._state.producers, self._work.tick.sources
         count = self._state.growth.count
         state = producers.advance(producer, request.sequences[-1], offset, self._now, count).encode()
         known = next((source for source in sources if source.producer == producer), None)
@@ -238,15 +268,18 @@ class Intake:
         self._logs.clear()
 
     def _append(self, lane: Lane, records: list[Record]) -> None:
-        tick, log = self._work.tick, lane.log
         for batch in gather(records):
-            base = log.tail
-            data = encode(batch, base, self._state.epoch)
-            segment = log.append(len(batch), len(data), self._now, last_expiry(batch))
-            tick.appends.append(stored.Append(log.number, segment.base, log.tail, data))
-            tick.meta[f"seg:{log.number}:{segment.base}"] = segment.encode()
-            lane.hold(base, batch)
+            run = Run.of(lane.log.tail, batch)
+            self._write(lane, run, encode(batch, run.offset, self._state.epoch), last_expiry(batch))
+
+    def _write(self, lane: Lane, run: Run, batch: bytes, expires: int = 0) -> None:
+        """Append a run, as that batch."""
+        tick, log = self._work.tick, lane.log
+        segment = log.append(run.count, len(batch), self._now, expires)
+        tick.appends.append(stored.Append(log.number, segment.base, log.tail, batch))
+        tick.meta[f"seg:{log.number}:{segment.base}"] = segment.encode()
         tick.meta[f"tail:{log.number}"] = log.tail
+        lane.hold(run)
 
     def _purge(self) -> None:
         # What was sent before the purge goes with it.
@@ -325,22 +358,16 @@ class Intake:
             return state.consumers.active
         if isinstance(request, Acknowledge):
             before = state.in_flight + state.due
-            results = [
-                _refusal(state.cursor(log).acknowledge, offset, nonce) for log, offset, nonce in request.receipts
-            ]
+            results = settle.acknowledge(state, request)
             self._work.totals.acknowledged += before - state.in_flight - state.due
-            self._touch((log, offset) for log, offset, _ in request.receipts)
+            self._touch_settled(request.receipts)
             return results
         if isinstance(request, Extend):
-            results = [
-                _refusal(state.cursor(log).extend, offset, nonce, now + hidden)
-                for (log, offset, nonce), hidden in request.receipts
-            ]
-            self._touch((log, offset) for (log, offset, _), _ in request.receipts)
+            results = settle.extend(state, request, now)
+            self._touch_settled(receipt for receipt, _ in request.receipts)
             return results
         if isinstance(request, GiveBack):
-            for log, offset, nonce in request.receipts:
-                state.cursor(log).give_back(offset, nonce, now)
+            settle.give_back(state, request.receipts, now)
         elif isinstance(request, Purge):
             self._purge()
         elif isinstance(request, CloseConsumer):
@@ -356,6 +383,10 @@ class Intake:
             self._stay(request)
         return None
 
+    def _touch_settled(self, receipts: Iterable[Receipt]) -> None:
+        if self._policy.ordered:
+            self._touch((log, place) for log, offset, _, count in receipts for place in range(offset, offset + count))
+
     def _touch(self, places: Iterable[Place]) -> None:
         """Where an order is kept, what was settled may let others go on."""
         if self._policy.ordered:
@@ -365,11 +396,3 @@ class Intake:
 def _sent(record: Record) -> Sent:
     found = record.header(NUMBER)
     return Sent(record.header(ID) or b"", None if found is None else int(found))
-
-
-def _refusal(verb: Callable[..., None], *arguments: int) -> BrokerError | None:
-    try:
-        verb(*arguments)
-    except BrokerError as error:
-        return error
-    return None

@@ -1,6 +1,6 @@
 """Lane: the records of one priority in a shard, or some of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.fair import PRIORITIES
@@ -8,7 +8,7 @@ from quintet_broker.engine.group_ahead import GroupAhead
 from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.log import Log
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.run import Run
 from quintet_broker.engine.selection import AHEAD_BYTES, Selections
 from quintet_broker.store.tick import Taken, Tick
 
@@ -78,11 +78,11 @@ class Lane:
         end = first.written + retention + 1
         return min(end, first.expires) if first.expires and self.is_untouched else end
 
-    def hold(self, base: int, batch: Sequence[Record]) -> None:
-        """Keep a batch that is being appended at `base`, for those that come to it next."""
-        self.ahead.hold(base, batch)
+    def hold(self, run: Run) -> None:
+        """Keep what is being appended for those that come to it next."""
+        self.ahead.hold(run)
         for selection in self.selections:
-            selection.ahead.hold(base, batch)
+            selection.ahead.hold(run)
 
     @property
     def wants_fetch(self) -> bool:

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from quintet_broker.engine.record import Record, decode_intact
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.run import Run, runs
 
 SEGMENT_MAX_BYTES = 16 * 1024 * 1024
 SEGMENT_MIN_BYTES = 256 * 1024
@@ -136,17 +137,23 @@ class Log:
         """Where a segment ends; of -1, where the first begins."""
         return self.segments[index + 1].base if index + 1 < len(self.segments) else self.tail
 
-    async def read(self, store: Reader, shard: int, offset: int, batches: int) -> list[tuple[int, Record]]:
+    async def read(self, store: Reader, shard: int, offset: int, batches: int) -> list[Run]:
         """Records from `offset` on, out of at most so many batches of one segment; none at the tail."""
         for segment, end in self.spans():
             start = max(offset, segment.base)
             while start < end:
                 found = await store.read(shard, self.number, segment.base, start, batches)
-                records = [pair for _, batch in found for pair in decode_intact(batch) if pair[0] >= start]
-                if records:
-                    return records
+                read = [run for _, batch in found for run in runs(batch) if run.end > start]
+                if read:
+                    passed = max(start - read[0].offset, 0)
+                    return [read[0].part(passed, read[0].count - passed), *read[1:]]
                 start = found[-1][0] if found else end
         return []
+
+    async def read_records(self, store: Reader, shard: int, offset: int, batches: int) -> list[tuple[int, Record]]:
+        """As `read`, decoded, each with its offset."""
+        read = await self.read(store, shard, offset, batches)
+        return [pair for run in read for pair in enumerate(run.records, run.offset)]
 
     async def pick(self, store: Reader, shard: int, offsets: Sequence[int], most_bytes: int) -> list[Record | None]:
         """The records at these offsets, None where one is gone; at the first of them only, one at least, where all
@@ -159,7 +166,7 @@ class Log:
             if offset not in found:
                 if size >= most_bytes:
                     break
-                batch = await self.read(store, shard, offset, 1)
+                batch = await self.read_records(store, shard, offset, 1)
                 found.update((place, record) for place, record in batch if place in wanted)
             record = found.get(offset)
             picked.append(record)

@@ -27,7 +27,7 @@ async def peek(lanes: Mapping[int, Lane], policy: Policy, store: Reader, shard: 
         while (offset := lane.cursor.over_gaps(offset)) < lane.confirmed:
             if len(seen) >= asked.limit or size >= READ_AHEAD_BYTES or reads >= READS:
                 return Peeked(seen, (number, offset))
-            records = await lane.log.read(store, shard, offset, BATCHES)
+            records = await lane.log.read_records(store, shard, offset, BATCHES)
             reads += 1
             offset = lane.confirmed
             for place, record in records:

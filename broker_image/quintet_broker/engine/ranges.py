@@ -269,8 +269,9 @@ class Ranges:
         self._count(found, count)
         self.changed.add(found.offset)
 
-    def settle(self, offset: int, nonce: int) -> bool:
-        """One record more of a range is acknowledged; False where that delivery does not hold it."""
+    def settle(self, offset: int, nonce: int, records: int = 1) -> bool:
+        """So many records of a range are acknowledged, from `offset` on, of which none was before; False where that
+        delivery does not hold them all."""
         if not self._blocks:
             return False
         block = self._blocks[bisect_right(self._firsts, offset) - 1]
@@ -279,16 +280,16 @@ class Ranges:
             return False
         row = place * _ROW.size
         count, _, holder, _, left = _ROW.unpack_from(block.rows, row)
-        if holder != nonce or offset >= block.offsets[place] + count:
+        if holder != nonce or offset + records > block.offsets[place] + count:
             return False
         if block.deadlines[place] >= _DUE:
-            self.due -= 1
+            self.due -= records
         else:
-            self.in_flight -= 1
-        if left == 1:
+            self.in_flight -= records
+        if left == records:
             self._remove(block, place)
         else:
-            _LEFT.pack_into(block.rows, row + _LEFT_AT, left - 1)
+            _LEFT.pack_into(block.rows, row + _LEFT_AT, left - records)
         return True
 
     def _count(self, found: Range, difference: int) -> None:

@@ -1,22 +1,20 @@
-"""ReadAhead: the records of a log that are held decoded before a consumer gets them.
+"""ReadAhead: the records of a log that are held before a consumer gets them.
 
 Which they should be is read off the cursor: those that are due again, and the next unread ones.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.log import Log, Reader
 from quintet_broker.engine.record import Record
+from quintet_broker.engine.run import Run
 
 READ_AHEAD_BYTES = 1024 * 1024
 """About how much is held of records that are due, and of unread ones."""
 READ_AHEAD_BATCHES = 16
 """Batches of unread records that are read at once, at most: as many as are expected to fit."""
-RECORD_BYTES = 350
-"""What a decoded record takes beside its value, key and headers."""
 DUE_AT_ONCE = 500
 """Records that are due and read at once."""
 
@@ -51,8 +49,9 @@ class ReadAhead:
         self._again = again
         self._most_bytes = most_bytes
         self._due: deque[tuple[int, Record]] = deque()
-        self._unread: deque[tuple[int, Record, int]] = deque()
-        """(offset, record, its bytes)."""
+        self._unread: deque[Run] = deque()
+        self._taken = 0
+        """How many of the first of them."""
         self._unread_bytes = 0
         self._held_to = 0
         """Every unread record below is in `_unread`."""
@@ -73,27 +72,58 @@ class ReadAhead:
                 return pair
         return None
 
+    def next_run(self, most: int) -> Run | None:
+        """Take the next unread records, up to so many, whose offsets follow each other."""
+        while self._unread:
+            run = self._unread[0]
+            place = self._place.first_unread(run.offset + self._taken) - run.offset
+            count = min(most, run.count - place)
+            self._take(place + count)
+            if count > 0:
+                return run.part(place, count)
+        return None
+
     def next_unread(self) -> tuple[int, Record] | None:
         """Take the next unread record."""
         while self._unread:
-            offset, record, size = self._unread.popleft()
-            self._unread_bytes -= size
-            if self._place.is_unread(offset):
-                return offset, record
+            run = self._unread[0]
+            if run.batch:
+                run = self._open_first()
+            place = self._taken
+            self._take(place + 1)
+            if self._place.is_unread(run.offset + place):
+                return run.offset + place, run.decoded[place]
         return None
 
     def put_back(self, offset: int, record: Record) -> None:
-        """One that was taken is the next again."""
-        size = record.size + RECORD_BYTES
-        self._unread.appendleft((offset, record, size))
-        self._unread_bytes += size
+        """The one that was taken last is the next again."""
+        if self._taken:
+            self._taken -= 1
+        else:
+            self._unread.appendleft(Run.of(offset, [record]))
+            self._unread_bytes += self._unread[0].size
+
+    def _open_first(self) -> Run:
+        before = self._unread[0]
+        run = self._unread[0] = before.opened()
+        self._unread_bytes += run.size - before.size
+        return run
+
+    def _take(self, end: int) -> None:
+        """What comes before this place of the first run is taken."""
+        run = self._unread[0]
+        self._taken = end
+        if end >= run.count:
+            self._taken = 0
+            self._unread_bytes -= run.size
+            self._unread.popleft()
 
     # Holding
 
-    def hold(self, base: int, batch: Sequence[Record]) -> None:
-        """Keep a batch that is being appended at `base`, if nothing between is missing and there is room."""
-        if self._unread_bytes < self._most_bytes and self._unread_from == base:
-            self._hold(enumerate(batch, base))
+    def hold(self, run: Run) -> None:
+        """Keep what is being appended, if nothing between is missing and there is room."""
+        if self._unread_bytes < self._most_bytes and self._unread_from == run.offset:
+            self._hold(run)
 
     @property
     def held_to(self) -> int:
@@ -104,15 +134,14 @@ class ReadAhead:
         """Hold nothing; it can be read again."""
         self._due.clear()
         self._unread.clear()
+        self._taken = 0
         self._unread_bytes = 0
         self._held_to = 0
 
-    def _hold(self, records: Iterable[tuple[int, Record]]) -> None:
-        for offset, record in records:
-            size = record.size + RECORD_BYTES
-            self._unread.append((offset, record, size))
-            self._unread_bytes += size
-            self._held_to = offset + 1
+    def _hold(self, run: Run) -> None:
+        self._unread.append(run)
+        self._unread_bytes += run.size
+        self._held_to = run.end
 
     @property
     def _unread_from(self) -> int:
@@ -160,12 +189,13 @@ class ReadAhead:
 
     async def _fetch_unread(self, store: Reader, shard: int, confirmed: int) -> list[range]:
         start = self._unread_from
-        records = await self._log.read(store, shard, start, self._batches)
+        runs = await self._log.read(store, shard, start, self._batches)
         if start != self._unread_from:
             return []
-        if records:
+        if runs:
             before = self._unread_bytes
-            self._hold(records)
+            for run in runs:
+                self._hold(run)
             fitting = self._batches * self._most_bytes // (self._unread_bytes - before)
             self._batches = max(1, min(fitting, 2 * self._batches, READ_AHEAD_BATCHES))
             return []

@@ -11,11 +11,15 @@ from collections.abc import Iterable, Sequence
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from msgspec import Struct
 
+from quintet_broker.engine.sealed import first_id, is_intact
+
 logger = logging.getLogger(__name__)
 
 Headers = tuple[tuple[str, bytes], ...]
 """(name, value) in the producer's order."""
 
+ID = "quintet-id"
+"""Header: 16 bytes that name a message, wherever it goes."""
 MAX_BATCH_BYTES = 256 * 1024
 """A batch is at most this long unless one record is larger, so that one record left alone pins little."""
 
@@ -84,11 +88,29 @@ def decode(batch: bytes) -> list[tuple[int, Record]]:
     """(offset, Record) for each record of a batch. Raises ValueError if it is damaged."""
     if len(batch) < _HEADER_BYTES:
         raise ValueError(f"a batch of {len(batch)} bytes is damaged: it is shorter than a batch's header")
+    if not is_intact(batch):
+        raise ValueError(f"batch at offset {_BASE_OFFSET_AND_EPOCH.unpack_from(batch)[0]} is damaged: its CRC is wrong")
+    return read(batch)
+
+
+def read(batch: bytes) -> list[tuple[int, Record]]:
+    """As `decode`, of a batch that is known to be intact."""
     reader = DefaultRecordBatch(batch)
-    if not reader.validate_crc():
-        raise ValueError(f"batch at offset {reader.base_offset} is damaged: its CRC-32C does not match")
+    if reader.producer_id == _NO_PRODUCER:
+        return [(one.offset, Record(one.value or b"", one.timestamp, one.key, tuple(one.headers))) for one in reader]
+    # A sealed one, whose header names its records.
+    first = first_id(reader.producer_id, reader.base_sequence) - reader.base_offset
     return [
-        (found.offset, Record(found.value or b"", found.timestamp, found.key, tuple(found.headers))) for found in reader
+        (
+            one.offset,
+            Record(
+                one.value or b"",
+                one.timestamp,
+                one.key,
+                ((ID, (first + one.offset).to_bytes(16)), *one.headers),
+            ),
+        )
+        for one in reader
     ]
 
 

@@ -46,15 +46,16 @@ class Redriver:
         return claim.deliveries
 
     def _let_go(self, redrive: Redrive, deliveries: list[Delivery]) -> None:
-        going = 0
+        going = looked_at = 0
         for delivery in deliveries:
-            target = redrive.target or source_shard(delivery.record)
             lane = self._state.lanes[delivery.log]
-            if target:
-                self._state.leave(lane, delivery.offset, target, Reason.REDRIVE)
-                going += 1
-            else:
-                lane.cursor.give_back(delivery.offset, delivery.nonce, self._now + HIDDEN)
-        redrive.looked_at(len(deliveries), going, self._now)
+            for offset, record in enumerate(delivery.records, delivery.offset):
+                looked_at += 1
+                if target := redrive.target or source_shard(record):
+                    self._state.leave(lane, offset, target, Reason.REDRIVE)
+                    going += 1
+                else:
+                    lane.cursor.give_back(offset, delivery.nonce, 1, self._now + HIDDEN)
+        redrive.looked_at(looked_at, going, self._now)
         if deliveries:
             self._work.tick.meta["redrive"] = redrive.encode()

@@ -12,13 +12,15 @@ from msgspec import Struct, structs
 
 from quintet_broker.engine.deduplication import Sent
 from quintet_broker.engine.record import Record
+from quintet_broker.engine.run import Run, records_of
+from quintet_broker.engine.sealed import Sealed
 from quintet_broker.errors import BrokerError
 
 Answer = TypeVar("Answer")
 Place = tuple[int, int]
 """(log, offset) of a record."""
-Receipt = tuple[int, int, int]
-"""(log, offset, nonce) of a delivery."""
+Receipt = tuple[int, int, int, int]
+"""(log, offset, nonce, count) of records that were delivered together: the first offset, and how many they are."""
 
 
 class Request(Generic[Answer]):
@@ -60,6 +62,9 @@ class Append(Request[list[Sent] | None]):
     high before. A producer below 0 is a shard: minus its number. `deduplication` has a hash, or None, for each record:
     one whose hash came lately is not stored, and answered with what came first. `shards` is among how many of its queue
     this shard was chosen: it gives away what is not its own among so many, before anything is stored.
+
+    In place of records there may be a `batch` that is sealed. Its records have one sequence, and neither times nor
+    hashes; who has to look at each of them opens it.
     """
 
     answer_type = list[Sent] | None
@@ -73,6 +78,7 @@ class Append(Request[list[Sent] | None]):
         sequences: list[int] | None = None,
         deduplication: list[bytes | None] | None = None,
         shards: int = 1,
+        batch: bytes | None = None,
     ) -> None:
         super().__init__(at)
         self.records = records
@@ -81,7 +87,22 @@ class Append(Request[list[Sent] | None]):
         self.sequences = sequences or [0] * len(records)
         self.deduplication = deduplication or [None] * len(records)
         self.shards = shards
-        self.size = sum(record.size for record in records)
+        self.batch = batch
+        self.size = len(batch) if batch else sum([record.size for record in records])
+
+    @classmethod
+    def of_batch(cls, at: int, batch: Sealed, producer: int | None, sequence: int) -> "Append":
+        return cls(at, [], [], producer, [sequence], batch=batch.data)
+
+    def open(self) -> None:
+        """Have the records of a batch one by one."""
+        if self.batch is None:
+            return
+        self.records = records_of(self.batch)
+        self.batch = None
+        self.due = [None] * len(self.records)
+        self.sequences = self.sequences * len(self.records)
+        self.deduplication = [None] * len(self.records)
 
     def part(self, places: Sequence[int], shards: int) -> "Append":
         """The records at these places, for one of so many shards."""
@@ -298,21 +319,42 @@ class Left(Request[None]):
 
 
 class Delivery(Struct, frozen=True, gc=False, array_like=True):
-    """A record that was claimed for one consumer."""
+    """Records of consecutive offsets that were claimed together for one consumer."""
 
     log: int
     offset: int
+    """Of the first."""
     nonce: int
-    record: Record
+    count: int
     deliveries: int
+    """How often they were delivered."""
     first_received: int
     """Milliseconds since 1970."""
     deadline: int
-    """Milliseconds since 1970: from then on others get it."""
+    """Milliseconds since 1970: from then on others get them."""
+    decoded: Sequence[Record] = ()
+    batch: bytes | None = None
+    """In place of what is decoded: these records, sealed."""
+
+    @property
+    def records(self) -> Sequence[Record]:
+        return self.decoded if self.batch is None else records_of(self.batch)
 
     @property
     def receipt(self) -> Receipt:
-        return self.log, self.offset, self.nonce
+        return self.log, self.offset, self.nonce, self.count
+
+    def part(self, place: int, count: int) -> "Delivery":
+        """Of `count` records, from that place on."""
+        run = Run(self.offset, self.count, 0, Sealed(self.batch) if self.batch else None, self.decoded)
+        some = run.part(place, count)
+        return structs.replace(
+            self,
+            offset=some.offset,
+            count=count,
+            decoded=some.decoded,
+            batch=some.batch.data if some.batch else None,
+        )
 
 
 class Receive(Request[list[Delivery]]):

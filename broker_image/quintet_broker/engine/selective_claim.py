@@ -29,13 +29,13 @@ class SelectiveClaim(ChoosyClaim):
         return max(self._policy.in_flight, LOOK_AHEAD)
 
     def _take_from(self, lane: Lane, most: int) -> int:
-        before = len(self.deliveries)
+        before = self.taken
         self._look(lane, self._selection(lane), before + most)
         self._deliver_run(lane)
-        return len(self.deliveries) - before
+        return self.taken - before
 
     def _look(self, lane: Lane, selection: Selection, end: int) -> None:
-        while len(self.deliveries) + len(self._run) < end and not self.goes_on and selection.looks_further:
+        while self.taken + len(self._run) < end and not self.goes_on and selection.looks_further:
             pair = selection.ahead.next_due() or selection.ahead.next_unread()
             if not pair:
                 return

@@ -33,6 +33,7 @@ from quintet_broker.engine.rewriter import Rewriter
 from quintet_broker.engine.selection import SELECTORS
 from quintet_broker.engine.selective_claim import SelectiveClaim
 from quintet_broker.engine.selector import Allowance
+from quintet_broker.engine.settle import give_back
 from quintet_broker.engine.state import State
 from quintet_broker.engine.tail import tail
 from quintet_broker.engine.turns import Turns
@@ -320,8 +321,7 @@ class Shard:
             self._state.delayed.moved()
         for request, answer in work.answers:
             if isinstance(request, Receive) and request.future.done():
-                for delivery in answer:
-                    self._state.cursor(delivery.log).give_back(delivery.offset, delivery.nonce, request.at)
+                give_back(self._state, [delivery.receipt for delivery in answer], request.at)
                 self._pod.wake(self)
             request.answer(answer)
 
@@ -406,7 +406,7 @@ class Shard:
         self._receives.remove(receive)
         self._served |= receive.selector is None or policy.ordered
         work.answers.append((receive, claim.deliveries))
-        work.totals.received += len(claim.deliveries)
+        work.totals.received += claim.taken
         return True
 
     def _time_out(self, now: int) -> None:

@@ -74,6 +74,7 @@ class Spread:
                 return await self.routes[0].serve(append)
             except KeyMoved:
                 await self._look(append)
+        append.open()
         stored: Stored = {}
         left = list(range(len(append.records)))
         while left := await self._attempt(append, left, stored):

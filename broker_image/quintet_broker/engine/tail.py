@@ -27,7 +27,7 @@ async def tail(lanes: Mapping[int, Lane], store: Reader, shard: int, asked: Tail
         offset = max(offset, first)
         while offset < lane.confirmed and len(found) < asked.limit and size < READ_AHEAD_BYTES:
             end = lane.confirmed
-            records = await lane.log.read(store, shard, offset, BATCHES)
+            records = await lane.log.read_records(store, shard, offset, BATCHES)
             offset = end
             for place, record in records:
                 if len(found) >= asked.limit or place >= end:

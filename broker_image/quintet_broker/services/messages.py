@@ -3,13 +3,25 @@
 import hashlib
 import random
 import struct
+from collections.abc import Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
 from quintet_broker.engine import headers as names
 from quintet_broker.engine.record import Headers, Record
+from quintet_broker.engine.sealed import PRODUCER_BITS, SEQUENCE_BITS
 
 _ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
+
+
+class Content(Protocol):
+    """What producers say, in whatever form."""
+
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 class NewMessage(Struct, frozen=True):
@@ -88,6 +100,21 @@ class Message(Struct, frozen=True):
     is_in_flight: bool = True
 
 
+class Batch(Struct, frozen=True):
+    """Messages of values, keys and headers alone that a consumer gets together. Else as in Message."""
+
+    handle: bytes
+    """The receipt of the first one, before its base64url; with `count` it stands for all of them."""
+    first_id: int
+    """As a number; the ids of the others follow it."""
+    count: int
+    sent_at: int
+    first_received_at: int
+    deliveries: int
+    data: bytes
+    """A RecordBatch v2 of just these, in order."""
+
+
 class Peeked(Struct, frozen=True):
     """Messages that were looked at."""
 
@@ -116,6 +143,16 @@ def new_ids(count: int, shard: int, producer: Producer | None) -> list[bytes]:
     send = hashlib.blake2b(struct.pack(">IQQ", shard, producer.id, producer.sequence), digest_size=16).digest()
     first = int.from_bytes(send)
     return [_id((first + index) % 2**128, version=5) for index in range(count)]
+
+
+def batch_names(shard: int, producer: Producer | None) -> tuple[int, int]:
+    """What a sealed batch is known by, so that the same send of a producer makes the same ids."""
+    if producer is None:
+        number = random.getrandbits(PRODUCER_BITS + SEQUENCE_BITS)
+    else:
+        send = struct.pack(">IQQ", shard, producer.id, producer.sequence)
+        number = int.from_bytes(hashlib.blake2b(send, digest_size=16, person=b"batch").digest())
+    return number & (1 << PRODUCER_BITS) - 1, number >> PRODUCER_BITS & (1 << SEQUENCE_BITS) - 1
 
 
 def _id(number: int, version: int) -> bytes:

@@ -33,6 +33,7 @@ from quintet_broker.engine.requests import (
     TellRedrives,
     sum_of,
 )
+from quintet_broker.engine.sealed import NotABatch, Sealed, seal
 from quintet_broker.engine.selector import compiled
 from quintet_broker.engine.spread import Spread
 from quintet_broker.engine.work import Totals
@@ -40,23 +41,30 @@ from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge
 from quintet_broker.services import receipts
 from quintet_broker.services.extras import Extras
 from quintet_broker.services.messages import (
+    Batch,
+    Content,
     Message,
     NewMessage,
     Peeked,
     Producer,
     Sent,
     Tailed,
+    batch_names,
     id_text,
     message_of,
     new_ids,
     record_of,
 )
-from quintet_broker.services.receipts import Held
+from quintet_broker.services.receipts import MAX_SETTLE, Handle, Held
 
 Answer = TypeVar("Answer")
+Delivered = tuple[int, Delivery]
+"""Records that were delivered together, and the number of their shard."""
 
 MAX_RECEIVE = 1000
 MAX_SEND = 10_000
+FEW = 4
+"""Messages that are sooner stored together with others, than as a batch of their own."""
 MAX_DELAY = 15 * 60
 MAX_VISIBILITY = 12 * 60 * 60
 MAX_WAIT = 20
@@ -122,9 +130,39 @@ class Queue:
 
         Raises MessageTooLarge, InvalidArgument, QueueFull, PoolFull.
         """
-        self._check(messages, producer)
+        self._check_producer(producer)
+        self._check(messages)
+        return await self._store(messages, new_ids(len(messages), self.spread.number, producer), producer)
+
+    async def send_batch(self, batch: bytes, producer: Producer | None = None) -> int | list[Sent]:
+        """As `send`, of messages that a client encoded as a RecordBatch v2 of keys, values and headers.
+
+        Answers with the id of the first message as a number, and those of the others are the next ones; or, where the
+        queue looks at each message by itself, as `send`.
+        """
+        self._check_producer(producer)
         now = self._now()
-        ids = new_ids(len(messages), self.spread.number, producer)
+        try:
+            sealed, records = seal(batch, batch_names(self.spread.number, producer), now)
+        except NotABatch as error:
+            raise InvalidArgument(f"This is no batch: {error}.") from error
+        if sealed.count >= FEW and self._takes_batches and all(record.key is None for record in records):
+            self._check_contents(records)
+            number, sequence = (producer.id, producer.sequence) if producer else (None, 0)
+            await self.spread.append(Append.of_batch(now, sealed, number, sequence))
+            return sealed.first_id
+        messages = [NewMessage(one.value or b"", one.key, tuple(one.headers)) for one in records]
+        self._check(messages)
+        ids = [(sealed.first_id + place).to_bytes(16) for place in range(sealed.count)]
+        return await self._store(messages, ids, producer)
+
+    @property
+    def _takes_batches(self) -> bool:
+        """Whether messages without keys may be stored as they come together."""
+        return self.spec.ordering == "Standard" and not self.spec.delivery_delay and len(self.spread.routes) == 1
+
+    async def _store(self, messages: Sequence[NewMessage], ids: list[bytes], producer: Producer | None) -> list[Sent]:
+        now = self._now()
         texts = [self._deduplication_id(message) for message in messages]
         append = Append(
             now,
@@ -157,14 +195,14 @@ class Queue:
             hashed.update(b" " + (message.key or b""))
         return hashed.digest()
 
-    def _check(self, messages: Sequence[NewMessage], producer: Producer | None) -> None:
-        if not 1 <= len(messages) <= MAX_SEND:
-            raise InvalidArgument(f"A send takes 1 to {MAX_SEND} messages.")
+    @staticmethod
+    def _check_producer(producer: Producer | None) -> None:
         if producer and not (0 < producer.id <= MAX_PRODUCER and 0 <= producer.sequence <= MAX_PRODUCER):
             raise InvalidArgument("A producer's id is 1 to 2^53 - 1, its sequence 0 to 2^53 - 1.")
+
+    def _check(self, messages: Sequence[NewMessage]) -> None:
+        self._check_contents(messages)
         for message in messages:
-            if any(name.startswith(OWN) for name, _ in message.headers):
-                raise InvalidArgument(f"Header names that begin with {OWN!r} are reserved.")
             if message.delay is not None and not 0 <= message.delay <= MAX_DELAY:
                 raise InvalidArgument(f"A delay is 0 to {MAX_DELAY} seconds.")
             if message.expiry is not None and not 0.001 <= message.expiry <= MAX_EXPIRY:
@@ -172,11 +210,19 @@ class Queue:
             if message.priority is not None and not 1 <= message.priority <= MAX_PRIORITY:
                 raise InvalidArgument(f"A priority is 1 to {MAX_PRIORITY}.")
             self._check_ordering(message)
-            size = len(message.value) + sum(len(name) + len(value) for name, value in message.headers)
-            if size > self.spec.max_message_size:
-                raise MessageTooLarge(
-                    f"The message has {size} bytes; the queue takes at most {self.spec.max_message_size}."
-                )
+
+    def _check_contents(self, messages: Sequence[Content]) -> None:
+        if not 1 <= len(messages) <= MAX_SEND:
+            raise InvalidArgument(f"A send takes 1 to {MAX_SEND} messages.")
+        most = self.spec.max_message_size
+        for message in messages:
+            size = len(message.value or b"")
+            for name, value in message.headers:
+                if name.startswith(OWN):
+                    raise InvalidArgument(f"Header names that begin with {OWN!r} are reserved.")
+                size += len(name) + len(value)
+            if size > most:
+                raise MessageTooLarge(f"The message has {size} bytes; the queue takes at most {most}.")
 
     def _check_ordering(self, message: NewMessage) -> None:
         if self.spec.ordering == "Standard":
@@ -209,13 +255,40 @@ class Queue:
         selector: str | None = None,
         consumer: str | None = None,
     ) -> list[Message]:
+        """As `deliver`, message by message."""
+        delivered = await self._deliver(limit, visibility_timeout, wait, selector, consumer)
+        return [message for one in delivered for message in messages_of(*one)]
+
+    async def deliver(
+        self,
+        limit: int,
+        *,
+        visibility_timeout: float | None = None,
+        wait: float | None = None,
+        selector: str | None = None,
+        consumer: str | None = None,
+    ) -> list[Message | Batch]:
         """Deliver up to `limit` (1 - 1000) messages, waiting up to `wait` (0 - 20) seconds for the first.
 
         None takes the queue's visibilityTimeout and receiveWaitTime. `selector` is CEL: only messages for which it is
         true are delivered. `consumer` is who asks, needed where the queue's consumers are not Shared. Cancelling gives
         back what was claimed.
-        Raises TooManyInFlight, QueueInUse, InvalidArgument.
+        What came as a batch, and is plain, is delivered as one. Raises TooManyInFlight, QueueInUse, InvalidArgument.
         """
+        found: list[Message | Batch] = []
+        for shard, delivery in await self._deliver(limit, visibility_timeout, wait, selector, consumer):
+            batch = batch_of(shard, delivery)
+            found += messages_of(shard, delivery) if batch is None else [batch]
+        return found
+
+    async def _deliver(
+        self,
+        limit: int,
+        visibility_timeout: float | None,
+        wait: float | None,
+        selector: str | None,
+        consumer: str | None,
+    ) -> list[Delivered]:
         visible_after = self._or_default(visibility_timeout, self.spec.visibility_timeout.total_seconds())
         waiting = self._or_default(wait, self.spec.receive_wait_time.total_seconds())
         if not 1 <= limit <= MAX_RECEIVE:
@@ -230,19 +303,17 @@ class Queue:
             self._check_consumer(consumer)
         now = self._now()
         request = Receive(now, limit, round(visible_after * 1000), now + round(waiting * 1000), selector, consumer)
-        deliveries = await self._receive(request)
+        delivered = await self._receive(request)
         # A broker may have stood still, and on waking finds here what others got since.
-        return [
-            self._message(number, one) for number, one in deliveries if self._now() < one.deadline or not visible_after
-        ]
+        now = self._now()
+        return [one for one in delivered if now < one[1].deadline or not visible_after]
 
     @staticmethod
     def _check_consumer(consumer: str) -> None:
         if not _CONSUMER_TEXT.fullmatch(consumer):
             raise InvalidArgument("consumer: has 1 to 128 letters, digits and punctuation marks of ASCII.")
 
-    async def _receive(self, request: Receive) -> list[tuple[int, Delivery]]:
-        """Each with the number of its shard."""
+    async def _receive(self, request: Receive) -> list[Delivered]:
         if len(self.spread.routes) == 1:
             return [(self.spread.number, delivery) for delivery in await self.spread.routes[0].serve(request)]
         return [(route.number, delivery) for route, delivery in await gather(self.spread.in_turn(), request)]
@@ -260,10 +331,6 @@ class Queue:
         # Such a queue has one shard.
         [active] = await self._ask_all(TellConsumer)
         return active
-
-    def _message(self, shard: int, delivery: Delivery) -> Message:
-        receipt = receipts.receipt(shard, delivery.receipt)
-        return message_of(delivery.record, receipt, delivery.deliveries, delivery.first_received, is_in_flight=True)
 
     async def peek(self, limit: int, start: str | None = None) -> Peeked:
         """Up to `limit` (1 - 1000) messages that are visible or in flight, which change nothing by it, oldest first.
@@ -315,11 +382,11 @@ class Queue:
     def _or_default(value: float | None, default: float) -> float:
         return default if value is None else value
 
-    async def acknowledge(self, held: Sequence[str]) -> list[BrokerError | None]:
+    async def acknowledge(self, held: Sequence[str | Handle]) -> list[BrokerError | None]:
         """Settle messages for good, by their receipts. Acknowledging twice is fine."""
         return await self._settle(held, lambda some: Acknowledge(self._now(), some.receipts))
 
-    async def release(self, held: Sequence[str], *, delivered: bool = True) -> list[BrokerError | None]:
+    async def release(self, held: Sequence[str | Handle], *, delivered: bool = True) -> list[BrokerError | None]:
         """Make messages visible again now, by their receipts.
 
         With `delivered` False no consumer saw them: their delivery does not count, and one that is settled since is
@@ -329,28 +396,32 @@ class Queue:
             return await self.extend([(receipt, 0) for receipt in held])
         return await self._settle(held, lambda some: GiveBack(self._now(), some.receipts))
 
-    async def extend(self, held: Sequence[tuple[str, float]]) -> list[BrokerError | None]:
-        """Hide each message, by its receipt, for so many seconds (0 - 43200) from now."""
+    async def extend(self, held: Sequence[tuple[str | Handle, float]]) -> list[BrokerError | None]:
+        """Hide messages, by their receipts, for so many seconds (0 - 43200) from now."""
         if any(not 0 <= seconds <= MAX_VISIBILITY for _, seconds in held):
             raise InvalidArgument(f"A visibility timeout is 0 to {MAX_VISIBILITY} seconds.")
         hidden = [round(seconds * 1000) for _, seconds in held]
         return await self._settle(
             [receipt for receipt, _ in held],
             lambda some: Extend(
-                self._now(), [(one, hidden[place]) for one, place in zip(some.receipts, some.places, strict=True)]
+                self._now(), [(one, hidden[place]) for one, place in zip(some.receipts, some.given, strict=True)]
             ),
         )
 
     async def _settle(
-        self, held: Sequence[str], make: Callable[[Held], Request[list[BrokerError | None]] | Request[None]]
+        self,
+        held: Sequence[str | Handle],
+        make: Callable[[Held], Request[list[BrokerError | None]] | Request[None]],
     ) -> list[BrokerError | None]:
-        """Have each shard settle what it gave the receipts of."""
+        """Have each shard settle what it gave the receipts of; a result for each message."""
+        if sum([1 if isinstance(one, str) else one.count for one in held]) > MAX_SETTLE:
+            raise InvalidArgument(f"One request settles {MAX_SETTLE} messages at most.")
         routes = {route.number: route for route in self.spread.routes}
         by_shard, results = receipts.by_shard(routes, held)
         answers = await _all([routes[shard].serve(make(some)) for shard, some in by_shard.items()])
         for some, answer in zip(by_shard.values(), answers, strict=True):
-            for place, result in zip(some.places, answer or (), strict=False):
-                results[place] = result
+            if answer:
+                some.spread(answer, results)
         return results
 
     async def redrive(
@@ -403,6 +474,36 @@ class Queue:
         """The answers of all shards."""
         now = self._now()
         return await _all([route.serve(kind(now)) for route in self.spread.routes])
+
+
+def messages_of(shard: int, delivery: Delivery) -> list[Message]:
+    """What a consumer gets of a delivery."""
+    return [
+        message_of(
+            record,
+            receipts.receipt(shard, delivery.receipt, place),
+            delivery.deliveries,
+            delivery.first_received,
+            is_in_flight=True,
+        )
+        for place, record in enumerate(delivery.records)
+    ]
+
+
+def batch_of(shard: int, delivery: Delivery) -> Batch | None:
+    """The same as one batch, if it is sealed."""
+    if delivery.batch is None:
+        return None
+    sealed = Sealed(delivery.batch)
+    return Batch(
+        receipts.handle(shard, delivery.receipt),
+        sealed.first_id,
+        delivery.count,
+        sealed.timestamp,
+        delivery.first_received,
+        delivery.deliveries,
+        delivery.batch,
+    )
 
 
 async def _all(asked: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:

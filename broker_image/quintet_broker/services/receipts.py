@@ -8,12 +8,16 @@ import base64
 import binascii
 import struct
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from quintet_broker.engine.requests import Place, Receipt
 from quintet_broker.errors import BrokerError, InvalidArgument, ReceiptInvalid
+
+MAX_SETTLE = 10_000
+"""Messages in one request."""
 
 _VERSION = 1
 _RECEIPT = struct.Struct(">BIBQI")
@@ -23,33 +27,64 @@ BEGINNING = (255, 0)
 """The place before all that a shard holds."""
 
 
+class Handle(Struct, frozen=True, array_like=True):
+    """Messages that were delivered together: so many, from one on."""
+
+    receipt: Annotated[bytes, Meta(max_length=64)]
+    """Of the first of them, before its base64url."""
+    count: Annotated[int, Meta(ge=1, le=MAX_SETTLE)]
+
+
 class Held(Struct):
     """Receipts of one shard."""
 
-    places: list[int] = field(default_factory=list)
-    """Where each stands among those that were given."""
+    places: list[range] = field(default_factory=list)
+    """Where the messages of each stand among all that were given."""
     receipts: list[Receipt] = field(default_factory=list)
+    given: list[int] = field(default_factory=list)
+    """The place of each among the receipts that were given."""
+
+    def spread(self, results: Sequence[BrokerError | None], all_results: list[BrokerError | None]) -> None:
+        """What became of each message goes to its place."""
+        start = 0
+        for places in self.places:
+            end = start + len(places)
+            all_results[places.start : places.stop] = results[start:end]
+            start = end
 
 
-def receipt(shard: int, held: Receipt) -> str:
-    return _packed(_RECEIPT.pack(_VERSION, shard, *held))
+def receipt(shard: int, held: Receipt, place: int = 0) -> str:
+    """Of the message at a place of those that were delivered together."""
+    log, offset, nonce, _ = held
+    return _packed(_RECEIPT.pack(_VERSION, shard, log, offset + place, nonce))
 
 
-def by_shard(shards: Iterable[int], held: Iterable[str]) -> tuple[dict[int, Held], list[BrokerError | None]]:
-    """What receipts name, by shard, and for each of them None, or ReceiptInvalid where it is of no such shard."""
+def handle(shard: int, held: Receipt) -> bytes:
+    log, offset, nonce, _ = held
+    return _RECEIPT.pack(_VERSION, shard, log, offset, nonce)
+
+
+def by_shard(shards: Iterable[int], held: Iterable[str | Handle]) -> tuple[dict[int, Held], list[BrokerError | None]]:
+    """What receipts name, by shard, and for each message None, or ReceiptInvalid where it is of no such shard."""
     found = {shard: Held() for shard in shards}
     results: list[BrokerError | None] = []
-    for place, text in enumerate(held):
+    for given, one in enumerate(held):
+        count = 1
         try:
-            version, shard, *names = _RECEIPT.unpack(_unpacked(text))
+            if isinstance(one, str):
+                version, shard, *names = _RECEIPT.unpack(_unpacked(one))
+            else:
+                count = one.count
+                version, shard, *names = _RECEIPT.unpack(one.receipt)
         except (binascii.Error, struct.error, ValueError):
             version = shard = 0
         if version == _VERSION and shard in found:
-            found[shard].places.append(place)
-            found[shard].receipts.append((names[0], names[1], names[2]))
-            results.append(None)
+            found[shard].places.append(range(len(results), len(results) + count))
+            found[shard].receipts.append((names[0], names[1], names[2], count))
+            found[shard].given.append(given)
+            results += [None] * count
         else:
-            results.append(ReceiptInvalid())
+            results += [ReceiptInvalid()] * count
     return {shard: some for shard, some in found.items() if some.places}, results
 
 

@@ -20,7 +20,7 @@ from tests.processes import free_port
 
 SHARD = 5
 RECORD = Record(b"value", 0)
-DELIVERY = Delivery(0, 7, 9, RECORD, 1, 0, 1000)
+DELIVERY = Delivery(0, 7, 9, 1, 1, 0, 1000, [RECORD])
 
 
 class Broker:

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import msgpack
 
-HELLO, SEND, RECEIVE, CREDIT, CANCEL, ACKNOWLEDGE, RELEASE, EXTEND = range(8)
-WELCOME, CONFIRM, SETTLED, DELIVER, REFUSED, MOVED = range(16, 22)
+HELLO, SEND, RECEIVE, CREDIT, CANCEL, ACKNOWLEDGE, RELEASE, EXTEND, SEND_BATCH = range(9)
+WELCOME, CONFIRM, SETTLED, DELIVER, REFUSED, MOVED, DELIVER_BATCHES, STORED = range(16, 24)
 WITHIN = 60.0
 """Seconds in which the broker says something, on a busy machine too."""
 
@@ -62,6 +62,14 @@ class RawClient:
         number = next(self._ids)
         await self.say(RECEIVE, number, queue, credit, once, wait)
         return number
+
+    async def pull_batches(self, queue: str, limit: int) -> list[Any]:
+        """What is delivered together, waiting up to 10 seconds for the first."""
+        await self.say(RECEIVE, next(self._ids), queue, limit, True, 10_000, None, None, None, True)
+        tag, _, together, _ = await self.hear()
+        assert tag == DELIVER_BATCHES
+        found: list[Any] = together
+        return found
 
     async def pull(self, queue: str, limit: int) -> list[Any]:
         """Messages, waiting up to 10 seconds for the first."""

@@ -37,8 +37,8 @@ async def test_round(raw: RawClient, queue: quintet.Queue) -> None:
     assert (value, key, headers, deliveries) == (b"\xff", b"key", [["h", b"1"], ["g", b"\x00"]], 1)
     assert sent <= first
     assert rest == [7, sent + 60_000, None, None, None]
-    assert await raw.ask(EXTEND, queue.name, [[receipt, 60_000]]) == [SETTLED, 3, [None]]
-    assert await raw.ask(ACKNOWLEDGE, queue.name, [receipt, receipt]) == [SETTLED, 4, [None, None]]
+    assert await raw.ask(EXTEND, queue.name, [[receipt, 60_000]]) == [SETTLED, 3, []]
+    assert await raw.ask(ACKNOWLEDGE, queue.name, [receipt, receipt]) == [SETTLED, 4, []]
     answer = await raw.ask(RELEASE, queue.name, [receipt, "nonsense"])
     assert [problem[:2] for problem in answer[2]] == [["ReceiptStale", 410], ["ReceiptInvalid", 422]]
     await until_counts(queue, 0, 0)
@@ -58,7 +58,7 @@ async def test_receipts_hold_over_another_connection(broker: Broker, raw: RawCli
     await raw.send(queue.name, [b"a"])
     async with connected(broker.http_url) as other:
         [message] = await other.pull(queue.name, 1)
-    assert (await raw.ask(ACKNOWLEDGE, queue.name, [message[1]]))[2] == [None]
+    assert (await raw.ask(ACKNOWLEDGE, queue.name, [message[1]]))[2] == []
     await until_counts(queue, 0, 0)
 
 

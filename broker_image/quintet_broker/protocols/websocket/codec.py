@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from quintet_broker.services.queue import MAX_SEND
+from quintet_broker.services.receipts import MAX_SETTLE, Handle
 
 VERSION = 1
 FRAME_BYTES = 16 * 1024 * 1024
@@ -24,7 +25,7 @@ RECEIVE_WAIT_MAX = 24 * 60 * 60 * 1000
 Id = Annotated[int, Meta(ge=0, lt=2**53)]
 Messages = Annotated[int, Meta(ge=1, le=CREDIT_MAX)]
 Receipt = Annotated[str, Meta(max_length=256)]
-Receipts = Annotated[list[Receipt], Meta(min_length=1, max_length=MAX_SEND)]
+Receipts = Annotated[list[Receipt | Handle], Meta(min_length=1, max_length=MAX_SETTLE)]
 
 
 class Malformed(Exception):
@@ -86,6 +87,8 @@ class Receive(Struct, array_like=True, tag=2):
     """CEL: only messages for which it is true."""
     consumer: str | None = None
     """Who asks; needed where the queue's consumers are not Shared."""
+    batches: bool = False
+    """Whether the client reads DeliverBatches too."""
 
 
 class Credit(Struct, array_like=True, tag=3):
@@ -124,10 +127,20 @@ class Extend(Struct, array_like=True, tag=7):
 
     id: Id
     queue: str
-    extensions: Annotated[list[tuple[Receipt, int]], Meta(min_length=1, max_length=MAX_SEND)]
+    extensions: Annotated[list[tuple[Receipt, int]], Meta(min_length=1, max_length=MAX_SETTLE)]
 
 
-Request = Send | Acknowledge | Release | Extend
+class SendBatch(Struct, array_like=True, tag=8):
+    """Store messages, all or none, as one RecordBatch v2. Answered by Stored or by Confirm."""
+
+    id: Id
+    queue: str
+    producer: int | None
+    sequence: int
+    batch: bytes
+
+
+Request = Send | Acknowledge | Release | Extend | SendBatch
 """Each has one answer."""
 Asked = Hello | Request | Receive | Credit | Cancel
 
@@ -153,7 +166,7 @@ class Confirm(Struct, array_like=True, tag=17):
 
 
 class Settled(Struct, array_like=True, tag=18):
-    """For each receipt, in order: None, or [error, status, detail]."""
+    """For each message, in order: None, or [error, status, detail]; nothing where all would be None."""
 
     id: int
     results: list[tuple[str, int, str] | None]
@@ -214,7 +227,38 @@ class Moved(Struct, array_like=True, tag=21):
     """Its URL."""
 
 
-Said = Welcome | Confirm | Settled | Deliver | Refused | Moved
+class Together(Struct, array_like=True, gc=False):
+    """Messages that were delivered together, which have values, keys and headers alone."""
+
+    handle: bytes
+    """The receipt of the first one, before its base64url."""
+    first: bytes
+    """Its id. As numbers, the ids of the others follow."""
+    count: int
+    deliveries: int
+    sent_at: int
+    first_received_at: int
+    batch: bytes
+    """A RecordBatch v2 of just these, in order."""
+
+
+class DeliverBatches(Struct, array_like=True, tag=22):
+    """As Deliver."""
+
+    id: int
+    together: list[Together]
+    open: bool
+
+
+class Stored(Struct, array_like=True, tag=23):
+    """The messages of a SendBatch are stored."""
+
+    id: int
+    first: bytes
+    """The first one's id. As numbers, the ids of the others follow."""
+
+
+Said = Welcome | Confirm | Settled | Deliver | Refused | Moved | DeliverBatches | Stored
 
 
 class _Head(Struct, array_like=True):

@@ -189,6 +189,14 @@ class Connection:
         stored = await queue.send([mapping.new_message(record) for record in frame.records], producer)
         return codec.Confirm(frame.id, [sent.id for sent in stored])
 
+    async def _store_batch(self, frame: codec.SendBatch) -> codec.Stored | codec.Confirm:
+        queue = await self._queue(frame.queue, "send")
+        producer = None if frame.producer is None else Producer(frame.producer, frame.sequence)
+        stored = await queue.send_batch(frame.batch, producer)
+        if isinstance(stored, int):
+            return codec.Stored(frame.id, stored.to_bytes(16))
+        return codec.Confirm(frame.id, [sent.id for sent in stored])
+
     async def _acknowledge(self, frame: codec.Acknowledge) -> codec.Settled:
         queue = await self._queue(frame.queue, "acknowledge")
         return codec.Settled(frame.id, mapping.results(await queue.acknowledge(frame.receipts)))
@@ -254,6 +262,7 @@ class Connection:
 _TAKERS: dict[type, Callable[[Connection, Any, int], Awaitable[None]]] = {
     codec.Hello: Connection._hello,
     codec.Send: Connection._request,
+    codec.SendBatch: Connection._request,
     codec.Acknowledge: Connection._request,
     codec.Release: Connection._request,
     codec.Extend: Connection._request,
@@ -265,6 +274,7 @@ _TAKERS: dict[type, Callable[[Connection, Any, int], Awaitable[None]]] = {
 
 _SERVERS: dict[type, Callable[[Connection, Any], Awaitable[Any]]] = {
     codec.Send: Connection._store,
+    codec.SendBatch: Connection._store_batch,
     codec.Acknowledge: Connection._acknowledge,
     codec.Release: Connection._release,
     codec.Extend: Connection._extend,

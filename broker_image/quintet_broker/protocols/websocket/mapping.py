@@ -40,7 +40,21 @@ def _dead_letter(found: messages.DeadLetter | None) -> codec.DeadLetter | None:
     return codec.DeadLetter(found.source, found.reason, found.receives, found.at) if found else None
 
 
+def together(batch: messages.Batch) -> codec.Together:
+    return codec.Together(
+        batch.handle,
+        batch.first_id.to_bytes(16),
+        batch.count,
+        batch.deliveries,
+        batch.sent_at,
+        batch.first_received_at,
+        batch.data,
+    )
+
+
 def results(found: list[BrokerError | None]) -> list[tuple[str, int, str] | None]:
+    if not any(found):
+        return []
     return [_told(error) if error else None for error in found]
 
 

@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from quintet_broker.errors import BrokerError, TooManyInFlight
 from quintet_broker.protocols.websocket import codec, mapping
-from quintet_broker.services.messages import Message
+from quintet_broker.services.messages import Batch, Message
 from quintet_broker.services.queue import MAX_RECEIVE, MAX_WAIT, Queue
+from quintet_broker.services.receipts import Handle
+
+Found = Message | Batch
 
 DELIVER_BYTES = 1024 * 1024
 """Of the values in one Deliver, unless there is only one."""
@@ -26,7 +29,7 @@ class Receiving:
         self,
         asked: codec.Receive,
         find: Callable[[], Awaitable[Queue]],
-        send: Callable[[codec.Deliver], Awaitable[None]],
+        send: Callable[[codec.Deliver | codec.DeliverBatches], Awaitable[None]],
     ) -> None:
         self._asked = asked
         self._find = find
@@ -45,14 +48,14 @@ class Receiving:
             while not self._credit:
                 self._granted.clear()
                 await self._granted.wait()
-            queue, messages = await self._next()
-            self._credit -= len(messages)
-            over = self._asked.once or not messages
-            await self._deliver(queue, messages, over)
+            queue, found = await self._next()
+            self._credit -= sum(map(_count, found))
+            over = self._asked.once or not found
+            await self._deliver(queue, found, over)
             if over:
                 return
 
-    async def _next(self) -> tuple[Queue, list[Message]]:
+    async def _next(self) -> tuple[Queue, list[Found]]:
         """No messages, if none came in time."""
         asked = self._asked
         if asked.once:
@@ -64,55 +67,78 @@ class Receiving:
             left = MAX_WAIT if ends_at is None else min(MAX_WAIT, ends_at - began)
             queue = await self._find()
             try:
-                messages = await self._ask(queue, max(0, round(left * 1000)))
+                found = await self._ask(queue, max(0, round(left * 1000)))
             except TooManyInFlight:
-                messages = []
+                found = []
             now = self._loop.time()
-            if messages or (ends_at is not None and now >= ends_at):
-                return queue, messages
+            if found or (ends_at is not None and now >= ends_at):
+                return queue, found
             if now - began < left - PAUSE:
                 await asyncio.sleep(PAUSE)
 
-    async def _ask(self, queue: Queue, wait: int | None) -> list[Message]:
+    async def _ask(self, queue: Queue, wait: int | None) -> list[Found]:
         hidden = self._asked.visibility_timeout
-        return await queue.receive(
-            min(self._credit, MAX_RECEIVE),
-            visibility_timeout=None if hidden is None else hidden / 1000,
-            wait=None if wait is None else wait / 1000,
-            selector=self._asked.selector,
-            consumer=self._asked.consumer,
-        )
+        ask = queue.deliver if self._asked.batches else queue.receive
+        return [
+            *await ask(
+                min(self._credit, MAX_RECEIVE),
+                visibility_timeout=None if hidden is None else hidden / 1000,
+                wait=None if wait is None else wait / 1000,
+                selector=self._asked.selector,
+                consumer=self._asked.consumer,
+            )
+        ]
 
-    async def _deliver(self, queue: Queue, messages: list[Message], over: bool) -> None:
-        unsent = deque(_frames(messages))
+    async def _deliver(self, queue: Queue, found: list[Found], over: bool) -> None:
+        unsent = deque(_frames(found))
         try:
             while unsent:
-                delivered = [mapping.delivered(message) for message in unsent[0]]
-                await self._send(codec.Deliver(self._asked.id, delivered, len(unsent) > 1 or not over))
+                await self._send(self._frame(unsent[0], len(unsent) > 1 or not over))
                 unsent.popleft()
         finally:
-            if receipts := [message.receipt for part in unsent for message in part]:
+            if receipts := [_receipt(one) for part in unsent for one in part]:
                 giving_back = asyncio.create_task(_give_back(queue, receipts))
                 # Goes on where this is cancelled once more.
                 _UNDER_WAY.add(giving_back)
                 giving_back.add_done_callback(_UNDER_WAY.discard)
                 await asyncio.shield(giving_back)
 
+    def _frame(self, part: list[Found], is_open: bool) -> codec.Deliver | codec.DeliverBatches:
+        """Of some that are all batches, or none is."""
+        batches = [mapping.together(one) for one in part if isinstance(one, Batch)]
+        if batches:
+            return codec.DeliverBatches(self._asked.id, batches, is_open)
+        messages = [mapping.delivered(one) for one in part if isinstance(one, Message)]
+        return codec.Deliver(self._asked.id, messages, is_open)
 
-async def _give_back(queue: Queue, receipts: list[str]) -> None:
+
+async def _give_back(queue: Queue, receipts: list[str | Handle]) -> None:
     """As if they had not been delivered. What fails to be is visible after its visibility timeout."""
     with contextlib.suppress(BrokerError):
         await queue.release(receipts, delivered=False)
 
 
-def _frames(messages: list[Message]) -> Iterator[list[Message]]:
-    """What goes into one Deliver each; the last of them may be empty."""
-    part: list[Message] = []
+def _frames(found: list[Found]) -> Iterator[list[Found]]:
+    """What goes into one frame each; the last of them may be empty."""
+    part: list[Found] = []
     size = 0
-    for message in messages:
-        size += len(message.value)
-        if part and size > DELIVER_BYTES:
+    for one in found:
+        more = _size(one)
+        if part and (size + more > DELIVER_BYTES or type(one) is not type(part[0])):
             yield part
-            part, size = [], len(message.value)
-        part.append(message)
+            part, size = [], 0
+        part.append(one)
+        size += more
     yield part
+
+
+def _size(found: Found) -> int:
+    return len(found.data) if isinstance(found, Batch) else len(found.value)
+
+
+def _count(found: Found) -> int:
+    return found.count if isinstance(found, Batch) else 1
+
+
+def _receipt(found: Found) -> str | Handle:
+    return Handle(found.handle, found.count) if isinstance(found, Batch) else found.receipt

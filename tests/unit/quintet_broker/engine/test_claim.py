@@ -9,7 +9,9 @@ from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Receive
+from quintet_broker.engine.run import Run
 from quintet_broker.engine.state import State
+from tests.unit.each import each
 
 NOW = 1000
 POLICY = Policy("orders", retention=100, in_flight=10)
@@ -19,7 +21,7 @@ def held(**times: Sequence[int]) -> State:
     """Unread records that were sent at these times, by lane."""
     lanes = [Lane.begin(int(name.removeprefix("lane")), 0) for name in times]
     for lane, sent in zip(lanes, times.values(), strict=True):
-        lane.ahead.hold(0, [Record(b"", time) for time in sent])
+        lane.ahead.hold(Run.of(0, [Record(b"", time) for time in sent]))
     return State(lanes, Producers(), Delayed())
 
 
@@ -33,7 +35,7 @@ async def test_neighbours_are_claimed_as_one_range() -> None:
     state = held(lane0=[NOW] * 5)
     cursor = state.lanes[0].cursor
     claimed = claim(state, limit=3)
-    assert [delivery.receipt for delivery in claimed.deliveries] == [(0, 0, 7), (0, 1, 7), (0, 2, 7)]
+    assert [delivery.receipt for delivery in claimed.deliveries] == [(0, 0, 7, 3)]
     assert [name for name in cursor.changes() if name.startswith("range")] == ["range:0:0"]
     assert cursor.next_deadline() == NOW + 50
 
@@ -48,8 +50,8 @@ async def test_records_that_are_too_old_are_dropped_and_do_not_count() -> None:
 
 async def test_no_more_are_in_flight_than_the_policy_allows() -> None:
     state = held(lane0=[NOW] * 20)
-    assert len(claim(state, limit=8).deliveries) == 8
-    assert len(claim(state, limit=8).deliveries) == 2
+    assert claim(state, limit=8).taken == 8
+    assert claim(state, limit=8).taken == 2
     assert claim(state, limit=8).deliveries == []
 
 
@@ -58,18 +60,18 @@ async def test_records_delivered_in_vain_leave_less_room_for_unread_ones() -> No
     state = held(lane0=[NOW] * 20)
     claim(state, limit=8)
     state.lanes[0].cursor.expire(NOW + 50)
-    assert len(claim(state, limit=8).deliveries) == 2
+    assert claim(state, limit=8).taken == 2
     assert claim(state, limit=8).deliveries == []
 
 
 async def test_higher_priorities_come_first() -> None:
     state = held(lane0=[NOW] * 2, lane10=[NOW] * 2, lane1=[NOW] * 2)
-    assert [delivery.log for delivery in claim(state, limit=5).deliveries] == [10, 10, 1, 1, 0]
+    assert [one.log for one in each(claim(state, limit=5).deliveries)] == [10, 10, 1, 1, 0]
 
 
 async def test_limits_hold_over_all_priorities() -> None:
     state = held(lane0=[NOW] * 20, lane5=[NOW] * 6)
-    assert [delivery.log for delivery in claim(state, limit=20).deliveries] == [5] * 6 + [0] * 4
+    assert [one.log for one in each(claim(state, limit=20).deliveries)] == [5] * 6 + [0] * 4
     state.lanes[5].cursor.expire(NOW + 50)
     # Those that were delivered in vain leave no room for unread ones of any priority.
     assert claim(state, limit=20).deliveries == []
@@ -80,5 +82,5 @@ async def test_what_is_still_to_be_read_is_waited_for_before_a_lower_priority_is
     state.lanes[5].log.append(1, 10, NOW)
     state.lanes[5].confirmed = 1
     assert claim(state, limit=2).deliveries == []
-    state.lanes[5].ahead.hold(0, [Record(b"", NOW)])
-    assert [delivery.log for delivery in claim(state, limit=2).deliveries] == [5, 0]
+    state.lanes[5].ahead.hold(Run.of(0, [Record(b"", NOW)]))
+    assert [one.log for one in each(claim(state, limit=2).deliveries)] == [5, 0]

@@ -11,6 +11,7 @@ from quintet_broker.engine.consumers import GRACE
 from quintet_broker.engine.requests import CloseConsumer, Receive, TellConsumer
 from quintet_broker.errors import InvalidArgument, QueueInUse
 from tests.unit.consumers_machine import ConsumersMachine, ExclusiveMachine, Woken
+from tests.unit.each import each
 from tests.unit.shard_bench import POLICY, values
 
 SINGLE = structs.replace(POLICY, consumers="SingleActive")
@@ -65,7 +66,7 @@ async def test_the_next_in_line_is_served_once_nothing_is_in_flight() -> None:
     bench = Woken()
     shard = bench.open(1, SINGLE)
     await bench.send(shard, b"1", b"2")
-    [held] = (await asked(bench, "a")).future.result()
+    [held] = each((await asked(bench, "a")).future.result())
     others = [await asked(bench, name) for name in ("c", "b")]
     await bench.ask(shard, CloseConsumer(bench.store.now(), "a"))
     assert not any(receive.future.done() for receive in others)
@@ -120,7 +121,7 @@ async def test_no_other_is_served_before_the_grace_has_passed() -> None:
     bench = Woken()
     shard = bench.open(1, SINGLE)
     await bench.send(shard, b"1", b"2")
-    [held] = (await asked(bench, "a")).future.result()
+    [held] = each((await asked(bench, "a")).future.result())
     await bench.acknowledge(shard, held)
     other = await asked(bench, "b", wait=2 * GRACE)
     await bench.pass_time(GRACE - 1)

@@ -92,7 +92,7 @@ def test_a_receipt_of_an_earlier_delivery_is_stale() -> None:
 def test_extending_one_record_leaves_its_neighbours() -> None:
     cursor = Cursor()
     cursor.deliver(0, 5, now=0, deadline=10, nonce=1)
-    cursor.extend(2, 1, 50)
+    cursor.extend(2, 1, 1, 50)
     due = [offset for found in cursor.expire(10) for offset in cursor.live(found)]
     assert due == [0, 1, 3, 4]
     assert (cursor.in_flight, cursor.due) == (1, 4)
@@ -101,7 +101,7 @@ def test_extending_one_record_leaves_its_neighbours() -> None:
 def test_a_delivery_given_back_does_not_count() -> None:
     cursor = Cursor()
     cursor.deliver(0, 1, now=5, deadline=10, nonce=1)
-    cursor.give_back(0, 1, now=5)
+    cursor.give_back(0, 1, 1, now=5)
     assert [found.deliveries for found in cursor.expire(5)] == [0]
     assert cursor.deliver(0, 1, now=7, deadline=20, nonce=2).first_received == 7
 
@@ -110,13 +110,14 @@ def test_what_nobody_holds_no_receipt_names() -> None:
     """A made-up one would else take a delivery off that never was, which cannot be stored."""
     cursor = Cursor()
     cursor.deliver(0, 1, now=5, deadline=10, nonce=1)
-    cursor.give_back(0, 1, now=5)
-    cursor.give_back(0, NOBODYS, now=5)
+    cursor.give_back(0, 1, 1, now=5)
+    with pytest.raises(ReceiptStale):
+        cursor.give_back(0, NOBODYS, 1, now=5)
     assert [found.deliveries for found in cursor.expire(5)] == [0]
     with pytest.raises(ReceiptStale):
         cursor.acknowledge(0, NOBODYS)
     with pytest.raises(ReceiptStale):
-        cursor.extend(0, NOBODYS, deadline=20)
+        cursor.extend(0, NOBODYS, 1, deadline=20)
 
 
 def test_a_record_that_leaves_is_acknowledged_when_it_arrived() -> None:
@@ -224,11 +225,11 @@ def step(cursor: Cursor, verb: str, place: int, count: int, now: int) -> None:
     elif held and verb == "acknowledge":
         cursor.acknowledge(offset, 1)
     elif held and verb == "extend":
-        cursor.extend(offset, 1, now + count % 7)
+        cursor.extend(offset, 1, 1, now + count % 7)
     elif held and verb == "leave":
         cursor.leave(offset, 3, now, reason=Reason.MAX_RECEIVES)
     elif held and verb == "give_back":
-        cursor.give_back(offset, 1, now)
+        cursor.give_back(offset, 1, 1, now)
     elif verb == "again" and cursor.is_due(offset):
         cursor.deliver(offset, 1, now, now + 5, nonce=1)
 
@@ -247,7 +248,7 @@ def test_what_is_due_is_known_the_longest_due_first_and_without_what_was_settled
     cursor.expire(20)
     assert cursor.due_offsets(4) == [3, 4, 5, 0]
     cursor.acknowledge(3, 2)
-    cursor.extend(4, 2, deadline=30)
+    cursor.extend(4, 2, 1, deadline=30)
     cursor.deliver(1, 1, now=20, deadline=30, nonce=3)
     assert sorted(cursor.due_offsets(10)) == [0, 2, 5]
     cursor.seek(6)

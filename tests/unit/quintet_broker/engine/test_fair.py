@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from quintet_broker.engine.fair import FEW, LANES, PRIORITIES, Fair, priority_of
 from quintet_broker.engine.headers import PRIORITY
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Peek
+from quintet_broker.engine.requests import Acknowledge, Append, Peek
 from quintet_broker.engine.shard import Shard
+from tests.unit.each import One
 from tests.unit.shard_bench import HOUR, Bench
 
 
@@ -21,7 +22,7 @@ async def send(
     await bench.ask(shard, Append(now, [Record(b"", now, key, headers)] * count, [None] * count))
 
 
-def keys(deliveries: list[Delivery]) -> Counter[bytes | None]:
+def keys(deliveries: list[One]) -> Counter[bytes | None]:
     return Counter(delivery.record.key for delivery in deliveries)
 
 

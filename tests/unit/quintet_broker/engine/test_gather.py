@@ -16,7 +16,7 @@ class Shard:
     """Has some deliveries, at once or once it is waited at, or refuses."""
 
     def __init__(self, number: int, has: int = 0, refusal: BrokerError | None = None, *, late: bool = False) -> None:
-        self.some = [Delivery(0, offset, number, Record(b"", 0), 1, 0, 1000) for offset in range(has)]
+        self.some = [Delivery(0, offset, number, 1, 1, 0, 1000, [Record(b"", 0)]) for offset in range(has)]
         self.refusal = refusal
         self.late = late
         self.asked = 0

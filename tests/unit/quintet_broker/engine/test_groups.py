@@ -7,8 +7,9 @@ from quintet_broker.engine import groups
 from quintet_broker.engine.deduplication import HASH_BYTES, Sent
 from quintet_broker.engine.headers import ID
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Append, Delivery, Extend, Receive, Stay
+from quintet_broker.engine.requests import Append, Extend, Receive, Stay
 from quintet_broker.engine.shard import Shard
+from tests.unit.each import One, each
 from tests.unit.shard_bench import HOUR, POLICY, Bench, values
 
 FIFO = structs.replace(POLICY, ordered=True, in_flight=1000)
@@ -148,8 +149,8 @@ async def drain(bench: Bench, shard: Shard, count: int, consumers: int) -> None:
             shard.ask(receive)
             open_receives.append(receive)
         await bench.turn()
-        answered: list[Delivery] = [
-            d for receive in open_receives if receive.future.done() for d in receive.future.result()
+        answered: list[One] = [
+            d for receive in open_receives if receive.future.done() for d in each(receive.future.result())
         ]
         open_receives = [receive for receive in open_receives if not receive.future.done()]
         assert answered
@@ -193,7 +194,7 @@ async def test_what_left_unread_and_could_not_go_comes_before_what_is_behind_it(
     await shard.fetch(now)
     shard.ask(Stay(now, [(0, 0), (0, 1)]))
     await bench.turn()
-    delivered = receive.future.result()
+    delivered = each(receive.future.result())
     for _ in range(2):
         await bench.acknowledge(shard, delivered[-1])
         delivered += await bench.receive(shard, limit=1)

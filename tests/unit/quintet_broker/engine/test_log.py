@@ -72,9 +72,9 @@ async def test_reading_begins_inside_a_batch_and_goes_over_a_missing_segment() -
         segment = log.append(3, 50, now)
         batch = encode([Record(b"%d" % number, now)] * 3, base)
         kept.segments[0, segment.base] = [(log.tail, batch)]
-    assert [offset for offset, _ in await log.read(store, 1, 1, 1)] == [1, 2]
+    assert [offset for offset, _ in await log.read_records(store, 1, 1, 1)] == [1, 2]
     del kept.segments[0, 3]
-    assert [offset for offset, _ in await log.read(store, 1, 3, 1)] == [6, 7, 8]
+    assert [offset for offset, _ in await log.read_records(store, 1, 3, 1)] == [6, 7, 8]
     assert await log.read(store, 1, 9, 1) == []
 
 
@@ -89,7 +89,7 @@ async def test_damaged_batches_are_passed_over() -> None:
     batches[0] = 2, batches[0][1][:-1] + b"?"
     batches[1] = 4, b"short"
     for at_once in (1, 3):
-        assert [offset for offset, _ in await log.read(store, 1, 0, at_once)][:2] == [4, 5]
+        assert [offset for offset, _ in await log.read_records(store, 1, 0, at_once)][:2] == [4, 5]
     assert [record and record.value for record in await log.pick(store, 1, [1, 3, 6], 1000)] == [None, None, b"3"]
 
 

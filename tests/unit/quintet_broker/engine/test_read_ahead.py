@@ -2,8 +2,9 @@
 
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.log import Log
-from quintet_broker.engine.read_ahead import READ_AHEAD_BATCHES, READ_AHEAD_BYTES, RECORD_BYTES, ReadAhead
+from quintet_broker.engine.read_ahead import READ_AHEAD_BATCHES, READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.record import Record, encode
+from quintet_broker.engine.run import RECORD_BYTES, Run
 
 
 class Batches:
@@ -59,10 +60,10 @@ async def test_unread_records_are_read_in_order_and_once() -> None:
 
 async def test_what_is_appended_is_held_if_nothing_between_is_missing() -> None:
     bench = Bench(b"stored")
-    bench.ahead.hold(1, [Record(b"behind", 0)])
+    bench.ahead.hold(Run.of(1, [Record(b"behind", 0)]))
     assert bench.unread() == []
     await bench.fetch()
-    bench.ahead.hold(1, [Record(b"next", 0)])
+    bench.ahead.hold(Run.of(1, [Record(b"next", 0)]))
     assert bench.unread() == [0, 1]
 
 

@@ -7,9 +7,10 @@ import pytest
 from quintet_broker.engine import rewriter
 from quintet_broker.engine.log import SEGMENT_MAX_AGE
 from quintet_broker.engine.record import decode
-from quintet_broker.engine.requests import Acknowledge, Delivery
+from quintet_broker.engine.requests import Acknowledge
 from quintet_broker.engine.shard import Shard
 from quintet_broker.store.tick import Outcome
+from tests.unit.each import One
 from tests.unit.shard_bench import HOUR, Bench, values
 
 COUNT = 1000
@@ -22,7 +23,7 @@ def small_segments_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rewriter, "LEAST_BYTES", 1)
 
 
-async def one_in_a_hundred(bench: Bench) -> tuple[Shard, list[Delivery]]:
+async def one_in_a_hundred(bench: Bench) -> tuple[Shard, list[One]]:
     """A shard of many records of which few are left, held by a consumer; and what it holds."""
     shard = bench.open(1)
     for start in range(0, COUNT, 100):
@@ -151,7 +152,7 @@ async def test_after_a_lost_write_nothing_is_rewritten_by_what_was_known_before(
     bench.store.answers_reads.clear()
     running = asyncio.ensure_future(shard.rewrite(now))
     await asyncio.sleep(0)
-    gone = Acknowledge(now, [(0, delivery.offset, delivery.nonce) for delivery in kept])
+    gone = Acknowledge(now, [delivery.receipt for delivery in kept])
     shard.ask(gone)
     assert shard.collect(now)
     gone.future.cancel()

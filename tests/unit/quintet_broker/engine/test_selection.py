@@ -9,10 +9,11 @@ from msgspec import structs
 
 from quintet_broker.engine import selective_claim
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, Peek, Purge, Receive
+from quintet_broker.engine.requests import Acknowledge, Append, Extend, Peek, Purge, Receive
 from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.shard import LOOK_LONGEST, Shard
 from quintet_broker.errors import InvalidArgument, TooManyInFlight
+from tests.unit.each import One
 from tests.unit.shard_bench import HOUR, POLICY, Bench, values
 
 WANTED = "value.startsWith('x')"
@@ -23,7 +24,7 @@ def asked(bench: Bench, limit: int = 10, wait: int = 0, selector: str | None = W
     return Receive(now, limit, HOUR, now + wait, selector)
 
 
-def released(bench: Bench, delivery: Delivery) -> Extend:
+def released(bench: Bench, delivery: One) -> Extend:
     return Extend(bench.store.now(), [(delivery.receipt, 0)])
 
 

@@ -312,9 +312,9 @@ async def test_receipts_of_priorities_that_there_never_were_are_stale() -> None:
     bench = Bench()
     shard = bench.open(1)
     now = bench.store.now()
-    [error] = await bench.ask(shard, Acknowledge(now, [(7, 0, 1)]))
+    [error] = await bench.ask(shard, Acknowledge(now, [(7, 0, 1, 1)]))
     assert isinstance(error, ReceiptStale)
-    await bench.ask(shard, GiveBack(now, [(7, 0, 1)]))
+    await bench.ask(shard, GiveBack(now, [(7, 0, 1, 1)]))
 
 
 async def test_redelivery_is_not_starved_by_new_records() -> None:

@@ -15,6 +15,7 @@ from quintet_broker.engine.ticker import Ticker
 from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome, Taken, Tick
+from tests.unit.each import each
 from tests.unit.fake_store import FakeStore, FaultyStore
 
 POLICY = Policy("orders", retention=3_600_000, in_flight=100)
@@ -72,7 +73,7 @@ async def test_a_request_ends_though_the_store_answers_nothing(monkeypatch: pyte
         store.answers.set()
         receive = Receive(store.now(), limit=10, visibility=1_000, until=store.now() + 1_000)
         shard.ask(receive)
-        assert [delivery.record.value for delivery in await receive.future] == [b"first"]
+        assert [one.record.value for one in each(await receive.future)] == [b"first"]
     running.cancel()
 
 

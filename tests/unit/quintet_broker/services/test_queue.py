@@ -27,7 +27,7 @@ class SlowRoute:
     async def serve(self, receive: Receive) -> list[Delivery]:
         deadlines = [self.now + receive.visibility, self.now + receive.visibility + 1]
         self.now += self.takes
-        return [Delivery(0, offset, 1, RECORD, 1, NOW, deadline) for offset, deadline in enumerate(deadlines)]
+        return [Delivery(0, offset, 1, 1, 1, NOW, deadline, [RECORD]) for offset, deadline in enumerate(deadlines)]
 
 
 @pytest.mark.parametrize(

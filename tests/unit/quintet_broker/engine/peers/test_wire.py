@@ -25,8 +25,8 @@ async def test_a_request_arrives_as_it_was_asked() -> None:
         Append(1, [RECORD], [None], 7, [3]),
         Append(1, [RECORD, RECORD], [5, None]),
         Receive(1, 10, 1000, 2000),
-        Acknowledge(1, [(0, 5, 9)]),
-        Extend(1, [((0, 5, 9), 1000)]),
+        Acknowledge(1, [(0, 5, 9, 2)]),
+        Extend(1, [((0, 5, 9, 1), 1000)]),
         Purge(1),
     ):
         frame = wire.frame(4, [wire.ask(1, 2, request)])
@@ -56,7 +56,7 @@ def test_every_request_keeps_its_parameters_as_attributes() -> None:
 
 
 async def test_an_answer_arrives_as_it_was_given() -> None:
-    delivery = Delivery(0, 5, 9, RECORD, 2, 17, 30)
+    delivery = Delivery(0, 5, 9, 1, 2, 17, 30, [RECORD])
     for request, answer in (
         (Receive(1, 10, 1000, 2000), [delivery]),
         (Count(1), Counts(1, 2, 3)),

@@ -1,0 +1,189 @@
+"""Sealed: a batch of a client's records that is stored and delivered as it came, without being decoded.
+
+It is a RecordBatch v2 of Kafka with what the broker knows of its records in its header alone: when they were sent
+(LogAppendTime), and by producer id and base sequence the ids of their messages. So its records have no header of the
+engine's, and its parts are cut out by bytes.
+Layout: https://kafka.apache.org/documentation/#recordbatch
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import google_crc32c
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch
+
+_HEADER = struct.Struct(">qiibIhiqqqhii")
+"""Base offset, length, partition leader epoch, magic, CRC, attributes, last offset delta, first and last timestamp,
+producer id, its epoch, base sequence, count."""
+_PLACE = struct.Struct(">qii")
+"""Base offset, length, partition leader epoch: what the CRC leaves out."""
+_CRC = struct.Struct(">I")
+_CRC_AT = 17
+_CRC_FROM = 21
+_COUNTED_FROM = 12
+"""The length counts from there."""
+_PRODUCER = struct.Struct(">q")
+_PRODUCER_AT = 43
+_MAGIC = 2
+_LOG_APPEND_TIME = 0x08
+PRODUCER_BITS = 63
+SEQUENCE_BITS = 31
+
+
+class NotABatch(ValueError):
+    """Bytes are no batch that can be sealed; the text says why."""
+
+
+class Sealed:
+    """Immutable. Of n records out of m that were sealed together, the first has the offset delta `start`."""
+
+    __slots__ = ("_ends", "count", "data", "names", "offset", "start", "timestamp")
+
+    def __init__(self, data: bytes) -> None:
+        """Of bytes that `is_sealed`."""
+        self.data = data
+        fields = _HEADER.unpack_from(data)
+        self.timestamp: int = fields[8]
+        """Milliseconds since 1970, when its records were sent."""
+        self.names: tuple[int, int] = fields[9], fields[11]
+        """Producer id and base sequence, of which `first_id` makes ids."""
+        self.count: int = fields[12]
+        self.start: int = fields[6] - self.count + 1
+        self.offset: int = fields[0] + self.start
+        """Of its first record, once it is placed."""
+        self._ends: list[int] | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @property
+    def first_id(self) -> int:
+        """The id of its first message, as a number; the others follow it."""
+        return first_id(*self.names) + self.start
+
+    def placed(self, offset: int, epoch: int) -> "Sealed":
+        """The same with its first record at an offset, written by the owner of `epoch`."""
+        data = bytearray(self.data)
+        _PLACE.pack_into(data, 0, offset - self.start, len(data) - _COUNTED_FROM, epoch)
+        return Sealed(bytes(data))
+
+    def part(self, place: int, count: int) -> "Sealed":
+        """`count` of its records, from that place on."""
+        if count == self.count:
+            return self
+        ends = self._records_end()
+        records = self.data[ends[place] : ends[place + count]]
+        first = self.start + place
+        return Sealed(_sealed(_PLACE.unpack_from(self.data), first, count, self.timestamp, self.names, records))
+
+    def parts(self, most_bytes: int) -> Iterator["Sealed"]:
+        """All of it in batches of at most so many bytes, unless one record is larger."""
+        if self.size <= most_bytes:
+            yield self
+            return
+        ends = self._records_end()
+        most_bytes -= _HEADER.size
+        place = 0
+        while place < self.count:
+            end = place + 1
+            while end < self.count and ends[end + 1] - ends[place] <= most_bytes:
+                end += 1
+            yield self.part(place, end - place)
+            place = end
+
+    def _records_end(self) -> list[int]:
+        """Where the header ends, and each record."""
+        if self._ends is None:
+            data, at = self.data, _HEADER.size
+            self._ends = [at]
+            for _ in range(self.count):
+                # The length of a record: a zigzag varint, and never below 0 here.
+                byte = data[at]
+                at += 1
+                length, shift = byte & 0x7F, 7
+                while byte & 0x80:
+                    byte = data[at]
+                    at += 1
+                    length |= (byte & 0x7F) << shift
+                    shift += 7
+                at += length >> 1
+                self._ends.append(at)
+        return self._ends
+
+
+def seal(batch: bytes, names: tuple[int, int], now: int) -> tuple[Sealed, Sequence[Any]]:
+    """A client's batch, sealed under these names, and what is in it: objects with key, value and headers.
+
+    Raises NotABatch.
+    """
+    if len(batch) < _HEADER.size:
+        raise NotABatch("it is shorter than a batch's header")
+    fields = _HEADER.unpack_from(batch)
+    _, length, _, magic, crc, attributes, last_delta, *_, count = fields
+    if magic != _MAGIC or attributes & ~_LOG_APPEND_TIME:
+        raise NotABatch("it is no RecordBatch v2 without compression, transaction and control records")
+    if length != len(batch) - _COUNTED_FROM or not 0 < count <= length or last_delta != count - 1:
+        raise NotABatch("its length or count is wrong")
+    if crc != google_crc32c.value(batch[_CRC_FROM:]):
+        raise NotABatch("its CRC-32C does not match")
+    try:
+        # Its base offset means nothing.
+        records = list(DefaultRecordBatch(bytes(8) + batch[8:]))
+    except (CorruptRecordException, ValueError, IndexError, MemoryError, OverflowError) as error:
+        raise NotABatch(f"its records cannot be read: {error}") from error
+    if any(record.offset != place for place, record in enumerate(records)):
+        raise NotABatch("its offsets are not 0, 1, 2, ...")
+    if any(value is None for record in records for _, value in record.headers):
+        raise NotABatch("a header has no value")
+    return Sealed(_sealed((0, 0, 0), 0, count, now, names, batch[_HEADER.size :])), records
+
+
+def is_sealed(batch: bytes) -> bool:
+    """Whether a stored batch is one, if it is intact."""
+    if len(batch) < _HEADER.size:
+        return False
+    producer: int = _PRODUCER.unpack_from(batch, _PRODUCER_AT)[0]
+    return producer >= 0
+
+
+def is_intact(batch: bytes) -> bool:
+    crc: int = _CRC.unpack_from(batch, _CRC_AT)[0]
+    return bool(crc == google_crc32c.value(batch[_CRC_FROM:]))
+
+
+def first_id(producer: int, sequence: int) -> int:
+    """The UUID, as a number, of the record with offset delta 0: version 8 of RFC 9562, in which the 63 bits of a
+    producer id, the 31 of a base sequence and 28 for deltas lie one behind the other."""
+    high, low = producer >> 3, (producer & 7) << 59 | sequence << 28
+    return (high >> 12) << 80 | 8 << 76 | (high & 0xFFF) << 64 | 2 << 62 | low
+
+
+def _sealed(
+    place: tuple[int, int, int], start: int, count: int, timestamp: int, names: tuple[int, int], records: bytes
+) -> bytes:
+    base, _, epoch = place
+    producer, sequence = names
+    header = bytearray(_HEADER.size)
+    _HEADER.pack_into(
+        header,
+        0,
+        base,
+        len(header) + len(records) - _COUNTED_FROM,
+        epoch,
+        _MAGIC,
+        0,
+        _LOG_APPEND_TIME,
+        start + count - 1,
+        timestamp,
+        timestamp,
+        producer,
+        0,
+        sequence,
+        count,
+    )
+    crc = google_crc32c.extend(google_crc32c.value(bytes(header[_CRC_FROM:])), records)
+    _CRC.pack_into(header, _CRC_AT, crc)
+    return b"".join((header, records))

@@ -1,0 +1,43 @@
+"""Settle: what is asked about records that were delivered, by their receipts. Pure."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from quintet_broker.engine.requests import Acknowledge, Extend, Receipt
+from quintet_broker.engine.state import State
+from quintet_broker.errors import BrokerError
+
+Results = list[BrokerError | None]
+"""For each record, in order, None or why its receipt does not hold."""
+
+
+def acknowledge(state: State, request: Acknowledge) -> Results:
+    results: Results = []
+    for receipt in request.receipts:
+        results += _settle(state.cursor(receipt[0]).acknowledge, receipt)
+    return results
+
+
+def extend(state: State, request: Extend, now: int) -> Results:
+    results: Results = []
+    for receipt, hidden in request.receipts:
+        results += _settle(state.cursor(receipt[0]).extend, receipt, now + hidden)
+    return results
+
+
+def give_back(state: State, receipts: Iterable[Receipt], now: int) -> None:
+    """Those settled meanwhile stay as they are."""
+    for receipt in receipts:
+        _settle(state.cursor(receipt[0]).give_back, receipt, now)
+
+
+def _settle(verb: Callable[..., None], receipt: Receipt, *more: Any) -> Results:
+    """All records of a receipt at once; where that does not hold for all, one by one."""
+    _, offset, nonce, count = receipt
+    try:
+        verb(offset, nonce, count, *more)
+    except BrokerError as error:
+        if count == 1:
+            return [error]
+        return [result for place in range(count) for result in _settle(verb, (0, offset + place, nonce, 1), *more)]
+    return [None] * count
