@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import time
+from functools import partial
 
 import uvloop
 from aiohttp import web
@@ -13,7 +14,7 @@ from aiohttp.http import HttpProcessingError
 from quintet_broker import capacity
 from quintet_broker.engine.engine import Engine, Membership
 from quintet_broker.engine.owners import Member
-from quintet_broker.protocols.connections import Connections, Site
+from quintet_broker.protocols.connections import Connection, Connections, Site
 from quintet_broker.services.access import Access
 from quintet_broker.services.topology import Topology
 from quintet_broker.settings import Settings, from_environment
@@ -84,7 +85,7 @@ def _membership(settings: Settings) -> Membership:
 async def _listen(app: web.Application, connections: Connections, host: str, port: int) -> web.AppRunner:
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=DRAIN)
     await runner.setup()
-    await Site(runner, connections, host, port).start()
+    await Site(runner, partial(Connection, connections), host, port).start()
     return runner
 
 

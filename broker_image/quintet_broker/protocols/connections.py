@@ -212,11 +212,13 @@ class Connection(web.RequestHandler):
 
 
 class Site(web.BaseSite):
-    """Where a runner's application is reached, over connections of ours."""
+    """Where a runner's application is reached, over connections that `make` makes."""
 
-    def __init__(self, runner: web.AppRunner, connections: Connections, host: str, port: int) -> None:
+    def __init__(
+        self, runner: web.AppRunner, make: Callable[[web.Server], asyncio.BaseProtocol], host: str, port: int
+    ) -> None:
         super().__init__(runner)
-        self._connections = connections
+        self._make = make
         self._host = host
         self._port = port
 
@@ -230,7 +232,7 @@ class Site(web.BaseSite):
         server = self._runner.server
         assert server is not None
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._connections, server), self._host, self._port, backlog=BACKLOG
+            lambda: self._make(server), self._host, self._port, backlog=BACKLOG
         )
 
 
