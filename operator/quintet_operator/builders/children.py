@@ -16,6 +16,9 @@ from quintet_operator.builders.redis_service import redis_service
 from quintet_operator.builders.redis_stateful_set import redis_stateful_set
 from quintet_operator.builders.service_account import service_account
 
+KEPT = ("Secret", "PersistentVolumeClaim")
+"""Kinds of a pool's children that go by their own policy, and not because nobody wants them at the moment."""
+
 
 def pool_children(
     pool: BrokerPool,

@@ -5,7 +5,7 @@ from typing import Any
 from quintet_api.broker_pool import BrokerPool
 from quintet_operator.apply import Applied, title, whose
 from quintet_operator.builders import addresses, claim, external_redis
-from quintet_operator.builders.children import pool_children
+from quintet_operator.builders.children import KEPT, pool_children
 from quintet_operator.builders.credentials import Credentials
 from quintet_operator.builders.external_redis import ExternalRedis
 from quintet_operator.builders.metadata import Manifest, child_name, selector_text
@@ -22,8 +22,6 @@ LOOK_AGAIN = 5.0
 """Seconds, until a pool is looked at again that is not ready: its pods are not watched."""
 READ_SECRET_EVERY = 30.0
 """Seconds, for the Secret of an external Redis, which is not watched."""
-KEPT = ("Secret", "PersistentVolumeClaim")
-"""What goes by its own policy, and not because nobody wants it at the moment."""
 
 
 class BrokerPoolKind:

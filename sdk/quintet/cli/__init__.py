@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from quintet.cli.completion import completion
 from quintet.cli.look import peek, tail
 from quintet.cli.messages import receive, send
 from quintet.cli.objects import apply, delete, describe, get
+from quintet.cli.plan import plan
 from quintet.cli.queues import purge, redrive
 from quintet.cli.stats import stats
 from quintet.cli.top import top
@@ -55,8 +57,8 @@ def kubectl_quintet() -> None:
     plugin(prog_name="kubectl quintet")
 
 
-MESSAGES = (send, receive, peek, tail, redrive, purge, stats, top)
-for command in (up, apply, get, describe, delete, *MESSAGES, work):
+COMMANDS = (send, receive, peek, tail, redrive, purge, stats, top, plan)
+for command in (up, apply, get, describe, delete, *COMMANDS, work, completion):
     main.add_command(command)
-for command in MESSAGES:
+for command in COMMANDS:
     plugin.add_command(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator, Sequence
@@ -51,14 +52,20 @@ class Cluster:
         pods = await self._kubectl.get("pods", f"--selector={BROKER_PODS}")
         if not pods:
             raise CannotRun("there are no brokers in this namespace")
-        found = []
+        running = [pod for pod in pods if pod["status"].get("phase") == "Running"]
         async with AsyncExitStack() as stack:
-            for pod in pods:
-                if pod["status"].get("phase") == "Running":
-                    name, pool = pod["metadata"]["name"], pod["metadata"]["labels"]["quintet.dev/name"]
-                    port = await stack.enter_async_context(self._kubectl.forwarded(f"pod/{name}", ADMIN_PORT))
-                    found.append(Broker(pool, name, f"http://127.0.0.1:{port}"))
-            yield found
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    opening = [tasks.create_task(self._broker(stack, pod)) for pod in running]
+            except ExceptionGroup as group:
+                raise group.exceptions[0] from None
+            yield sorted(task.result() for task in opening)
+
+    async def _broker(self, stack: AsyncExitStack, pod: Manifest) -> Broker:
+        """Reached as long as the stack is open."""
+        name, pool = pod["metadata"]["name"], pod["metadata"]["labels"]["quintet.dev/name"]
+        port = await stack.enter_async_context(self._kubectl.forwarded(f"pod/{name}", ADMIN_PORT))
+        return Broker(pool, name, f"http://127.0.0.1:{port}")
 
     async def _ready_pool(self, queue: Manifest | None) -> Manifest:
         """With a broker that serves at least. Raises CannotRun."""

@@ -30,19 +30,34 @@ class Kubectl:
         program = shutil.which("kubectl")
         if program is None:
             raise CannotRun("a cluster is reached by kubectl, which is not on the PATH")
+        self._context, self._namespace, self._kubeconfig = context, namespace, kubeconfig
         flags = {"--context": context, "--namespace": namespace, "--kubeconfig": kubeconfig}
         self._command = [program, *(f"{name}={value}" for name, value in flags.items() if value)]
 
+    def within(self, namespace: str) -> "Kubectl":
+        """The same cluster, another namespace."""
+        return Kubectl(self._context, namespace, self._kubeconfig)
+
+    async def current_namespace(self) -> str:
+        """Raises CannotRun where there is no such context."""
+        if self._namespace:
+            return self._namespace
+        told = await self._told("config", "view", "--minify", "--output=jsonpath={..namespace}")
+        return told.decode().strip() or "default"
+
     async def get(self, *what: str) -> list[Manifest]:
         """`kubectl get`: the objects, without those that are not there. Raises CannotRun."""
-        wanted = ("get", *what, "--ignore-not-found", "--output=json", f"--request-timeout={WITHIN}s")
-        process = await self.start(*wanted, stderr=PIPE)
-        told, failure = await _all(process)
-        if process.returncode:
-            raise CannotRun(_reason(failure))
+        told = await self._told("get", *what, "--ignore-not-found", "--output=json", f"--request-timeout={WITHIN}s")
         found: Manifest = json.loads(told) if told.strip() else {"items": []}
         items: list[Manifest] = found.get("items", [found])
         return items
+
+    async def _told(self, *arguments: str) -> bytes:
+        process = await self.start(*arguments, stderr=PIPE)
+        told, failure = await _all(process)
+        if process.returncode:
+            raise CannotRun(_reason(failure))
+        return told
 
     @asynccontextmanager
     async def forwarded(self, target: str, port: int) -> AsyncIterator[int]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from quintet.cli.failures import told_failures
+from quintet.cli.sources import absolute, as_given, files_option
 from quintet.cli.where import Where, where_options
 from quintet.embedded.errors import CannotRun, Refused
 
@@ -30,20 +27,6 @@ KINDS = {
 """By the names that people type."""
 ALL = ("all", "quintet")
 
-Files = Callable[[Callable[..., None]], Callable[..., None]]
-
-
-def files_option(*, required: bool) -> Files:
-    return click.option(
-        "-f",
-        "--filename",
-        "sources",
-        multiple=True,
-        required=required,
-        metavar="FILE_OR_DIR",
-        help="Manifests: a file, a directory, or - for standard input. Can be given several times.",
-    )
-
 
 @click.command()
 @files_option(required=True)
@@ -57,7 +40,7 @@ def apply(sources: tuple[str, ...], where: Where) -> None:
         _change(where.running("apply"), "apply", sources)
 
 
-@click.command()
+@click.command(short_help="Delete what was applied, and queues that clients made.")
 @click.argument("what", nargs=-1, metavar="[queue NAME...]")
 @files_option(required=False)
 @where_options
@@ -74,34 +57,13 @@ def delete(what: tuple[str, ...], sources: tuple[str, ...], where: Where) -> Non
 
 
 def _change(running: Running, verb: str, sources: Sequence[str], **asked: list[str]) -> None:
-    with _absolute(sources) as paths:
+    with absolute(sources) as paths:
         try:
             outcomes = running.change(verb, paths=list(paths), **asked)
         except Refused as error:
-            raise Refused(_as_given(problem, paths) for problem in error.problems) from error
+            raise Refused(as_given(problem, paths) for problem in error.problems) from error
     for name, outcome in outcomes:
         click.echo(f"{name} {outcome}")
-
-
-@contextmanager
-def _absolute(sources: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The paths by which `quintet up` reads the sources, with the names that the user gave them."""
-    with tempfile.TemporaryDirectory(prefix="quintet-") as directory:
-        found = {}
-        for source in sources:
-            if source == "-":
-                path = Path(directory, "stdin.yaml")
-                path.write_bytes(sys.stdin.buffer.read())
-                found[str(path)] = "<stdin>"
-            else:
-                found[str(Path(source).absolute())] = source
-        yield found
-
-
-def _as_given(problem: str, paths: dict[str, str]) -> str:
-    for absolute, given in paths.items():
-        problem = problem.replace(absolute, given)
-    return problem
 
 
 @click.command()
