@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from quintet.cli.failures import told_failures
 from quintet.cli.running import called_as
@@ -56,6 +57,7 @@ def _account(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @state_option
+@click.option("--ephemeral", is_flag=True, help="Keep nothing: for tests and CI.")
 @click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the ready file here too.")
 @click.option("--account-id", callback=_account, help="AWS account number to show.  [default: the BrokerPool's]")
 @click.option("--auth/--no-auth", default=False, help="Whether clients need the keys of the ready file.")
@@ -66,6 +68,7 @@ def up(
     brokers: int,
     host: str,
     state_dir: Path,
+    ephemeral: bool,
     ready_file: Path | None,
     account_id: str | None,
     auth: bool,
@@ -80,11 +83,14 @@ def up(
     """
     if http_port and http_port == admin_port:
         raise click.UsageError("--http-port and --admin-port must differ")
+    if ephemeral and click.get_current_context().get_parameter_source("state_dir") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--ephemeral keeps nothing, also not in a --state-dir")
     # Ctrl-C before it runs: there is nothing to stop yet.
     with told_failures(), suppress(KeyboardInterrupt):
         from quintet.embedded.up import Options, run
 
-        options = Options(sources, state_dir, host, http_port, admin_port, brokers, account_id, auth, ready_file)
+        state = None if ephemeral else state_dir
+        options = Options(sources, state, host, http_port, admin_port, brokers, account_id, auth, ready_file)
         run(options, click.echo, _greet)
     click.echo("stopped")
 

@@ -14,6 +14,7 @@ from quintet.embedded.errors import CannotRun
 from quintet_operator.builders.redis_options import options, words
 
 PROGRAMS = ("redis-server", "valkey-server")
+NOTHING_KEPT = {"appendonly": "no", "save": ""}
 
 
 def find(environment: Mapping[str, str] = os.environ) -> str:
@@ -56,15 +57,15 @@ def check_data(program: str, directory: Path) -> None:
         )
 
 
-def command(program: str, directory: Path, socket: Path, durability: str) -> list[str]:
-    """Listens on the Unix socket alone."""
+def command(program: str, directory: Path, socket: Path, durability: str | None) -> list[str]:
+    """Listens on the Unix socket alone; without a durability nothing is written to disk."""
     settings = {
         "port": "0",
         "unixsocket": str(socket),
         "unixsocketperm": "700",
         "dir": str(directory),
     }
-    return [program, *words(settings | options(durability))]
+    return [program, *words(settings | (options(durability) if durability else NOTHING_KEPT))]
 
 
 async def check_unused(socket: Path) -> None:

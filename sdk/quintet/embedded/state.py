@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,21 @@ SOCKET_PATH_MAX = 100
 def default_directory() -> Path:
     """$XDG_STATE_HOME/quintet, else ~/.local/state/quintet (XDG Base Directory Specification)."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "quintet"
+
+
+@contextmanager
+def passing_directory() -> Iterator[Path]:
+    """One that is gone afterwards, also where SIGTERM ends the process before it knows better."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with tempfile.TemporaryDirectory(prefix="quintet-") as directory:
+            yield Path(directory)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(frozen=True)

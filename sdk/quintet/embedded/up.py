@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from quintet.embedded.broker import BrokerAdmin
 from quintet.embedded.errors import CannotRun, Refused
 from quintet.embedded.places import Place, places
 from quintet.embedded.processes import Process
-from quintet.embedded.state import State, write_json
+from quintet.embedded.state import State, passing_directory, write_json
 from quintet.embedded.system import System
 
 PROBE_WITHIN = 10.0
@@ -28,7 +28,8 @@ class Options:
     """What the command line says."""
 
     sources: tuple[Path, ...]
-    state_directory: Path
+    state_directory: Path | None
+    """None: one that is gone afterwards, and nothing is written to disk."""
     host: str
     http_port: int
     """0 takes a free one."""
@@ -41,11 +42,17 @@ class Options:
     ready_file: Path | None
     """Written beside the one in the state directory."""
 
+    @property
+    def is_ephemeral(self) -> bool:
+        return self.state_directory is None
+
 
 def run(options: Options, tell: Callable[[str], None], greet: Callable[["Up"], None]) -> None:
     """Until SIGINT or SIGTERM; `greet` is called when all is ready. Raises Refused, CannotRun."""
-    state = State(options.state_directory)
-    with state.held(), state.sockets() as sockets:
+    with ExitStack() as stack:
+        state = State(options.state_directory or stack.enter_context(passing_directory()))
+        stack.enter_context(state.held())
+        sockets = stack.enter_context(state.sockets())
         asyncio.run(_until_stopped(Up(options, state, sockets, tell).run(greet), tell))
 
 
@@ -119,7 +126,8 @@ class Up:
     def _redis_process(self) -> Process:
         program = redis_server.find()
         redis_server.check_data(program, self.state.redis)
-        command = redis_server.command(program, self.state.redis, self._redis_socket, self.system.pool.durability)
+        durability = None if self.options.is_ephemeral else self.system.pool.durability
+        command = redis_server.command(program, self.state.redis, self._redis_socket, durability)
         return Process("redis", command, {}, self.state.logs, lambda: redis_server.is_up(self._redis_socket))
 
     def _broker_process(self, place: Place, admin: BrokerAdmin) -> Process:
@@ -127,6 +135,7 @@ class Up:
         settings = {
             "redis_url": f"unix://{self._redis_socket}",
             "prefix": pool.name,
+            "durability": "Memory" if self.options.is_ephemeral else pool.durability,
             "namespace": pool.namespace,
             "pool": pool.name,
             "pod_name": place.name,
