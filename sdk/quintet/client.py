@@ -6,18 +6,22 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from quintet import wire
+from quintet.coalescer import Gathering
 from quintet.connection import Connection
 from quintet.queue import Queue
 
 URL, KEY_ID, SECRET = "AWS_ENDPOINT_URL_SQS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 """The variables of a binding, which AWS's SDKs read too."""
+MOST_MESSAGES = 10_000
+MOST_BYTES = 16 * 1024 * 1024
+"""Of a send, as brokers take it."""
 
 
 class Client:
     """Made by `connect`; open inside `async with`. Belongs to the event loop that it was opened in."""
 
-    def __init__(self, url: str, key_id: str | None, secret: str | None, timeout: float) -> None:
-        self._connection = Connection(url, key_id, secret, timeout)
+    def __init__(self, url: str, key_id: str | None, secret: str | None, timeout: float, sends: Gathering) -> None:
+        self._connection = Connection(url, key_id, secret, timeout, sends)
         self._queues: dict[str, Queue] = {}
 
     async def __aenter__(self) -> "Client":
@@ -69,12 +73,22 @@ class Client:
 
 
 def connect(
-    url: str | None = None, *, key_id: str | None = None, secret: str | None = None, timeout: float = 30.0
+    url: str | None = None,
+    *,
+    key_id: str | None = None,
+    secret: str | None = None,
+    timeout: float = 30.0,
+    linger: float = 0.0,
+    batch_messages: int = 1000,
+    batch_bytes: int = 1024 * 1024,
 ) -> Client:
     """A client of the broker at `url`, to be opened by `async with`.
 
     Without `url` the environment of a binding is read: AWS_ENDPOINT_URL_SQS, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
-    `timeout`: seconds for which a verb tries again what fails in passing. Raises ValueError.
+    `timeout`: seconds for which a verb tries again what fails in passing.
+    Sends to a queue that run while one is under way go together, up to `batch_messages` (1 - 10,000) and `batch_bytes`
+    (up to 16 MiB). `linger`: seconds for which they wait for more even if none is under way; 0 has the least latency,
+    and a busy client has large batches all the same. Raises ValueError.
     """
     if url is None:
         url = os.environ.get(URL)
@@ -87,4 +101,10 @@ def connect(
         raise ValueError("Give both key_id and secret, or neither.")
     if not timeout > 0:
         raise ValueError(f"timeout: more than 0 seconds are wanted, not {timeout}.")
-    return Client(url, key_id, secret, timeout)
+    if not 0 <= linger < timeout:
+        raise ValueError(f"linger: 0 seconds up to the timeout are wanted, not {linger}.")
+    if not 1 <= batch_messages <= MOST_MESSAGES:
+        raise ValueError(f"batch_messages: 1 to {MOST_MESSAGES} are wanted, not {batch_messages}.")
+    if not 1 <= batch_bytes <= MOST_BYTES:
+        raise ValueError(f"batch_bytes: 1 to {MOST_BYTES} are wanted, not {batch_bytes}.")
+    return Client(url, key_id, secret, timeout, Gathering(linger, batch_messages, batch_bytes))

@@ -3,22 +3,23 @@
 One request at a time, so that the broker sees a producer's sequences in their order. A request whose answer was lost
 is sent again as it is, until nobody waits for it any more. Its content is never used for anything else: what the
 broker keeps of it, it keeps once, however often and however late it arrives.
+
+There is no task in it: what is asked is said in the caller's own turn of the loop, and an answer is told to those who
+wait for it in the turn in which it is heard.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+import math
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from quintet.errors import RETRIED, UNCERTAIN, InvalidArgument, MessageTooLarge, QueueFull, QuintetError, TimedOut
 from quintet.retry import pauses
 
 Item = TypeVar("Item")
-Body = TypeVar("Body")
 Result = TypeVar("Result")
 
-REQUEST_ITEMS = 1000
-REQUEST_BYTES = 1024 * 1024
-"""A request takes no further call beyond these; a single call may be larger."""
 WAITING_ITEMS = 10_000
 WAITING_BYTES = 8 * 1024 * 1024
 """Beyond these a call waits before it is gathered."""
@@ -28,16 +29,43 @@ OF_ONE = (InvalidArgument, MessageTooLarge, QueueFull)
 EARLIER = "(An earlier attempt was not answered: it may have been stored.)"
 
 
+class Gathering(NamedTuple):
+    """What goes together in a request."""
+
+    linger: float = 0.0
+    """Seconds for which one that has room waits for more, though none is under way."""
+    messages: int = 1000
+    bytes: int = 1024 * 1024
+    """It takes no further call beyond these; a single call may be larger."""
+
+
+class Request(NamedTuple):
+    """What is said for some items."""
+
+    body: Any
+    results: Callable[[Any], Sequence[Any]]
+    """One for each item, out of the answer."""
+
+
+Encode = Callable[[Sequence[Any]], Request]
+Answered = Callable[[Any], None]
+"""Is told the answer, or the error for which there is none."""
+
+
 class Call(Generic[Item, Result]):
     """One caller's items: all of them go into one request."""
 
-    def __init__(self, items: Sequence[Item], size: int, ends_at: float) -> None:
+    __slots__ = ("asked_at", "encode", "ends_at", "future", "items", "size", "trouble")
+
+    def __init__(self, encode: Encode, items: Sequence[Item], size: int, within: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.encode = encode
         self.items = items
         self.size = size
         """Bytes, about."""
-        self.ends_at = ends_at
-        """By the loop's clock."""
-        self.future: asyncio.Future[Sequence[Result]] = asyncio.get_running_loop().create_future()
+        self.asked_at = loop.time()
+        self.ends_at = self.asked_at + within
+        self.future: asyncio.Future[Sequence[Result]] = loop.create_future()
         self.trouble: QuintetError | None = None
         """Why the last attempt failed."""
 
@@ -52,41 +80,71 @@ class Call(Generic[Item, Result]):
         return self.trouble or TimedOut("Other requests took all the time: nothing was sent.")
 
 
-class Coalescer(Generic[Item, Body, Result]):
+Calls = list[Call[Item, Result]]
+
+
+class UnderWay(Generic[Item, Result]):
+    """A request until it is answered."""
+
+    def __init__(self, calls: "Calls[Item, Result]", request: Request) -> None:
+        self.calls = calls
+        self.request = request
+        self.pauses = pauses()
+        self.uncertain = False
+        """Whether an attempt may have been stored of which no answer came."""
+
+
+class Coalescer(Generic[Item, Result]):
     """The calls of one verb on one queue.
 
-    `encode` makes the body of a request, once for each; `post` makes one attempt and returns a result for each item.
+    `post` makes one attempt to say a request's body: it raises QuintetError, or tells later how it went.
     """
 
-    def __init__(
-        self, encode: Callable[[Sequence[Item]], Body], post: Callable[[Body], Awaitable[Sequence[Result]]]
-    ) -> None:
-        self._encode = encode
+    def __init__(self, post: Callable[[Any, Answered], None], gathering: Gathering) -> None:
         self._post = post
+        self._gathering = gathering
         self._waiting: dict[Call[Item, Result], None] = {}
         self._items = 0
         self._bytes = 0
+        """Of those who wait."""
         self._room = asyncio.Event()
-        self._running: asyncio.Task[None] | None = None
-        self._unanswered: set[Call[Item, Result]] = set()
+        self._apart: list[Calls[Item, Result]] = []
+        """Of a request that was refused, to be asked each by itself before all others, the last one first."""
+        self._under_way: UnderWay[Item, Result] | None = None
+        self._beginning: asyncio.Handle | None = None
+        """Of the next request, where it waits for more."""
+        self._crowded = False
+        """Whether several calls went together last: if so, others are likely to ask in the same turn of the loop."""
         self._alarm: asyncio.TimerHandle | None = None
-        """For the first of them whose time is over: one timer for all, as most are answered long before."""
+        """For the first call whose time is over: one timer for all, as most are answered long before."""
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
-    async def ask(self, items: Sequence[Item], size: int, within: float) -> Sequence[Result]:
-        """A result for each item, within so many seconds.
+    async def ask(self, encode: Encode, items: Sequence[Item], size: int, within: float) -> Sequence[Result]:
+        """A result for each item, within so many seconds. Calls of one `encode` may go together.
 
         Cancelling takes back what no request took yet. Raises QuintetError: the refusal, or why the last attempt
         failed, or TimedOut where there was none.
         """
-        call: Call[Item, Result] = Call(items, size, asyncio.get_running_loop().time() + within)
+        call: Call[Item, Result] = Call(encode, items, size, within)
         if self._is_full:
             await self._wait_for_room(call)
         self._put(call)
         try:
             return await call.future
-        finally:
-            self._remove(call)
-            self._unanswered.discard(call)
+        except BaseException:
+            self._take_back(call)
+            raise
+
+    async def idle(self) -> None:
+        """Until nothing waits and no request is under way."""
+        await self._quiet.wait()
+
+    # Those who wait
+
+    @property
+    def _is_full(self) -> bool:
+        return self._items >= WAITING_ITEMS or self._bytes >= WAITING_BYTES
 
     async def _wait_for_room(self, call: Call[Item, Result]) -> None:
         try:
@@ -97,32 +155,45 @@ class Coalescer(Generic[Item, Body, Result]):
         except TimeoutError:
             raise call.late from None
 
-    async def idle(self) -> None:
-        """Until nothing waits and no request is under way."""
-        while self._running and not self._running.done():
-            await asyncio.wait([self._running])
-
-    @property
-    def _is_full(self) -> bool:
-        return self._items >= WAITING_ITEMS or self._bytes >= WAITING_BYTES
-
     def _put(self, call: Call[Item, Result]) -> None:
         self._waiting[call] = None
         self._items += len(call.items)
         self._bytes += call.size
-        self._unanswered.add(call)
         if self._alarm is None or call.ends_at < self._alarm.when():
             self._set_alarm(call.ends_at)
-        if self._running is None or self._running.done():
-            # Begins in the loop's next turn: all that is asked in this one goes together.
-            self._running = asyncio.create_task(self._run())
+        if self._under_way is None:
+            self._begin()
 
-    def _remove(self, call: Call[Item, Result]) -> None:
+    def _take_back(self, call: Call[Item, Result]) -> None:
         if call in self._waiting:
             del self._waiting[call]
             self._items -= len(call.items)
             self._bytes -= call.size
             self._room.set()
+
+    def _take(self) -> "Calls[Item, Result]":
+        """The calls of the next request."""
+        taken: Calls[Item, Result] = []
+        items = size = 0
+        for call in self._waiting:
+            more_items, more_size = items + len(call.items), size + call.size
+            if taken and (
+                more_items > self._gathering.messages
+                or more_size > self._gathering.bytes
+                or call.encode != taken[0].encode
+            ):
+                break
+            items, size = more_items, more_size
+            taken.append(call)
+        if len(taken) == len(self._waiting):
+            self._waiting.clear()
+        else:
+            for call in taken:
+                del self._waiting[call]
+        self._items -= items
+        self._bytes -= size
+        self._room.set()
+        return taken
 
     def _set_alarm(self, at: float) -> None:
         if self._alarm:
@@ -133,94 +204,133 @@ class Coalescer(Generic[Item, Body, Result]):
         assert self._alarm
         # The loop's clock may stand a little before the time at which it rings.
         now, self._alarm = self._alarm.when(), None
-        for call in self._unanswered:
-            if call.ends_at <= now and not call.over:
+        first = math.inf
+        asked = self._under_way.calls if self._under_way else []
+        for call in chain(asked, *self._apart, self._waiting):
+            if call.over:
+                continue
+            if call.ends_at <= now:
                 call.future.set_exception(call.late)
-        ends = [call.ends_at for call in self._unanswered if not call.over]
-        if ends:
-            self._set_alarm(min(ends))
+            else:
+                first = min(first, call.ends_at)
+        if first < math.inf:
+            self._set_alarm(first)
 
-    async def _run(self) -> None:
-        while calls := self._take():
-            try:
-                await self._serve(calls)
-            except Exception as error:
-                # None that may pass, and none of the broker's: those who come behind are served.
-                _fail(calls, error)
+    # One request after the other
 
-    def _take(self) -> list[Call[Item, Result]]:
-        """The calls of the next request."""
-        taken: list[Call[Item, Result]] = []
-        items = size = 0
-        for call in self._waiting:
-            items += len(call.items)
-            size += call.size
-            if taken and (items > REQUEST_ITEMS or size > REQUEST_BYTES):
-                break
-            taken.append(call)
-        for call in taken:
-            self._remove(call)
-        return taken
+    def _begin(self) -> None:
+        """Say the next request: now, or once it is large enough, or has waited for long enough."""
+        self._quiet.clear()
+        linger, messages, size = self._gathering
+        if linger and not self._apart:
+            if self._items >= messages or self._bytes >= size:
+                self._next()
+            elif self._beginning is None:
+                first = next(iter(self._waiting))
+                self._beginning = asyncio.get_running_loop().call_at(first.asked_at + linger, self._next)
+        elif not self._crowded:
+            self._next()
+        elif self._beginning is None:
+            self._beginning = asyncio.get_running_loop().call_soon(self._next)
 
-    async def _serve(self, calls: list[Call[Item, Result]]) -> None:
-        """One request for those who still wait, until it is answered or they all have gone."""
-        calls = [call for call in calls if not call.over]
+    def _next(self) -> None:
+        if self._beginning:
+            self._beginning.cancel()
+            self._beginning = None
+        self._under_way = None
+        while self._under_way is None and (self._apart or self._waiting):
+            self._say([call for call in (self._apart.pop() if self._apart else self._take()) if not call.over])
+        if self._under_way is None:
+            self._quiet.set()
+
+    def _say(self, calls: "Calls[Item, Result]") -> None:
         if not calls:
             return
-        body = self._encode([item for call in calls for item in call.items])
-        uncertain = False
+        self._crowded = len(calls) > 1
+        try:
+            request = calls[0].encode([item for call in calls for item in call.items])
+        except Exception as error:
+            # None that may pass, and none of the broker's: those who come behind are served.
+            _fail(calls, error)
+            return
         _note(calls, TimedOut())
-        for pause in pauses():
-            try:
-                results = await self._post(body)
-            except RETRIED as error:
-                if isinstance(error, UNCERTAIN) or not uncertain:
-                    _note(calls, error)
-                uncertain = uncertain or isinstance(error, UNCERTAIN)
-            except QuintetError as error:
-                if isinstance(error, OF_ONE) and len(calls) > 1 and not uncertain:
-                    await self._serve_apart(calls)
-                    return
-                # What fills the queue may be this very request, stored before: only a later attempt can tell.
-                if not (isinstance(error, QueueFull) and uncertain):
-                    _refuse(calls, error, uncertain)
-                    return
-            else:
-                _answer(calls, results)
-                return
-            await asyncio.sleep(pause)
-            if all(call.over for call in calls):
-                return
+        self._under_way = UnderWay(calls, request)
+        self._attempt()
 
-    async def _serve_apart(self, calls: list[Call[Item, Result]]) -> None:
-        """Nothing of them was kept: in halves, and those in halves, so that only the guilty fail."""
-        middle = len(calls) // 2
-        await self._serve(calls[:middle])
-        await self._serve(calls[middle:])
+    def _attempt(self) -> None:
+        assert self._under_way
+        try:
+            self._post(self._under_way.request.body, self._answered)
+        except QuintetError as error:
+            asyncio.get_running_loop().call_soon(self._answered, error)
+
+    def _answered(self, answer: Any) -> None:
+        found = self._under_way
+        assert found
+        if isinstance(answer, RETRIED):
+            self._try_again_later(found, answer)
+            return
+        if isinstance(answer, QueueFull) and found.uncertain:
+            # What fills the queue may be this very request, stored before: only a later attempt can tell.
+            self._try_again_later(found, None)
+            return
+        if isinstance(answer, OF_ONE) and len(found.calls) > 1 and not found.uncertain:
+            # Nothing of them was kept: in halves, and those in halves, so that only the guilty fail.
+            middle = len(found.calls) // 2
+            self._apart += [found.calls[middle:], found.calls[:middle]]
+        elif isinstance(answer, QuintetError):
+            _refuse(found.calls, answer, found.uncertain)
+        else:
+            _answer(found.calls, found.request, answer)
+        self._under_way = None
+        if self._apart or self._waiting:
+            self._begin()
+        else:
+            self._quiet.set()
+
+    def _try_again_later(self, found: UnderWay[Item, Result], error: QuintetError | None) -> None:
+        if error:
+            if isinstance(error, UNCERTAIN) or not found.uncertain:
+                _note(found.calls, error)
+            found.uncertain = found.uncertain or isinstance(error, UNCERTAIN)
+        asyncio.get_running_loop().call_later(next(found.pauses), self._try_again)
+
+    def _try_again(self) -> None:
+        assert self._under_way
+        if all(call.over for call in self._under_way.calls):
+            self._next()
+        else:
+            self._attempt()
 
 
-def _answer(calls: list[Call[Item, Result]], results: Sequence[Result]) -> None:
+def _answer(calls: "Calls[Any, Any]", request: Request, answer: Any) -> None:
+    try:
+        if isinstance(answer, Exception):
+            raise answer
+        results = request.results(answer)
+    except Exception as error:
+        _fail(calls, error)
+        return
     start = 0
     for call in calls:
         end = start + len(call.items)
-        if not call.over:
-            # None at all where there is nothing to tell of any.
-            call.future.set_result(results[start:end] or [None] * len(call.items))  # type: ignore[list-item]
+        if not call.future.done():
+            call.future.set_result(results[start:end])
         start = end
 
 
-def _note(calls: list[Call[Item, Result]], trouble: QuintetError) -> None:
+def _note(calls: "Calls[Any, Any]", trouble: QuintetError) -> None:
     for call in calls:
         call.trouble = trouble
 
 
-def _fail(calls: list[Call[Item, Result]], error: Exception) -> None:
+def _fail(calls: "Calls[Any, Any]", error: Exception) -> None:
     for call in calls:
         if not call.over:
             call.future.set_exception(error)
 
 
-def _refuse(calls: list[Call[Item, Result]], error: QuintetError, uncertain: bool) -> None:
+def _refuse(calls: "Calls[Any, Any]", error: QuintetError, uncertain: bool) -> None:
     detail = f"{error.detail} {EARLIER}" if uncertain else error.detail
     for call in calls:
         if not call.over:

@@ -2,38 +2,36 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from quintet.coalescer import Coalescer
+from quintet.coalescer import Answered, Coalescer, Gathering
 from quintet.errors import ClientClosed
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from quintet import frames
     from quintet.links import Links
     from quintet.receiver import Receiver
     from quintet.transport import Transport
-
-Item = TypeVar("Item")
 
 
 class Connection:
     """To the brokers of one pool; open between `open` and `close`."""
 
-    def __init__(self, url: str, key_id: str | None, secret: str | None, timeout: float) -> None:
+    def __init__(self, url: str, key_id: str | None, secret: str | None, timeout: float, sends: Gathering) -> None:
         self.timeout = timeout
         """Seconds for which a verb tries again what fails in passing."""
         self.receivers: WeakSet[Receiver] = WeakSet()
         """Those that `close` closes."""
         self._url = url.rstrip("/")
         self._credentials = key_id, secret
+        self._sends = sends
         self._session: aiohttp.ClientSession | None = None
         self._transport: Transport | None = None
         self._links: Links | None = None
-        self._coalescers: list[Coalescer[Any, Any, Any]] = []
+        self._coalescers: list[Coalescer[Any, Any]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Lock()
 
@@ -89,15 +87,18 @@ class Connection:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def coalescer(
-        self, queue: str, request_of: "Callable[[Sequence[Item]], frames.Request]"
-    ) -> "Coalescer[Item, frames.Request, Any]":
-        """Gathers what is asked about a queue; `close` lets it end."""
+    def sends(self, queue: str) -> Coalescer[Any, str]:
+        """Gathers what is sent to a queue; `close` lets it end."""
+        return self._gathers(queue, self._sends)
 
-        async def post(request: "frames.Request") -> Sequence[Any]:
-            results: Sequence[Any] = (await self.links.ask(queue, request)).results
-            return results
+    def settles(self, queue: str) -> Coalescer[Any, Any]:
+        """Gathers what becomes of a queue's messages by one verb; `close` lets it end."""
+        return self._gathers(queue, Gathering())
 
-        made = Coalescer(request_of, post)
+    def _gathers(self, queue: str, gathering: Gathering) -> Coalescer[Any, Any]:
+        def post(request: Any, answered: Answered) -> None:
+            self.links.ask(queue, request, answered)
+
+        made: Coalescer[Any, Any] = Coalescer(post, gathering)
         self._coalescers.append(made)
         return made

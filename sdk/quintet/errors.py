@@ -3,6 +3,12 @@
 The docstring of an error is its message where the broker gave no better one.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quintet.message import Content
+
 
 class QuintetError(Exception):
     """The request could not be served."""
@@ -97,6 +103,17 @@ class TimedOut(QuintetError):
 
 class ClientClosed(QuintetError):
     """The client is not open."""
+
+
+class NotSettled(QuintetError):
+    """Some of the messages were not settled; all others were."""
+
+    def __init__(
+        self, detail: str = "", status: int | None = None, failed: "Sequence[tuple[Content | str, QuintetError]]" = ()
+    ) -> None:
+        self.failed = list(failed)
+        """Each of them, as it was given, and why."""
+        super().__init__(detail or f"{len(self.failed)} messages were not settled: {failed[0][1]}", status)
 
 
 RETRIED = (ConnectionLost, TimedOut, Unavailable, Overloaded, PoolFull)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, Struct
 
 from quintet.errors import InvalidArgument, QuintetError, named
 from quintet.message import DeadLetter, Message, NewMessage
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from quintet.queue import Queue
 
 VERSION = 1
-RECEIPT_BYTES = 40
-"""Of one receipt in a frame, about."""
-
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -73,13 +70,13 @@ class Cancel(Struct, array_like=True, tag=4):
 class Acknowledge(Struct, array_like=True, tag=5):
     id: int
     queue: str
-    receipts: Sequence[Raw]
+    receipts: Sequence[Any]
 
 
 class Release(Struct, array_like=True, tag=6):
     id: int
     queue: str
-    receipts: Sequence[Raw]
+    receipts: Sequence[Any]
     delivered: bool
 
 
@@ -126,13 +123,6 @@ class Settled(Struct, array_like=True, tag=18):
     """One for each message; none at all where nothing was refused."""
 
 
-class ArrayDeadLetter(Struct, array_like=True):
-    source: str
-    reason: str
-    receives: int
-    at: int
-
-
 class Delivered(Struct, array_like=True, gc=False):
     """A message; times are milliseconds since 1970."""
 
@@ -148,7 +138,16 @@ class Delivered(Struct, array_like=True, gc=False):
     expires_at: int | None
     sequence: int | None
     deduplication_id: str | None
-    dead_letter: ArrayDeadLetter | None
+    dead_letter: DeadLetter | None
+
+    def id_at(self, place: int) -> str:
+        return self.id
+
+    def receipt_at(self, place: int) -> str:
+        return self.receipt
+
+    def receipts_at(self, place: int, count: int) -> str:
+        return self.receipt
 
 
 class Deliver(Struct, array_like=True, tag=19):
@@ -156,6 +155,9 @@ class Deliver(Struct, array_like=True, tag=19):
     messages: list[Delivered]
     open: bool
     """Whether the receive goes on."""
+
+    def of(self, queue: "Queue") -> list[Message]:
+        return [Message(found, 0, found.value, found.key, found.headers, queue) for found in self.messages]
 
 
 class Refused(Struct, array_like=True, tag=20):
@@ -199,8 +201,10 @@ def item(content: Any) -> bytes:
 # Messages
 
 
-def new_record(message: NewMessage) -> bytes:
+def new_record(message: NewMessage | str | bytes) -> bytes:
     """Raises InvalidArgument; TypeError, and ValueError for text that is not Unicode."""
+    if not isinstance(message, NewMessage):
+        message = NewMessage(message)
     return item(
         NewRecord(
             _bytes("value", message.value),
@@ -220,28 +224,6 @@ def _bytes(field: str, content: str | bytes) -> bytes:
     if not isinstance(content, bytes | bytearray | memoryview):
         raise TypeError(f"{field}: text or bytes are wanted, not {type(content).__name__}")
     return bytes(content)
-
-
-def message(found: Delivered, queue: "Queue") -> Message:
-    return Message(
-        id=found.id,
-        value=found.value,
-        key=None if found.key is None else _text(found.key),
-        headers={name: _text(content) for name, content in found.headers},
-        deliveries=found.deliveries,
-        sent_at=found.sent_at,
-        first_received_at=found.first_received_at,
-        priority=found.priority,
-        expires_at=found.expires_at,
-        dead_letter=DeadLetter(*structs.astuple(found.dead_letter)) if found.dead_letter else None,
-        receipt=found.receipt,
-        queue=queue,
-    )
-
-
-def _text(content: bytes) -> str:
-    """Bytes that are not UTF-8 as PEP 383 has it."""
-    return content.decode(errors="surrogateescape")
 
 
 def milliseconds(seconds: float) -> int:

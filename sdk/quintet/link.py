@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import WSMsgType
 
 from quintet import frames
-from quintet.errors import ConnectionLost, MessageTooLarge, QuintetError, Unavailable, UnknownKey
+from quintet.coalescer import Answered
+from quintet.errors import ConnectionLost, MessageTooLarge, QuintetError, TimedOut, Unavailable, UnknownKey, named
 from quintet.outbox import Outbox
 from quintet.reach import reason
+from quintet.retry import ATTEMPT
+
+if TYPE_CHECKING:
+    from quintet.receive import Receive
 
 PATH = "/v1/connect"
 CONNECT = 5.0
@@ -26,16 +31,15 @@ FRAME_BYTES = 64 * 1024 * 1024
 """Longer ones are no frames of a broker."""
 
 
-class Reader(Protocol):
-    """Who hears of one receive."""
+class Asked(NamedTuple):
+    """A request until it is answered."""
 
-    def deliver(self, frame: frames.Deliver) -> None: ...
-
-    def end(self, error: QuintetError) -> None:
-        """It was refused, or the link broke."""
-
-    def poke(self) -> None:
-        """There may be a better link."""
+    answered: Answered
+    place: int
+    """In the outbox."""
+    at: float
+    within: float
+    """Seconds."""
 
 
 class Link:
@@ -54,12 +58,14 @@ class Link:
         """Its host and port, for people."""
         self.lost: QuintetError | None = None
         """Why it is no longer open."""
-        self.readers: dict[int, Reader] = {}
+        self.receives: dict[int, Receive] = {}
         self._socket = socket
         self._frame_bytes = welcome.frame_bytes
         self._moved = moved
         self._gone = gone
-        self._requests: dict[int, asyncio.Future[Any]] = {}
+        self._requests: dict[int, Asked] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        """For the first of them that is not answered in time."""
         self._last = 0
         self._hearing = asyncio.create_task(self._hear())
         self._outbox = Outbox(socket.send_bytes, self.drop)
@@ -104,24 +110,21 @@ class Link:
         except (aiohttp.ClientError, OSError) as error:
             raise ConnectionLost(f"{where} cannot be reached: {error or type(error).__name__}") from error
 
-    async def ask(self, request: frames.Request) -> Any:
-        """The answer. Raises QuintetError: the refusal, ConnectionLost, MessageTooLarge."""
+    def ask(self, request: frames.Request, answered: Answered, within: float) -> None:
+        """Raises ConnectionLost, MessageTooLarge. `within`: seconds, the same for all."""
         self._last += 1
         request.id = self._last
-        unsaid = self._say(request)
-        future = self._requests[request.id] = asyncio.get_running_loop().create_future()
-        try:
-            return await future
-        finally:
-            del self._requests[request.id]
-            self._outbox.take_back(unsaid)
+        loop = asyncio.get_running_loop()
+        self._requests[request.id] = Asked(answered, self._say(request), loop.time(), within)
+        if self._alarm is None:
+            self._alarm = loop.call_later(within, self._end_late_ones)
 
-    def receive(self, receive: frames.Receive, reader: Reader) -> None:
+    def receive(self, asked: frames.Receive, receive: "Receive") -> None:
         """Open a receive, and number it. Raises ConnectionLost, MessageTooLarge."""
         self._last += 1
-        receive.id = self._last
-        self._say(receive)
-        self.readers[receive.id] = reader
+        asked.id = self._last
+        self._say(asked)
+        self.receives[asked.id] = receive
 
     def say(self, frame: frames.Credit | frames.Cancel) -> None:
         """What has no answer, behind all that was said before. Whoever waits for something hears of a lost link."""
@@ -145,6 +148,25 @@ class Link:
             raise MessageTooLarge(f"A frame of {len(body)} bytes; the broker takes at most {self._frame_bytes}.")
         return self._outbox.put(body)
 
+    def _end_late_ones(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._alarm = None
+        while self._requests:
+            number, asked = next(iter(self._requests.items()))
+            if asked.at + asked.within > loop.time():
+                self._alarm = loop.call_at(asked.at + asked.within, self._end_late_ones)
+                return
+            del self._requests[number]
+            self._outbox.take_back(asked.place)
+            asked.answered(self.late(asked.within))
+
+    def late(self, within: float) -> TimedOut:
+        """What is told where no answer came within so many seconds. Where that is for ever, the link is dropped."""
+        if within >= ATTEMPT:
+            # It hangs, and so would what is asked next.
+            self.drop()
+        return TimedOut(f"{self.where} did not answer within {within:.3g} s.")
+
     # What the broker says
 
     async def _hear(self) -> None:
@@ -164,30 +186,37 @@ class Link:
 
     def _take(self, frame: Any) -> None:
         if isinstance(frame, frames.Deliver):
-            reader = self.readers.get(frame.id) if frame.open else self.readers.pop(frame.id, None)
-            if reader:
-                reader.deliver(frame)
+            receive = self.receives.get(frame.id) if frame.open else self.receives.pop(frame.id, None)
+            if receive:
+                receive.deliver(frame)
         elif isinstance(frame, frames.Moved):
             self._moved(frame.queue, frame.address)
         elif isinstance(frame, frames.Refused):
-            error = frames.Problem(frame.error, frame.status, frame.detail).error()
-            if reader := self.readers.pop(frame.id, None):
-                reader.end(error)
-            elif (future := self._requests.get(frame.id)) and not future.done():
-                future.set_exception(error)
-        elif (future := self._requests.get(frame.id)) and not future.done():
-            future.set_result(frame)
+            error = named(frame.error, frame.detail, frame.status)
+            if receive := self.receives.pop(frame.id, None):
+                receive.end(error)
+            else:
+                self._answer(frame.id, error)
+        else:
+            self._answer(frame.id, frame)
+
+    def _answer(self, number: int, answer: Any) -> None:
+        # None where it came too late.
+        if asked := self._requests.pop(number, None):
+            asked.answered(answer)
 
     def _end(self, lost: ConnectionLost) -> None:
         self.lost = lost
         self._outbox.close()
         self._gone(self)
-        for future in self._requests.values():
-            if not future.done():
-                future.set_exception(lost)
-        readers, self.readers = self.readers, {}
-        for reader in readers.values():
-            reader.end(lost)
+        if self._alarm:
+            self._alarm.cancel()
+        requests, self._requests = self._requests, {}
+        for asked in requests.values():
+            asked.answered(lost)
+        receives, self.receives = self.receives, {}
+        for receive in receives.values():
+            receive.end(lost)
 
 
 def _welcome(where: str, body: bytes) -> frames.Welcome:

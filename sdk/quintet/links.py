@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from quintet import frames
+from quintet.coalescer import Answered
 from quintet.errors import ClientClosed, ConnectionLost, TimedOut, Unavailable
 from quintet.link import Link
 from quintet.retry import ATTEMPT
@@ -30,12 +30,26 @@ class Links:
         """Addresses by queue."""
         self._seek_at: dict[str, tuple[float, float]] = {}
         """Of owners that could not be reached: when they are tried again, and the pause before that."""
+        self._asking: set[asyncio.Task[None]] = set()
+        """About queues of which no link is open yet."""
         self._closed = False
 
-    async def ask(self, queue: str, request: frames.Request) -> Any:
-        """The answer of one attempt. Raises QuintetError."""
-        async with self.attempt(queue, self._patience) as link:
-            return await link.ask(request)
+    def ask(self, queue: str, request: frames.Request, answered: Answered) -> None:
+        """One attempt, over the link `of` a queue. Raises QuintetError."""
+        if link := self._ready(queue):
+            link.ask(request, answered, self._patience)
+        else:
+            task = asyncio.create_task(self._ask_later(queue, request, answered))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _ask_later(self, queue: str, request: frames.Request, answered: Answered) -> None:
+        try:
+            async with self.attempt(queue, self._patience) as link:
+                pass
+            link.ask(request, answered, self._patience)
+        except Exception as error:
+            answered(error)
 
     @asynccontextmanager
     async def attempt(self, queue: str, within: float) -> AsyncIterator[Link]:
@@ -46,20 +60,14 @@ class Links:
                 link = await self.of(queue)
                 yield link
         except TimeoutError as error:
-            if link and within >= ATTEMPT:
-                # It hangs, and so would what is asked next.
-                link.drop()
-            where = link.where if link else urlsplit(self._home).netloc
-            raise TimedOut(f"{where} did not answer within {within:.3g} s.") from error
+            if link:
+                raise link.late(within) from error
+            raise TimedOut(f"{urlsplit(self._home).netloc} did not answer within {within:.3g} s.") from error
 
     async def of(self, queue: str) -> Link:
         """To the queue's owner if there is one, else to whichever broker can be reached. Raises QuintetError."""
-        if self._closed:
-            raise ClientClosed
-        if owner := self.to_owner(queue):
-            return owner
-        if address := self._owners.get(queue):
-            self._seek(address)
+        if link := self._ready(queue):
+            return link
         try:
             return await self._to(self._home)
         except (ConnectionLost, Unavailable):
@@ -67,6 +75,18 @@ class Links:
                 # Every broker serves every queue.
                 return link
             raise
+
+    def _ready(self, queue: str) -> Link | None:
+        """The one `of` a queue where it is open. Raises ClientClosed."""
+        if self._closed:
+            raise ClientClosed
+        address = self._owners.get(queue)
+        if address is None:
+            return self._open.get(self._home)
+        if owner := self._open.get(address):
+            return owner
+        self._seek(address)
+        return self._open.get(self._home)
 
     def to_owner(self, queue: str) -> Link | None:
         """If there is one already."""
@@ -130,5 +150,5 @@ class Links:
             return
         self._seek_at.pop(opening.result().address, None)
         for link in self._open.values():
-            for reader in list(link.readers.values()):
-                reader.poke()
+            for receive in list(link.receives.values()):
+                receive.poke()

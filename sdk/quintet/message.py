@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct, field
 
@@ -29,7 +29,7 @@ class NewMessage(Struct, frozen=True):
     """In a Fifo queue: what was sent under an id is not stored again within 5 minutes."""
 
 
-class DeadLetter(Struct, frozen=True):
+class DeadLetter(Struct, frozen=True, array_like=True):
     """How a message came into a dead-letter queue."""
 
     source: str
@@ -42,39 +42,99 @@ class DeadLetter(Struct, frozen=True):
     """Milliseconds since 1970."""
 
 
-class Content(Struct, frozen=True, kw_only=True):
-    """What was delivered.
+class Delivery(Protocol):
+    """What messages that were delivered together have in common; each has its place in it."""
+
+    sent_at: int
+    first_received_at: int
+    deliveries: int
+    priority: int | None
+    expires_at: int | None
+    dead_letter: DeadLetter | None
+
+    def id_at(self, place: int) -> str: ...
+
+    def receipt_at(self, place: int) -> str: ...
+
+    def receipts_at(self, place: int, count: int) -> object:
+        """Of so many messages from that place on, as a frame has them."""
+
+
+class Content(Struct, frozen=True, eq=False, gc=False):
+    """What was delivered. What few look at is made when it is asked for.
 
     Key and headers are text; bytes that are not UTF-8 stand in it as PEP 383 has it, so that
     `.encode(errors="surrogateescape")` gives the very bytes, and sending the text again sends them.
     """
 
-    id: str
-    """A UUID, the same in each delivery, kept through delay and dead letter."""
+    _delivery: Delivery
+    _place: int
     value: bytes
-    key: str | None
-    headers: dict[str, str]
-    deliveries: int
-    """How often it was delivered, this time included."""
-    sent_at: int
-    """Milliseconds since 1970, when the broker accepted it."""
-    first_received_at: int
-    """Milliseconds since 1970."""
-    priority: int | None
-    expires_at: int | None
-    """Milliseconds since 1970, from which on it is not delivered any more."""
-    dead_letter: DeadLetter | None
-    """How it came into this queue, where this is a dead-letter queue."""
-    receipt: str
-    """Names this delivery."""
+    _key: bytes | None
+    _headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def id(self) -> str:
+        """A UUID, the same in each delivery, kept through delay and dead letter."""
+        return self._delivery.id_at(self._place)
 
     @property
     def text(self) -> str:
         """The value as text. Raises UnicodeDecodeError where it is not UTF-8."""
         return self.value.decode()
 
+    @property
+    def key(self) -> str | None:
+        return None if self._key is None else _text(self._key)
 
-class Message(Content, frozen=True, kw_only=True):
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name: _text(content) for name, content in self._headers}
+
+    @property
+    def deliveries(self) -> int:
+        """How often it was delivered, this time included."""
+        return self._delivery.deliveries
+
+    @property
+    def sent_at(self) -> int:
+        """Milliseconds since 1970, when the broker accepted it."""
+        return self._delivery.sent_at
+
+    @property
+    def first_received_at(self) -> int:
+        """Milliseconds since 1970."""
+        return self._delivery.first_received_at
+
+    @property
+    def priority(self) -> int | None:
+        return self._delivery.priority
+
+    @property
+    def expires_at(self) -> int | None:
+        """Milliseconds since 1970, from which on it is not delivered any more."""
+        return self._delivery.expires_at
+
+    @property
+    def dead_letter(self) -> DeadLetter | None:
+        """How it came into this queue, where this is a dead-letter queue."""
+        return self._delivery.dead_letter
+
+    @property
+    def receipt(self) -> str:
+        """Names this delivery."""
+        return self._delivery.receipt_at(self._place)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}: {len(self.value)} bytes>"
+
+
+def _text(content: bytes) -> str:
+    """Bytes that are not UTF-8 as PEP 383 has it."""
+    return content.decode(errors="surrogateescape")
+
+
+class Message(Content, frozen=True, eq=False, gc=False):
     """A delivered message and what can be done with it.
 
     Its verbs raise ReceiptStale where it was delivered again since, and what every verb of the client raises.
@@ -84,12 +144,12 @@ class Message(Content, frozen=True, kw_only=True):
 
     async def acknowledge(self) -> None:
         """Settle it for good. Again is fine."""
-        await self.queue.acknowledge(self.receipt)
+        await self.queue.acknowledge(self)
 
     async def release(self) -> None:
         """Make it visible to consumers again now."""
-        await self.queue.release(self.receipt)
+        await self.queue.release(self)
 
     async def extend(self, seconds: float) -> None:
         """Hide it from other consumers for so many seconds (0 - 43200) from now."""
-        await self.queue.extend(self.receipt, seconds)
+        await self.queue.extend(self, seconds)

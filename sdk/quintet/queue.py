@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import Raw
 
 from quintet import frames, looking, wire
+from quintet.coalescer import Request
 from quintet.connection import Connection
 from quintet.errors import InvalidArgument
-from quintet.message import Message, NewMessage
+from quintet.message import Content, Message, NewMessage
 from quintet.receive import Receive
 from quintet.receiver import Receiver
 from quintet.retry import ATTEMPT, retried
@@ -38,7 +39,7 @@ class Queue:
         self._connection = connection
         self._producer = 1 + secrets.randbelow(MAX_PRODUCER)
         self._sequence = itertools.count()
-        self._sends = connection.coalescer(name, self._send_request)
+        self._sends = connection.sends(name)
         self._settling = Settling(connection, name)
 
     # Sending
@@ -69,16 +70,20 @@ class Queue:
         [message_id] = await self.send_batch([message])
         return message_id
 
-    async def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
-        """Store all messages (1 - 10,000, 16 MiB together) or none; return their ids, in order. Else as `send`."""
+    async def send_batch(self, messages: Sequence[NewMessage | str | bytes]) -> list[str]:
+        """Store all messages (1 - 10,000, 16 MiB together) or none; return their ids, in order. Else as `send`.
+
+        Text and bytes are messages of that value.
+        """
         if not messages:
             raise InvalidArgument("A send takes 1 to 10000 messages.")
         encoded = [frames.new_record(message) for message in messages]
         size = sum(len(message) for message in encoded)
-        return list(await self._sends.ask(encoded, size, self._connection.timeout))
+        return list(await self._sends.ask(self._send, encoded, size, self._connection.timeout))
 
-    def _send_request(self, records: Sequence[bytes]) -> frames.Send:
-        return frames.Send(0, self.name, self._producer, next(self._sequence), list(map(Raw, records)))
+    def _send(self, records: Sequence[bytes]) -> Request:
+        body = frames.Send(0, self.name, self._producer, next(self._sequence), list(map(Raw, records)))
+        return Request(body, lambda confirm: confirm.results)
 
     # Receiving
 
@@ -123,7 +128,7 @@ class Queue:
             raise InvalidArgument(f"A receive takes 1 to {MAX_RECEIVE} messages.")
         longest = MAX_WAIT if wait is None else wait
 
-        async def attempt(left: float) -> list[frames.Delivered]:
+        async def attempt(left: float) -> list[Message]:
             asked = frames.Receive(
                 0,
                 self.name,
@@ -134,7 +139,7 @@ class Queue:
                 selector,
                 consumer,
             )
-            receive = Receive(asked)
+            receive = Receive(asked, self)
             try:
                 async with self._connection.links.attempt(self.name, min(left, longest + ATTEMPT)) as link:
                     receive.open(link)
@@ -144,28 +149,39 @@ class Queue:
                     self._settling.finish_later(receive, receive.inbox)
             if receive.error:
                 raise receive.error
-            return [found for _, found in receive.inbox]
+            return [message for _, message in receive.inbox]
 
-        return [frames.message(found, self) for found in await retried(attempt, self._connection.timeout + longest)]
+        return await retried(attempt, self._connection.timeout + longest)
 
     async def close_consumer(self, consumer: str) -> None:
         """A consumer asks for nothing more: its receives end with nothing and, once it holds no message, another may
         become active. A Receiver does it by itself. Raises QueueNotFound, InvalidArgument."""
         await self._connection.transport.call("DELETE", wire.consumer_path(self._path, consumer))
 
-    # Settling
+    # Settling: each takes messages that were delivered, or their receipts
 
-    async def acknowledge(self, receipt: str) -> None:
+    async def acknowledge(self, message: Content | str) -> None:
         """Settle a message for good. Again is fine. Raises ReceiptStale, ReceiptInvalid."""
-        await self._settling.acknowledge(receipt)
+        await self._settling.acknowledge(message)
 
-    async def release(self, receipt: str) -> None:
+    async def acknowledge_batch(self, messages: Sequence[Content | str]) -> None:
+        """Settle messages (up to 10,000) for good, in one request.
+
+        Raises NotSettled where some were refused: its `failed` tells which, and why. All others are settled.
+        """
+        await self._settling.acknowledge_batch(messages)
+
+    async def release(self, message: Content | str) -> None:
         """Make a message visible again now. Raises ReceiptStale, ReceiptInvalid."""
-        await self._settling.release(receipt)
+        await self._settling.release(message)
 
-    async def extend(self, receipt: str, seconds: float) -> None:
+    async def release_batch(self, messages: Sequence[Content | str]) -> None:
+        """Make messages (up to 10,000) visible again now, in one request. Raises NotSettled."""
+        await self._settling.release_batch(messages)
+
+    async def extend(self, message: Content | str, seconds: float) -> None:
         """Hide a message for so many seconds (0 - 43200) from now. Raises ReceiptStale, ReceiptInvalid."""
-        await self._settling.extend(receipt, seconds)
+        await self._settling.extend(message, seconds)
 
     # Looking
 

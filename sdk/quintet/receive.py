@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING
 
 from quintet import frames
 from quintet.errors import QuintetError
+from quintet.message import Message
 
 if TYPE_CHECKING:
     from quintet.link import Link
+    from quintet.queue import Queue
 
 
-Inbox = deque[tuple[float, frames.Delivered]]
+Inbox = deque[tuple[float, Message]]
 """Messages that were not handed out, each with the loop's time at which it came."""
 
 
 class Receive:
     """Open from `open` until it is over. Its link reads into it; it never holds more than it had credit for."""
 
-    def __init__(self, asked: frames.Receive, inbox: Inbox | None = None) -> None:
+    def __init__(self, asked: frames.Receive, queue: "Queue", inbox: Inbox | None = None) -> None:
         self.credit = asked.credit
         """Messages that may still come."""
         self.inbox: Inbox = deque() if inbox is None else inbox
@@ -28,6 +30,7 @@ class Receive:
         self.cancelled = False
         self.link: Link | None = None
         self._asked = asked
+        self._queue = queue
         self._news = asyncio.Event()
 
     def open(self, link: "Link") -> None:
@@ -61,8 +64,9 @@ class Receive:
 
     def deliver(self, frame: frames.Deliver) -> None:
         now = asyncio.get_running_loop().time()
-        self.credit -= len(frame.messages)
-        self.inbox.extend((now, found) for found in frame.messages)
+        messages = frame.of(self._queue)
+        self.credit -= len(messages)
+        self.inbox.extend([(now, message) for message in messages])
         self.over = not frame.open
         self._news.set()
 

@@ -1,6 +1,7 @@
 """Receiver: a queue's messages as an asynchronous iterator, delivered some way ahead."""
 
 import asyncio
+import contextlib
 import math
 import secrets
 import weakref
@@ -65,7 +66,12 @@ class Receiver(AsyncIterator[Message]):
         self._hidden_for = visibility_timeout
         """Seconds for which what is delivered stays hidden from others."""
         self._loop = asyncio.get_running_loop()
-        self._reading = asyncio.Lock()
+        self._waits = False
+        """Whether one of the readers waits for what the broker says."""
+        self._behind: deque[asyncio.Future[None]] = deque()
+        """Readers that wait for messages which that one hears of, or for its place."""
+        self._called = 0
+        """Of them, those who were told to look and did not yet."""
         self._inbox: Inbox = deque()
         self._receive: Receive | None = None
         self._window = min(FIRST_WINDOW, ahead)
@@ -81,12 +87,45 @@ class Receiver(AsyncIterator[Message]):
     async def __anext__(self) -> Message:
         self._refill()
         found = self._pop()
-        if found is None:
-            async with self._reading:
-                found = await self._next()
+        while found is None:
+            if self._waits:
+                found = await self._wait_behind()
+            else:
+                self._waits = True
+                try:
+                    found = await self._next()
+                finally:
+                    self._waits = False
+                    self._call()
         self._read += 1
-        self._read_at = self._loop.time()
-        return frames.message(found, self._queue)
+        return found
+
+    async def _wait_behind(self) -> Message | None:
+        """What may be there once the one in front has heard of something, or has gone."""
+        turn = self._loop.create_future()
+        self._behind.append(turn)
+        try:
+            await turn
+            found = self._pop()
+        finally:
+            if turn.cancelled():
+                with contextlib.suppress(ValueError):
+                    self._behind.remove(turn)
+            else:
+                self._called -= 1
+                self._call()
+        return found
+
+    def _call(self) -> None:
+        """Let as many look as there are messages, one at least so that somebody is in front."""
+        if self._waits or self._called:
+            return
+        wanted = max(1, len(self._inbox))
+        while self._behind and self._called < wanted:
+            turn = self._behind.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self._called += 1
 
     async def aclose(self) -> None:
         """End it; what was not handed out is released."""
@@ -105,9 +144,10 @@ class Receiver(AsyncIterator[Message]):
         """The name of the consumer that is done."""
         return self._consumer if self._takes_turns else None
 
-    def _pop(self) -> frames.Delivered | None:
+    def _pop(self) -> Message | None:
         """The first that is held; what is worth no reading any more is released."""
-        came_after = self._loop.time() - WORTH_READING * (self._hidden_for or math.inf)
+        self._read_at = self._loop.time()
+        came_after = self._read_at - WORTH_READING * (self._hidden_for or math.inf)
         stale: Inbox = deque()
         while self._inbox and self._inbox[0][0] < came_after:
             stale.append(self._inbox.popleft())
@@ -115,7 +155,7 @@ class Receiver(AsyncIterator[Message]):
             self._settling.finish_later(None, stale)
         return self._inbox.popleft()[1] if self._inbox else None
 
-    async def _next(self) -> frames.Delivered:
+    async def _next(self) -> Message:
         """The first that is held or comes. Raises StopAsyncIteration, QuintetError."""
         gives_up_at = failed_at = -math.inf
         pause = pauses()
@@ -144,6 +184,7 @@ class Receiver(AsyncIterator[Message]):
         if receive is None:
             await self._open()
         elif not receive.over:
+            self._follow(receive)
             self._refill()
             try:
                 await receive.news()
@@ -177,7 +218,7 @@ class Receiver(AsyncIterator[Message]):
             self._selector,
             self._consumer,
         )
-        receive = Receive(asked, self._inbox)
+        receive = Receive(asked, self._queue, self._inbox)
         async with self._connection.links.attempt(self._queue.name, self._connection.timeout) as link:
             receive.open(link)
             self._receive = receive
@@ -200,9 +241,11 @@ class Receiver(AsyncIterator[Message]):
         receive = self._receive
         if receive is None or receive.over or receive.cancelled:
             return
-        self._follow(receive)
         held = receive.credit + len(self._inbox)
-        if held <= self._window // 2 and not receive.cancelled:
+        if held > self._window // 2:
+            return
+        self._follow(receive)
+        if not receive.cancelled:
             self._pace()
             if self._window > held:
                 receive.grant(self._window - held)
@@ -227,7 +270,7 @@ class Receiver(AsyncIterator[Message]):
         receive = self._receive
         if receive is None or receive.over or receive.cancelled:
             return
-        if self._reading.locked() or self._loop.time() < self._read_at + IDLE:
+        if self._waits or self._loop.time() < self._read_at + IDLE:
             self._look_later()
         else:
             receive.cancel()

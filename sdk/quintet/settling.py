@@ -1,18 +1,22 @@
-"""Settling: what becomes of a queue's delivered messages, the receipts of many callers in one request."""
+"""Settling: what becomes of a queue's delivered messages, those of many callers in one request."""
 
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Raw
 
-from quintet import frames, wire
-from quintet.coalescer import Coalescer
+from quintet import frames, receipts, wire
+from quintet.coalescer import Coalescer, Encode, Request
 from quintet.connection import Connection
-from quintet.errors import QuintetError
+from quintet.errors import NotSettled, QuintetError
+from quintet.message import Content
+from quintet.receipts import Held
 from quintet.receive import Inbox, Receive
 
-Verb = Coalescer[Raw, frames.Request, frames.Problem | None]
+Verb = Coalescer[Any, frames.Problem | None]
+Failed = list[tuple[Held, QuintetError]]
 
 RELEASE_WITHIN = 2.0
 """Seconds, where nobody waits for it."""
@@ -23,20 +27,59 @@ class Settling:
 
     def __init__(self, connection: Connection, queue: str) -> None:
         self._connection = connection
+        self._queue = queue
         self._path = wire.path(queue)
-        self._acknowledges: Verb = connection.coalescer(queue, lambda held: frames.Acknowledge(0, queue, held))
-        self._releases: Verb = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, True))
-        self._unread: Verb = connection.coalescer(queue, lambda held: frames.Release(0, queue, held, False))
-        self._extends: Verb = connection.coalescer(queue, lambda asked: frames.Extend(0, queue, asked))
+        self._acknowledges, self._releases, self._unread, self._extends = (connection.settles(queue) for _ in range(4))
 
-    async def acknowledge(self, receipt: str) -> None:
-        await self._settle(self._acknowledges, receipt)
+    async def acknowledge(self, held: Held) -> None:
+        receipts.check(held)
+        _raise_one(await self._settle(self._acknowledges, self._acknowledge, [held]))
 
-    async def release(self, receipt: str) -> None:
-        await self._settle(self._releases, receipt)
+    async def acknowledge_batch(self, held: Sequence[Held]) -> None:
+        """Raises NotSettled."""
+        receipts.check(*held)
+        _raise_all(await self._settle(self._acknowledges, self._acknowledge, held))
 
-    async def extend(self, receipt: str, seconds: float) -> None:
-        await self._settle(self._extends, (receipt, frames.milliseconds(seconds)))
+    async def release(self, held: Held) -> None:
+        receipts.check(held)
+        _raise_one(await self._settle(self._releases, self._release, [held]))
+
+    async def release_batch(self, held: Sequence[Held]) -> None:
+        """Raises NotSettled."""
+        receipts.check(*held)
+        _raise_all(await self._settle(self._releases, self._release, held))
+
+    async def extend(self, held: Held, seconds: float) -> None:
+        extension = (held.receipt if isinstance(held, Content) else held, frames.milliseconds(seconds))
+        _raise_one(await self._settle(self._extends, self._extend, [Raw(frames.item(extension))]))
+
+    async def _settle(self, verb: Verb, encode: Encode, items: Sequence[Any]) -> Failed:
+        """Those that were refused."""
+        if not items:
+            return []
+        problems = await verb.ask(encode, items, len(items) * receipts.BYTES, self._connection.timeout)
+        return [(item, problem.error()) for item, problem in zip(items, problems, strict=True) if problem]
+
+    # What is said
+
+    def _acknowledge(self, held: Sequence[Held]) -> Request:
+        packed, results = receipts.packed(held)
+        return Request(frames.Acknowledge(0, self._queue, packed), results)
+
+    def _release(self, held: Sequence[Held]) -> Request:
+        packed, results = receipts.packed(held)
+        return Request(frames.Release(0, self._queue, packed, True), results)
+
+    def _release_unread(self, held: Sequence[Held]) -> Request:
+        packed, results = receipts.packed(held)
+        return Request(frames.Release(0, self._queue, packed, False), results)
+
+    def _extend(self, extensions: Sequence[Raw]) -> Request:
+        return Request(
+            frames.Extend(0, self._queue, extensions), lambda settled: settled.results or [None] * len(extensions)
+        )
+
+    # Where a receiver ends
 
     async def finish(self, receive: Receive | None, inbox: Inbox, consumer: str | None = None) -> None:
         """End a receive, and release what it delivered and nobody read, so that its delivery does not count; then a
@@ -49,9 +92,11 @@ class Settling:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RELEASE_WITHIN):
                     await receive.ended()
-        receipts = [found.receipt for _, found in inbox]
+        unread = [message for _, message in inbox]
         inbox.clear()
-        await self._release_unread(receipts)
+        if unread:
+            with contextlib.suppress(QuintetError):
+                await self._unread.ask(self._release_unread, unread, len(unread) * receipts.BYTES, RELEASE_WITHIN)
         if consumer is not None:
             await self._close_consumer(consumer)
 
@@ -64,13 +109,12 @@ class Settling:
             async with asyncio.timeout(RELEASE_WITHIN):
                 await self._connection.transport.call("DELETE", wire.consumer_path(self._path, consumer))
 
-    async def _release_unread(self, receipts: Sequence[str]) -> None:
-        if receipts:
-            with contextlib.suppress(QuintetError):
-                items = [Raw(frames.item(receipt)) for receipt in receipts]
-                await self._unread.ask(items, len(items) * frames.RECEIPT_BYTES, RELEASE_WITHIN)
 
-    async def _settle(self, verb: Verb, content: object) -> None:
-        [problem] = await verb.ask([Raw(frames.item(content))], frames.RECEIPT_BYTES, self._connection.timeout)
-        if problem:
-            raise problem.error()
+def _raise_one(failed: Failed) -> None:
+    for _, error in failed:
+        raise error
+
+
+def _raise_all(failed: Failed) -> None:
+    if failed:
+        raise NotSettled(failed=failed)

@@ -106,22 +106,22 @@ class Client:
         self._runner.run(self._client.delete_queue(name))
 
 
-class Message(Content, frozen=True, kw_only=True):
+class Message(Content, frozen=True, eq=False, gc=False):
     """quintet.Message."""
 
     queue: "Queue"
 
     def acknowledge(self) -> None:
         """See quintet.Message.acknowledge."""
-        self.queue.acknowledge(self.receipt)
+        self.queue.acknowledge(self)
 
     def release(self) -> None:
         """See quintet.Message.release."""
-        self.queue.release(self.receipt)
+        self.queue.release(self)
 
     def extend(self, seconds: float) -> None:
         """See quintet.Message.extend."""
-        self.queue.extend(self.receipt, seconds)
+        self.queue.extend(self, seconds)
 
 
 class Queue:
@@ -148,7 +148,7 @@ class Queue:
         [message_id] = self.send_batch([message])
         return message_id
 
-    def send_batch(self, messages: Sequence[NewMessage]) -> list[str]:
+    def send_batch(self, messages: Sequence[NewMessage | str | bytes]) -> list[str]:
         """See quintet.Queue.send_batch."""
         return self._run(self._queue.send_batch(messages))
 
@@ -204,20 +204,27 @@ class Queue:
         self._run(self._queue.close_consumer(consumer))
 
     def _message(self, found: quintet.Message) -> Message:
-        content = {name: getattr(found, name) for name in Content.__struct_fields__}
-        return Message(**content, queue=self)
+        return Message(found._delivery, found._place, found.value, found._key, found._headers, self)
 
-    def acknowledge(self, receipt: str) -> None:
+    def acknowledge(self, message: Content | str) -> None:
         """See quintet.Queue.acknowledge."""
-        self._run(self._queue.acknowledge(receipt))
+        self._run(self._queue.acknowledge(message))
 
-    def release(self, receipt: str) -> None:
+    def acknowledge_batch(self, messages: Sequence[Content | str]) -> None:
+        """See quintet.Queue.acknowledge_batch."""
+        self._run(self._queue.acknowledge_batch(messages))
+
+    def release(self, message: Content | str) -> None:
         """See quintet.Queue.release."""
-        self._run(self._queue.release(receipt))
+        self._run(self._queue.release(message))
 
-    def extend(self, receipt: str, seconds: float) -> None:
+    def release_batch(self, messages: Sequence[Content | str]) -> None:
+        """See quintet.Queue.release_batch."""
+        self._run(self._queue.release_batch(messages))
+
+    def extend(self, message: Content | str, seconds: float) -> None:
         """See quintet.Queue.extend."""
-        self._run(self._queue.extend(receipt, seconds))
+        self._run(self._queue.extend(message, seconds))
 
     def peek(self, limit: int = 10, *, start: str | None = None) -> Peeked:
         """See quintet.Queue.peek."""
@@ -249,10 +256,27 @@ class Queue:
 
 
 def connect(
-    url: str | None = None, *, key_id: str | None = None, secret: str | None = None, timeout: float = 30.0
+    url: str | None = None,
+    *,
+    key_id: str | None = None,
+    secret: str | None = None,
+    timeout: float = 30.0,
+    linger: float = 0.0,
+    batch_messages: int = 1000,
+    batch_bytes: int = 1024 * 1024,
 ) -> Client:
     """See quintet.connect; to be opened by `with`."""
-    return Client(quintet.connect(url, key_id=key_id, secret=secret, timeout=timeout))
+    return Client(
+        quintet.connect(
+            url,
+            key_id=key_id,
+            secret=secret,
+            timeout=timeout,
+            linger=linger,
+            batch_messages=batch_messages,
+            batch_bytes=batch_bytes,
+        )
+    )
 
 
 async def _end_all() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from quintet import coalescer
-from quintet.coalescer import Coalescer
+from quintet.coalescer import Answered, Coalescer, Gathering, Request
 from quintet.errors import (
     ConnectionLost,
     InvalidArgument,
@@ -45,10 +45,14 @@ class Model:
         self._late: list[bytes] = []
         self._sequences = itertools.count()
 
-    def encode(self, items: Sequence[str]) -> bytes:
-        return json.dumps([next(self._sequences), *items]).encode()
+    def encode(self, items: Sequence[str]) -> Request:
+        return Request(json.dumps([next(self._sequences), *items]).encode(), lambda ids: ids)
 
-    async def post(self, body: bytes) -> list[str]:
+    def post(self, body: bytes, answered: Answered) -> None:
+        task = asyncio.ensure_future(self._store(body))
+        task.add_done_callback(lambda done: answered(done.exception() or done.result()))
+
+    async def _store(self, body: bytes) -> list[str]:
         self.bodies.append(body)
         self.posted.set()
         await asyncio.sleep(0)
@@ -99,10 +103,10 @@ callers = st.lists(
 )  # fmt: skip
 
 
-async def _call(coalescer: Coalescer[str, bytes, str], caller: Caller) -> Sequence[str] | BaseException:
+async def _call(coalescer: Coalescer[str, str], model: Model, caller: Caller) -> Sequence[str] | BaseException:
     for _ in range(caller.starts):
         await asyncio.sleep(0)
-    asking = asyncio.ensure_future(coalescer.ask(caller.items, 1, 30))
+    asking = asyncio.ensure_future(coalescer.ask(model.encode, caller.items, 1, 30))
     if caller.stays is not None:
         for _ in range(caller.stays):
             await asyncio.sleep(0)
@@ -111,9 +115,11 @@ async def _call(coalescer: Coalescer[str, bytes, str], caller: Caller) -> Sequen
     return asyncio.CancelledError() if asking.cancelled() else (asking.exception() or asking.result())
 
 
-async def _run(model: Model, callers: list[Caller]) -> list[Sequence[str] | BaseException]:
-    gathered = Coalescer(model.encode, model.post)
-    results = await asyncio.gather(*(_call(gathered, caller) for caller in callers))
+async def _run(
+    model: Model, callers: list[Caller], linger: float = 0.0, most: int = 1000
+) -> list[Sequence[str] | BaseException]:
+    gathered: Coalescer[str, str] = Coalescer(model.post, Gathering(linger, most))
+    results = await asyncio.gather(*(_call(gathered, model, caller) for caller in callers))
     await gathered.idle()
     return results
 
@@ -127,14 +133,13 @@ def _numbered(callers: list[Caller]) -> list[Caller]:
 
 
 @settings(max_examples=400)
-@given(callers, st.lists(st.sampled_from(FATES), max_size=12), st.integers(4, 12))
-def test_nothing_is_lost_or_doubled(callers: list[Caller], fates: list[Fate], capacity: int) -> None:
+@given(callers, st.lists(st.sampled_from(FATES), max_size=12), st.integers(4, 12), st.sampled_from([0, 1e-4]))
+def test_nothing_is_lost_or_doubled(callers: list[Caller], fates: list[Fate], capacity: int, linger: float) -> None:
     model = Model(fates, capacity)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coalescer, "pauses", lambda: itertools.repeat(0.0))
-        patch.setattr(coalescer, "REQUEST_ITEMS", 4)
         patch.setattr(coalescer, "WAITING_ITEMS", 5)
-        results = asyncio.run(asyncio.wait_for(_run(model, _numbered(callers)), 5))
+        results = asyncio.run(asyncio.wait_for(_run(model, _numbered(callers), linger, 4), 5))
     kept = Counter(model.stored.values())
     for caller, result in zip(callers, results, strict=True):
         if isinstance(result, BaseException):
@@ -172,38 +177,93 @@ async def test_lost_request_goes_out_again_as_it_was() -> None:
 async def test_request_that_filled_the_queue_itself_is_confirmed_in_the_end() -> None:
     """Its answer is lost; sent again, it finds the queue full of itself, and neither fails nor is sent apart."""
     model = Model(["answer lost", "kept", "kept"], 3)
-    assert await _run(model, [Caller(["a", "b"], 0, None), Caller(["c"], 0, None)]) == [["0.0", "0.1"], ["0.2"]]
+    both = [Caller(["a", "b"], 0, None), Caller(["c"], 0, None)]
+    assert await _run(model, both, linger=1e-4) == [["0.0", "0.1"], ["0.2"]]
     assert len(model.bodies) == 3
     assert len(set(model.bodies)) == 1
 
 
 async def test_caller_is_told_what_kept_it_waiting() -> None:
     model = Model(["pool full"] * 100, 100)
-    gathered = Coalescer(model.encode, model.post)
-    first = asyncio.ensure_future(gathered.ask(["a"], 1, 0.2))
+    gathered = Coalescer[str, str](model.post, Gathering())
+    first = asyncio.ensure_future(gathered.ask(model.encode, ["a"], 1, 0.2))
     await model.posted.wait()
     with pytest.raises(TimedOut, match="nothing was sent"):
-        await gathered.ask(["b"], 1, 0.05)
+        await gathered.ask(model.encode, ["b"], 1, 0.05)
     with pytest.raises(PoolFull):
         await first
 
 
 async def test_request_that_nobody_waits_for_ends() -> None:
     model = Model(["request lost"] * 1000, 100)
-    gathered = Coalescer(model.encode, model.post)
+    gathered = Coalescer[str, str](model.post, Gathering())
     with pytest.raises(ConnectionLost):
-        await gathered.ask(["a"], 1, 0.1)
+        await gathered.ask(model.encode, ["a"], 1, 0.1)
     await asyncio.wait_for(gathered.idle(), 5)
     assert not model.stored
 
 
 async def test_cancelled_before_it_was_sent_is_not_sent() -> None:
     model = Model(["pool full"], 100)
-    gathered = Coalescer(model.encode, model.post)
-    first = asyncio.ensure_future(gathered.ask(["a"], 1, 5))
+    gathered = Coalescer[str, str](model.post, Gathering())
+    first = asyncio.ensure_future(gathered.ask(model.encode, ["a"], 1, 5))
     await model.posted.wait()
-    second, third = (asyncio.ensure_future(gathered.ask([item], 1, 5)) for item in "bc")
+    second, third = (asyncio.ensure_future(gathered.ask(model.encode, [item], 1, 5)) for item in "bc")
     await asyncio.sleep(0)
     third.cancel()
     await asyncio.wait([first, second, third])
     assert list(model.stored.values()) == ["a", "b"]
+
+
+async def test_with_linger_a_request_waits_for_more_until_it_is_full() -> None:
+    model = Model([], 100)
+    gathered = Coalescer[str, str](model.post, Gathering(linger=20, messages=3))
+    asking = [asyncio.ensure_future(gathered.ask(model.encode, [item], 1, 60)) for item in "ab"]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert model.bodies == []
+    async with asyncio.timeout(10):
+        await gathered.ask(model.encode, ["c"], 1, 60)
+        await asyncio.gather(*asking)
+    assert len(model.bodies) == 1
+    lonely = Coalescer[str, str](model.post, Gathering(linger=0.01))
+    assert await lonely.ask(model.encode, ["d"], 1, 60) == ["1.0"]
+
+
+async def test_call_that_is_alone_is_said_in_its_own_turn() -> None:
+    model = Model([], 100)
+    gathered = Coalescer[str, str](model.post, Gathering())
+    posted: list[object] = []
+    gathered._post = lambda body, answered: posted.append(body)
+    asking = gathered.ask(model.encode, ["a"], 1, 60)
+    asking.send(None)
+    assert len(posted) == 1
+    asking.close()
+
+
+async def test_requests_hold_what_is_encoded_alike() -> None:
+    """In the order of the calls."""
+    model = Model(["pool full"], 100)
+    gathered = Coalescer[str, str](model.post, Gathering())
+
+    def other(items: Sequence[str]) -> Request:
+        return model.encode(items)
+
+    asking = [
+        asyncio.ensure_future(gathered.ask(encode, [item], 1, 60))
+        for encode, item in [(model.encode, "a"), (model.encode, "b"), (other, "c"), (other, "d"), (model.encode, "e")]
+    ]
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*asking) == [["0.0"], ["1.0"], ["2.0"], ["2.1"], ["3.0"]]
+
+
+async def test_answer_that_cannot_be_read_fails_its_calls_alone() -> None:
+    model = Model([], 100)
+    gathered = Coalescer[str, str](model.post, Gathering())
+
+    def unreadable(items: Sequence[str]) -> Request:
+        return model.encode(items)._replace(results=lambda answer: answer.nothing)
+
+    with pytest.raises(AttributeError):
+        await gathered.ask(unreadable, ["a"], 1, 60)
+    assert await gathered.ask(model.encode, ["b"], 1, 60) == ["1.0"]

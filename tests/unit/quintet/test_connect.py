@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,14 @@ def test_half_a_key_is_refused() -> None:
 def test_timeout_must_be_positive() -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
         quintet.connect("http://localhost", timeout=0)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"linger": -1.0}, {"linger": 30.0}, {"batch_messages": 0}, {"batch_messages": 10_001}, {"batch_bytes": 0}]
+)
+def test_what_goes_together_has_bounds(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        quintet.connect("http://localhost", **bad)
 
 
 async def test_verbs_need_an_open_client() -> None:

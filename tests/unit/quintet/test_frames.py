@@ -78,9 +78,8 @@ messages_delivered = st.builds(
 
 @given(messages_delivered)
 def test_client_reads_the_messages_that_the_broker_writes(message: messages.Message) -> None:
-    [found] = frames.decode(codec.encode(codec.Deliver(1, [mapping.delivered(message)], open=True))).messages
     queue: Any = None
-    read = frames.message(found, queue)
+    [read] = frames.decode(codec.encode(codec.Deliver(1, [mapping.delivered(message)], open=True))).of(queue)
     for name in "id", "receipt", "value", "deliveries", "sent_at", "first_received_at", "priority", "expires_at":
         assert getattr(read, name) == getattr(message, name)
     assert (read.key.encode(errors="surrogateescape") if read.key is not None else None) == message.key

@@ -95,6 +95,29 @@ async def test_bad_argument_fails_its_own_call_alone() -> None:
         assert await queue.send("a") == "id"
 
 
+async def test_messages_of_a_batch_that_are_not_settled_are_told() -> None:
+    async def speak(broker: FakeBroker) -> None:
+        while frame := await broker.hear():
+            stale = frames.Problem("ReceiptStale", 410, "")
+            results = [stale if receipt.startswith("stale") else None for receipt in frame[3]]
+            await broker.say(frames.Settled(frame[1], results))
+
+    async with speaking(speak) as url, quintet.connect(url, timeout=60) as client:
+        queue = client.queue("a")
+        await queue.acknowledge_batch([])
+        await queue.acknowledge_batch(["good", "good too"])
+        for verb in queue.acknowledge_batch, queue.release_batch:
+            with pytest.raises(quintet.NotSettled) as caught:
+                await verb(["good", "stale 1", "good", "stale 2"])
+            assert [receipt for receipt, _ in caught.value.failed] == ["stale 1", "stale 2"]
+            assert {type(error) for _, error in caught.value.failed} == {quintet.ReceiptStale}
+
+
+async def test_text_and_bytes_are_messages() -> None:
+    async with speaking(answer_all) as url, quintet.connect(url, timeout=60) as client:
+        assert await client.queue("a").send_batch(["a", b"b", quintet.NewMessage("c")]) == ["id"] * 3
+
+
 async def test_more_than_one_answer_holds_is_refused() -> None:
     async with speaking(answer_all) as url, quintet.connect(url) as client:
         with pytest.raises(quintet.InvalidArgument, match="1000"):

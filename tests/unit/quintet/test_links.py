@@ -23,7 +23,7 @@ class Opened:
         self.addresses.append(address)
         if error := self.refused.get(address):
             raise error
-        return SimpleNamespace(address=address, readers={})
+        return SimpleNamespace(address=address, receives={})
 
 
 async def turns() -> None:

@@ -49,3 +49,20 @@ async def test_it_tells_that_nothing_can_be_written() -> None:
     socket.takes.set()
     async with asyncio.timeout(30):
         await broken.wait()
+
+
+async def test_what_the_socket_takes_is_written_at_once() -> None:
+    socket = Socket()
+    socket.takes.set()
+    outbox = Outbox(socket.write, lambda: None)
+    outbox.put(b"a")
+    outbox.put(b"b")
+    assert socket.written == [b"a", b"b"]
+    socket.takes.clear()
+    outbox.put(b"c")
+    outbox.put(b"d")
+    assert socket.written == [b"a", b"b", b"c"]
+    socket.takes.set()
+    await turns()
+    assert socket.written == [b"a", b"b", b"c", b"d"]
+    outbox.close()
