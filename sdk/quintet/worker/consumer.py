@@ -24,6 +24,8 @@ LEAST_HIDDEN = 1.0
 """Seconds; heartbeats could not keep a message that is hidden for less."""
 HEARD_WITHIN = 60.0
 """Seconds; a receive is answered sooner where all is well."""
+SETTLED = 2
+"""Times the concurrency may be held, where many are handled and wait for their acknowledgements."""
 CLOSE_WITHIN = 2.0
 """Seconds for giving back what is held at the end."""
 
@@ -58,6 +60,9 @@ class Consumer:
         self._spec = Spec(queue)
         self._handler = Handler(source.handle, source.policy, self._spec)
         self._held: set[Held] = set()
+        """Not settled yet."""
+        self._running = 0
+        """Those of them that are handled, or wait for their turn."""
         self._working: set[asyncio.Task[None]] = set()
         self._beating: asyncio.Task[None] | None = None
         self._has_begun = False
@@ -102,13 +107,15 @@ class Consumer:
 
     @property
     def _room(self) -> int:
-        """Messages that may be received."""
-        return min(self._source.concurrency - len(self._held), self._slots.free, MAX_RECEIVE)
+        """Messages that may be received: while some are settled, others are handled."""
+        most = self._source.concurrency
+        return min(most - self._running, SETTLED * most - len(self._held), self._slots.free, MAX_RECEIVE)
 
     async def _receive(self) -> None:
         """As many as may be handled. Raises QuintetError."""
         while not self._room:
-            await self._slots.freed()
+            self._slots.freed.clear()
+            await self._slots.freed.wait()
         hidden_for, is_fifo = await self._hidden_for(), await self._spec.is_fifo()
         messages = await self._queue.receive_batch(
             self._room,
@@ -133,6 +140,7 @@ class Consumer:
     def _start(self, messages: Sequence[Message]) -> None:
         group = [Held(message) for message in messages]
         self._held.update(group)
+        self._running += len(group)
         self._slots.take(len(group))
         working = asyncio.create_task(self._work(group))
         self._working.add(working)
@@ -142,15 +150,14 @@ class Consumer:
         """Handle messages one after the other; those behind one that comes again go back too, and keep their order."""
         waits = False
         for held in group:
-            try:
-                async with self._slots.turn:
-                    if waits or self._handler.ending:
-                        await _put_back(held)
-                    else:
-                        waits = not await self._handler.handle(held)
-            finally:
-                self._held.discard(held)
-                self._slots.give()
+            async with self._slots.turn:
+                outcome = None if waits or self._handler.ending else await self._handler.handle(held)
+            self._running -= 1
+            self._slots.give()
+            await (self._handler.settle(held, outcome) if outcome else _put_back(held))
+            self._held.discard(held)
+            self._slots.freed.set()
+            waits = outcome is None or not outcome.is_final
 
     # The end
 
@@ -184,7 +191,7 @@ class Health(Struct, frozen=True):
     healthy: bool
     """Whether the broker answered within a minute, or is not asked since all slots are taken."""
     held: int
-    """Messages that are handled, or wait for their turn."""
+    """Messages that are handled or settled just now."""
     counts: dict[str, int]
     """Deliveries by how they ended: `handled`, `retried`, `rejected`, `dropped`, `released`, `lost`."""
     error: str | None

@@ -27,18 +27,20 @@ class Handler:
         self._policy = policy
         self._spec = spec
 
-    async def handle(self, held: Held) -> bool:
-        """Whether the message is settled for good."""
+    async def handle(self, held: Held) -> Outcome:
+        """How the message is to be settled."""
         held.handling = asyncio.create_task(self._limited(held.message))
         await asyncio.wait([held.handling])
         outcome = await self._outcome(held)
         self.counts[outcome.verdict] += 1
         self._log(held, outcome)
+        return outcome
+
+    async def settle(self, held: Held, outcome: Outcome) -> None:
         try:
             await self._settle(held, outcome)
         except QuintetError as error:
             logger.warning("%s: it was %s, but may be delivered again: %s", _named(held), outcome.verdict, error)
-        return outcome.verdict in (Verdict.HANDLED, Verdict.DROPPED)
 
     async def _limited(self, message: Message) -> None:
         async with asyncio.timeout(self._policy.time_limit):

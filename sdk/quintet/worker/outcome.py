@@ -86,6 +86,11 @@ class Outcome(Struct, frozen=True):
     after: float = 0.0
     """Seconds until it is tried again."""
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the message does not come again."""
+        return self.verdict in (Verdict.HANDLED, Verdict.DROPPED)
+
 
 def judged(error: BaseException | None, deliveries: int, policy: Policy, max_receives: int | None) -> Outcome:
     """`error`: of the handler; `max_receives`: of a queue with a dead-letter queue."""

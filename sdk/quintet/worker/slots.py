@@ -13,7 +13,8 @@ class Slots:
     def __init__(self, count: int) -> None:
         self.turn = asyncio.Semaphore(count)
         self._free = count
-        self._freed = asyncio.Event()
+        self.freed = asyncio.Event()
+        """Set where there may be room again."""
 
     @property
     def free(self) -> int:
@@ -24,9 +25,4 @@ class Slots:
 
     def give(self) -> None:
         self._free += 1
-        self._freed.set()
-
-    async def freed(self) -> None:
-        """Until one is given back."""
-        self._freed.clear()
-        await self._freed.wait()
+        self.freed.set()
