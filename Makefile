@@ -58,8 +58,8 @@ cluster-down: ## Take that cluster away
 	@$(BIN)/python -m tests.cluster.kind down
 
 .PHONY: bench
-bench: ## Measure the queue beside raw Redis Streams; about a minute
-	@tools/setup dev
+bench: ## Measure the queue beside RabbitMQ, NATS, Artemis, ElasticMQ and raw Redis; about 15 minutes (ARGS="--rows batches --peers nats")
+	@tools/setup bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: clean

@@ -75,10 +75,10 @@ async def row(system: System, messages: int, point: Point) -> str:
             exact=not point.waiting,
         )
         found = await measure(bring, system, messages)
-        broker, redis = system.memory()
+        held = system.memory()
         return (
             f"{found.rate:,.0f} | {send.took.row()} | {settle.took.row()} "
-            f"| {found.broker_cpu:.2f} | {found.redis_cpu:.2f} | {broker:,.0f} | {redis:,.0f} |"
+            f"| {found.cpu['broker']:.2f} | {found.cpu['Redis']:.2f} | {held['broker']:,.0f} | {held['Redis']:,.0f} |"
         )
 
 

@@ -2,8 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
-Run = Callable[[int], Awaitable[None]]
+
+@dataclass(frozen=True)
+class Done:
+    """What a run came to."""
+
+    messages: int
+    figures: dict[str, float] = field(default_factory=dict)
+    """What was measured beside the rate, by its name with the unit."""
+
+
+Run = Callable[[int], Awaitable[Done]]
 """Brings so many messages all the way: sent, confirmed, received, acknowledged."""
 
 MESSAGE = "x" * 1024
@@ -17,7 +28,7 @@ async def flow(
     producers: int,
     consumers: int,
     exact: bool = True,
-) -> None:
+) -> Done:
     """`send` brings so many messages in and is confirmed; `settle` receives some, acknowledges them, tells how many.
 
     Raises RuntimeError where more messages come out than went in, unless others were there before.
@@ -50,3 +61,4 @@ async def flow(
             worker.cancel()
     if exact and settled != count:
         raise RuntimeError(f"{count} messages were sent, {settled} received")
+    return Done(settled)

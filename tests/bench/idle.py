@@ -45,9 +45,9 @@ async def idle(system: System, queues: int, seconds: float) -> float:
     await declare(system, queues)
     # What was read ahead is let go in the first seconds.
     await asyncio.sleep(seconds / 10)
-    before, _ = system.cpu()
+    before = system.cpu()["broker"]
     await asyncio.sleep(seconds)
-    after, _ = system.cpu()
+    after = system.cpu()["broker"]
     return (after - before) / seconds
 
 

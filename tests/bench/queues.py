@@ -97,3 +97,13 @@ async def queues(
 
         await repeat(count, make, connections)
         yield Queues(session, [f"{url}/messages" for url in urls], value)
+
+
+@asynccontextmanager
+async def new_queue(system: System, **spec: Any) -> AsyncIterator[str]:
+    """The name of a new one, which goes again."""
+    url = f"{system.broker.http_url}/v1/queues/{(name := system.new_name())}"
+    async with aiohttp.ClientSession(raise_for_status=True) as session:
+        await session.put(url, json=spec)
+        yield name
+        await session.delete(url)

@@ -1,19 +1,67 @@
-"""Runs the contenders in turn, round by round, so that whatever else the machine does meets them all alike."""
+"""Runs a row's contenders in turn, round by round, so that whatever else the machine does meets them all alike."""
 
-import statistics
+import asyncio
+import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from tests.bench.flow import Run
 from tests.bench.system import System
+from tools.shell import Failed
 
-Contender = Callable[[System], AbstractAsyncContextManager[Run]]
+OURS = System.title
+WARM_UP = 4
+"""That part of a round comes first and is not counted: what compiles as it runs, or fills its pools, has done so."""
+MEMORY, FSYNC = ("Memory",), ("Fsync",)
+BOTH = (*MEMORY, *FSYNC)
 
 
-class Missing(Exception):
-    """What a contender needs is not there; the message says what."""
+class Server(Protocol):
+    """What a contender talks to, of one durability. It is made for one row, and goes with it."""
+
+    durability: str
+
+    def start(self) -> None: ...
+    def close(self) -> None: ...
+    def new_name(self) -> str: ...
+    def cpu(self) -> dict[str, float]: ...
+    def memory(self) -> dict[str, float]: ...
+
+
+class ServerKind(Protocol):
+    """A class of servers. Making one raises Failed where it cannot be had."""
+
+    title: str
+    """As tables name it."""
+    promises: dict[str, str]
+    """What its confirm means, by the durability of ours that it stands beside."""
+
+    def __call__(self, durability: str) -> Server: ...
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    server: Any
+    """A ServerKind."""
+    open: Callable[[Any], AbstractAsyncContextManager[Run]]
+    """Gets such a server. Raises Failed where it needs what cannot be had."""
+    durabilities: Sequence[str] = BOTH
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of work, and who does it."""
+
+    title: str
+    contenders: Sequence[Contender]
+    messages: int
+    """Of a round, if nothing else is asked for."""
+    rounds: int | None = None
+    """Where it is so long that rounds make no sense."""
 
 
 @dataclass(frozen=True)
@@ -22,53 +70,119 @@ class Measure:
 
     rate: float
     """Messages a second."""
-    broker_cpu: float
-    """Seconds for 10,000 messages."""
-    redis_cpu: float
-    """Seconds for 10,000 messages."""
+    cpu: dict[str, float]
+    """Seconds for 10,000 messages, by process of the server; `clients` are this process and those that it ran."""
+    figures: dict[str, float]
+    """What else the run measured."""
 
 
-Measures = dict[tuple[str, str], list[Measure]]
-"""By contender's name and durability."""
+@dataclass(frozen=True)
+class Line:
+    """All runs of one contender at one durability."""
+
+    contender: str
+    server: str
+    durability: str
+    promise: str
+    runs: list[Measure]
 
 
-async def run(contenders: dict[str, Contender], systems: Sequence[System], rounds: int, messages: int) -> Measures:
-    measures: Measures = {(name, system.durability): [] for name in contenders for system in systems}
-    left_out: set[str] = set()
-    for _ in range(rounds):
-        for system in systems:
-            for name in [name for name in contenders if name not in left_out]:
+@dataclass
+class Results:
+    row: Row
+    lines: list[Line]
+    left_out: list[str]
+    """Who, and why."""
+
+
+def run(
+    row: Row,
+    rounds: int,
+    messages: int | None = None,
+    peers: Sequence[str] | None = None,
+    durabilities: Sequence[str] = BOTH,
+) -> Results:
+    """`peers`: how titles of others that take part begin, in any case; None: all."""
+    results, count = Results(row, [], []), messages or row.messages
+    wanted = [one for one in row.contenders if peers is None or _takes_part(one.server.title, peers)]
+    with ExitStack() as stack:
+        taking_part: list[tuple[Contender, Server, Line]] = []
+        servers = _Servers(stack)
+        for durability in durabilities:
+            for contender in [one for one in wanted if durability in one.durabilities]:
                 try:
-                    async with contenders[name](system) as bring:
-                        measures[name, system.durability].append(await measure(bring, system, messages))
-                except Missing as error:
-                    print(f"{name}: left out: {error}")
-                    left_out.add(name)
-    return {what: runs for what, runs in measures.items() if runs}
+                    server = servers.get(contender.server, durability)
+                except Failed as error:
+                    results.left_out.append(f"{contender.name}, {durability}: {error}")
+                    continue
+                kind = contender.server
+                line = Line(contender.name, kind.title, durability, kind.promises[durability], [])
+                taking_part.append((contender, server, line))
+        for number in range(1 + (row.rounds or rounds)):
+            for contender, server, line in list(taking_part):
+                try:
+                    if number:
+                        line.runs.append(asyncio.run(_measured(contender, server, count)))
+                    elif row.rounds is None:
+                        asyncio.run(_measured(contender, server, count // WARM_UP))
+                except Failed as error:
+                    results.left_out.append(f"{line.contender}, {line.durability}: {error}")
+                    taking_part.remove((contender, server, line))
+        results.lines = [line for _, _, line in taking_part]
+    return results
 
 
-async def measure(bring: Run, system: System, messages: int) -> Measure:
-    broker_before, redis_before = system.cpu()
+def _takes_part(title: str, peers: Sequence[str]) -> bool:
+    return title == OURS or any(title.lower().startswith(peer.lower()) for peer in peers)
+
+
+class _Servers:
+    """Those of one row: one for each kind and durability, started when it is first wanted."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._made: dict[tuple[Any, str], Server | Failed] = {}
+
+    def get(self, kind: ServerKind, durability: str) -> Server:
+        """Raises Failed where it cannot be had."""
+        if (kind, durability) not in self._made:
+            try:
+                self._made[kind, durability] = self._stack.enter_context(_running(kind, durability))
+            except Failed as error:
+                self._made[kind, durability] = error
+        made = self._made[kind, durability]
+        if isinstance(made, Failed):
+            raise made
+        return made
+
+
+@contextmanager
+def _running(kind: ServerKind, durability: str) -> Iterator[Server]:
+    server = kind(durability)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+async def _measured(contender: Contender, server: Server, messages: int) -> Measure:
+    async with contender.open(server) as bring:
+        return await measure(bring, server, messages)
+
+
+async def measure(bring: Run, server: Server, messages: int) -> Measure:
+    before, own = server.cpu(), _computed_here()
     began = time.perf_counter()
-    await bring(messages)
+    done = await bring(messages)
     took = time.perf_counter() - began
-    broker, redis = system.cpu()
-    share = 10_000 / messages
-    return Measure(messages / took, (broker - broker_before) * share, (redis - redis_before) * share)
+    computed = {"clients": _computed_here() - own}
+    computed |= {name: after - before[name] for name, after in server.cpu().items()}
+    share = 10_000 / done.messages
+    return Measure(done.messages / took, {name: share * seconds for name, seconds in computed.items()}, done.figures)
 
 
-def table(measures: Measures) -> str:
-    """Medians in Markdown, with the lowest and highest rate."""
-    lines = [
-        "| | durability | messages/s | lowest - highest | broker CPU s / 10,000 | Redis CPU s / 10,000 |",
-        "|---|---|---|---|---|---|",
-    ]
-    for (name, durability), runs in measures.items():
-        rates = [measure.rate for measure in runs]
-        broker = statistics.median(measure.broker_cpu for measure in runs)
-        redis = statistics.median(measure.redis_cpu for measure in runs)
-        lines.append(
-            f"| {name} | {durability} | {statistics.median(rates):,.0f} | {min(rates):,.0f} - {max(rates):,.0f} "
-            f"| {broker:.2f} | {redis:.2f} |"
-        )
-    return "\n".join(lines)
+def _computed_here() -> float:
+    """Seconds of this process and the ended ones that it ran."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

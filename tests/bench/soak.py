@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
-from tests.bench.flow import flow
+from tests.bench.flow import Done, flow
 from tests.bench.latencies import Latencies
 from tests.bench.numbered import Numbered
 from tests.bench.queues import FILLERS, Queues, queues, repeat
@@ -54,16 +54,17 @@ async def soak(system: System, share: float, seconds: float, peak: int, backlog:
             f"\n| | p50 ms | p99 ms | longest ms |\n|---|---|---|---|\n"
             f"| during a rewrite | {watch.rewriting.row()} |\n| between | {watch.between.row()} |\n\n"
             f"{watch.rewrites} rewrites, the longest fork {1000 * watch.longest_fork:.1f} ms; "
-            f"CPU s / 10,000: broker {cost.broker_cpu:.2f}, Redis {cost.redis_cpu:.2f}\n"
+            f"CPU s / 10,000: broker {cost.cpu['broker']:.2f}, Redis {cost.cpu['Redis']:.2f}\n"
             f"{len(traffic.deliveries):,} messages, lost {traffic.lost}, doubled {traffic.doubled}, left {left}"
         )
 
 
-async def bring(traffic: Numbered, send: Callable[[int], Awaitable[None]], within: float | None, count: int) -> None:
+async def bring(traffic: Numbered, send: Callable[[int], Awaitable[None]], within: float | None, count: int) -> Done:
     """So many messages all the way, or what of them goes it within so many seconds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within):
             await flow(count, BATCH, send, traffic.settle, USUAL, USUAL, exact=False)
+    return Done(count)
 
 
 async def drain(some: Queues, traffic: Numbered) -> int:

@@ -42,12 +42,12 @@ class Watch:
                     await redis.bgrewriteaof()
                 before = self.rewrites
                 took = await self._look(redis, began + minute * self._minute)
-                broker, store = self._system.memory()
+                held = self._system.memory()
                 told = await redis.info("memory", "stats")
                 self.longest_fork = max(self.longest_fork, told["latest_fork_usec"] / 1e6)
                 print(
                     f"| {minute} | {len(took) / self._minute:,.0f} | {took.row()} | {self.rewrites - before} "
-                    f"| {broker:.0f} | {store:.0f} | {told['used_memory'] / 1e6:.0f} |",
+                    f"| {held['broker']:.0f} | {held['Redis']:.0f} | {told['used_memory'] / 1e6:.0f} |",
                     flush=True,
                 )
 

@@ -71,7 +71,8 @@ def build(module: Path, into: Path, *, linked: str = "") -> Path:
 def install(package: str, into: Path) -> Path:
     """The program of `module/path/to/program@version`. Raises Failed."""
     path, _, version = package.partition("@")
-    name = path.rpartition("/")[2]
+    # A major version behind it is no part of the program's name.
+    name = re.sub(r"/v\d+$", "", path).rpartition("/")[2]
     made = into / f"{name}-{version}"
     if not made.exists():
         say("cluster", f"building {package} with Go (once)")

@@ -5,17 +5,21 @@ import asyncio
 import psutil
 
 from tests.bench.queues import queues
-from tests.bench.system import System
-from tests.processes import Broker, RedisServer
+from tests.bench.system import System, running
 
 COUNT = 200_000
 MOST = 48 * 1024 * 1024
 """Bytes. Each message read would take 400 of them, so all take 80 MB."""
 
 
-async def test_a_backlog_is_read_in_bounded_memory(own_broker: Broker, redis_server: RedisServer) -> None:
-    broker = psutil.Process(own_broker.pid)
-    async with queues(System("Fsync", own_broker, redis_server)) as some:
+async def test_a_backlog_is_read_in_bounded_memory() -> None:
+    with running("Fsync") as system:
+        await backlog_is_read(system)
+
+
+async def backlog_is_read(system: System) -> None:
+    broker = psutil.Process(system.broker.pid)
+    async with queues(system) as some:
         await some.fill(COUNT)
         before = broker.memory_info().rss
         peak = settled = 0

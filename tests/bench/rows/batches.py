@@ -1,0 +1,34 @@
+"""As fast as it goes: many messages a call where a protocol has that, else by hand one behind the other."""
+
+from functools import partial
+
+from tests.bench.clients.amqp import amqp
+from tests.bench.clients.http import http
+from tests.bench.clients.nats import nats
+from tests.bench.clients.resp import resp
+from tests.bench.clients.stomp import stomp
+from tests.bench.libraries.quintet import batches
+from tests.bench.peers.artemis import Artemis
+from tests.bench.peers.nats import Nats
+from tests.bench.peers.rabbitmq import RabbitMQ
+from tests.bench.rows.driven import flowing
+from tests.bench.runner import FSYNC, Contender, Row
+from tests.bench.system import System
+
+FLOW = partial(flowing, batch=100, producers=10, consumers=4)
+"""A hundred a call, or written together; a window of a thousand."""
+CLASSIC, QUORUM = partial(amqp, kind="classic", multiple=True), partial(amqp, kind="quorum", multiple=True)
+
+ROW = Row(
+    "Batches: 1 KiB, sent, confirmed, received, acknowledged",
+    [
+        Contender("our client, 100 a call", System, FLOW(batches)),
+        Contender("/v1/, 100 a request", System, FLOW(http, producers=16, consumers=16)),
+        Contender("raw Redis Streams by hand, pipelined by 100", System, FLOW(partial(resp, multiple=True))),
+        Contender("RabbitMQ by hand, classic queue", RabbitMQ, FLOW(CLASSIC)),
+        Contender("RabbitMQ by hand, quorum queue", RabbitMQ, FLOW(QUORUM), FSYNC),
+        Contender("NATS JetStream by hand", Nats, FLOW(nats)),
+        Contender("ActiveMQ Artemis, STOMP by hand", Artemis, FLOW(stomp)),
+    ],
+    messages=40_000,
+)
