@@ -157,9 +157,14 @@ class Queue:
         return await self._store(messages, ids, producer)
 
     @property
+    def stores_whole(self) -> bool:
+        """Whether a send is stored whole or not at all, whatever its keys are."""
+        return len(self.spread.routes) == 1
+
+    @property
     def _takes_batches(self) -> bool:
         """Whether messages without keys may be stored as they come together."""
-        return self.spec.ordering == "Standard" and not self.spec.delivery_delay and len(self.spread.routes) == 1
+        return self.spec.ordering == "Standard" and not self.spec.delivery_delay and self.stores_whole
 
     async def _store(self, messages: Sequence[NewMessage], ids: list[bytes], producer: Producer | None) -> list[Sent]:
         now = self._now()

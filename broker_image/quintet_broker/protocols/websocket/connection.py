@@ -16,7 +16,7 @@ from quintet_broker.protocols.problems import InternalError
 from quintet_broker.protocols.websocket import codec, mapping
 from quintet_broker.protocols.websocket.outbox import Outbox
 from quintet_broker.protocols.websocket.receiving import Receiving
-from quintet_broker.services.messages import Producer
+from quintet_broker.protocols.websocket.serving import Serving
 from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
 
@@ -24,8 +24,6 @@ logger = logging.getLogger(__name__)
 
 HELLO_WITHIN = 10.0
 """Seconds."""
-REQUESTS_MAX = 1000
-"""Under way. More are refused: what is not read could hide a ping."""
 RECEIVES_MAX = 1000
 LEAVES_WITHIN = 5.0
 """Seconds in which requests under way may end, where the broker stops."""
@@ -42,14 +40,13 @@ class Connection:
         app = request.app
         self._topology = app[TOPOLOGY]
         self._access = app[ACCESS]
-        self._admission = app[ADMISSION]
         self._broker = app[SETTINGS].pod_name
         self._handshake = request
         self._socket = socket
         self._wire = connections.of(request)
         self._outbox = Outbox(socket.send_bytes)
         self._key_id = key_id
-        self._requests: set[asyncio.Task[None]] = set()
+        self._serving = Serving(self._queue, self._send, app[ADMISSION])
         self._receives: dict[int, tuple[asyncio.Task[None], Receiving]] = {}
         self._moved: dict[str, str] = {}
         """Where queues are, as the client was told last."""
@@ -80,7 +77,7 @@ class Connection:
         await self._close(WSCloseCode.GOING_AWAY, "The broker stops.")
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [*self._requests, *(task for task, _ in self._receives.values())]
+        return [*self._serving.tasks, *(task for task, _ in self._receives.values())]
 
     async def _close(self, code: WSCloseCode, why: str) -> None:
         """After all that was said before, if the client reads it."""
@@ -156,59 +153,8 @@ class Connection:
     async def _hello(self, _: codec.Hello, __: int) -> None:
         raise codec.Malformed("A Hello comes once.")
 
-    # Requests
-
     async def _request(self, frame: codec.Request, size: int) -> None:
-        if len(self._requests) >= REQUESTS_MAX:
-            await self._send(mapping.refused(frame.id, Overloaded()))
-            return
-        task = asyncio.create_task(self._answer(frame, size))
-        self._requests.add(task)
-        task.add_done_callback(self._requests.discard)
-
-    async def _answer(self, frame: codec.Request, size: int) -> None:
-        """Serve one of `size` bytes."""
-        with contextlib.suppress(ConnectionError):
-            await self._send(await self._served(frame, size))
-
-    async def _served(self, frame: codec.Request, size: int) -> Any:
-        try:
-            with self._admission.held(size):
-                return await _SERVERS[type(frame)](self, frame)
-        except BrokerError as error:
-            return mapping.refused(frame.id, error)
-        except ConnectionError:
-            raise
-        except Exception:
-            logger.exception("%s failed", type(frame).__name__)
-            return mapping.refused(frame.id, InternalError())
-
-    async def _store(self, frame: codec.Send) -> codec.Confirm:
-        queue = await self._queue(frame.queue, "send")
-        producer = None if frame.producer is None else Producer(frame.producer, frame.sequence)
-        stored = await queue.send([mapping.new_message(record) for record in frame.records], producer)
-        return codec.Confirm(frame.id, [sent.id for sent in stored])
-
-    async def _store_batch(self, frame: codec.SendBatch) -> codec.Stored | codec.Confirm:
-        queue = await self._queue(frame.queue, "send")
-        producer = None if frame.producer is None else Producer(frame.producer, frame.sequence)
-        stored = await queue.send_batch(frame.batch, producer)
-        if isinstance(stored, int):
-            return codec.Stored(frame.id, stored.to_bytes(16))
-        return codec.Confirm(frame.id, [sent.id for sent in stored])
-
-    async def _acknowledge(self, frame: codec.Acknowledge) -> codec.Settled:
-        queue = await self._queue(frame.queue, "acknowledge")
-        return codec.Settled(frame.id, mapping.results(await queue.acknowledge(frame.receipts)))
-
-    async def _release(self, frame: codec.Release) -> codec.Settled:
-        queue = await self._queue(frame.queue, "extend")
-        return codec.Settled(frame.id, mapping.results(await queue.release(frame.receipts, delivered=frame.delivered)))
-
-    async def _extend(self, frame: codec.Extend) -> codec.Settled:
-        queue = await self._queue(frame.queue, "extend")
-        wanted = [(receipt, milliseconds / 1000) for receipt, milliseconds in frame.extensions]
-        return codec.Settled(frame.id, mapping.results(await queue.extend(wanted)))
+        await self._serving.take(frame, size)
 
     # Receives
 
@@ -271,12 +217,3 @@ _TAKERS: dict[type, Callable[[Connection, Any, int], Awaitable[None]]] = {
     codec.Cancel: Connection._cancel,
 }
 """What is done with a frame and its size, in the order in which frames come."""
-
-_SERVERS: dict[type, Callable[[Connection, Any], Awaitable[Any]]] = {
-    codec.Send: Connection._store,
-    codec.SendBatch: Connection._store_batch,
-    codec.Acknowledge: Connection._acknowledge,
-    codec.Release: Connection._release,
-    codec.Extend: Connection._extend,
-}
-"""From a request to its answer, several at a time."""

@@ -12,6 +12,7 @@ from quintet_broker.errors import BrokerError
 from quintet_broker.protocols.admission import ADMISSION, Admission
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.websocket import connection
+from quintet_broker.protocols.websocket import serving as requests
 from quintet_broker.protocols.websocket.connection import Connection
 from quintet_broker.services.messages import Message
 
@@ -239,7 +240,7 @@ async def test_broker_that_stops_does_not_wait_for_who_does_not_read(monkeypatch
 
 async def test_requests_beyond_the_bound_are_refused(monkeypatch: Any) -> None:
     """And what comes behind them is read."""
-    monkeypatch.setattr(connection, "REQUESTS_MAX", 3)
+    monkeypatch.setattr(requests, "REQUESTS_MAX", 3)
 
     async def steps(client: Client, queue: Queue) -> None:
         for number in range(5):

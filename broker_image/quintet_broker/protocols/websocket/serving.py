@@ -1,0 +1,178 @@
+"""Serving: a client's requests, each of which has one answer.
+
+What comes while others of its verb and queue are served is served together next: a client that says one message a frame
+costs little more than one that says many.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from itertools import islice
+from typing import Any
+
+from msgspec import Struct, field
+
+from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, Overloaded, QueueFull, Unavailable
+from quintet_broker.protocols.admission import Admission
+from quintet_broker.protocols.problems import InternalError
+from quintet_broker.protocols.websocket import codec, mapping
+from quintet_broker.services.messages import Producer
+from quintet_broker.services.permissions import Verb
+from quintet_broker.services.queue import Queue
+
+logger = logging.getLogger(__name__)
+
+REQUESTS_MAX = 10_000
+"""Under way. More are refused: what is not read could hide a ping."""
+TOGETHER_BYTES = 1024 * 1024
+"""What is served together takes no more requests beyond."""
+
+Find = Callable[[str, Verb], Awaitable[Queue]]
+"""A queue by its name, for who may do that with it. Raises BrokerError."""
+Key = tuple[type, str]
+OF_ONE = (InvalidArgument, MessageTooLarge, QueueFull)
+"""Refusals of all that one of them may have earned; nothing is stored then."""
+
+
+class Serving:
+    """The requests of one connection that are under way."""
+
+    def __init__(self, find: Find, say: Callable[[Any], Awaitable[None]], admission: Admission) -> None:
+        self._find = find
+        self._say = say
+        self._admission = admission
+        self._under_way = 0
+        self._lines: dict[Key, deque[Together]] = {}
+        """What waits until what came before is answered, and more may join."""
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def take(self, frame: codec.Request, size: int) -> None:
+        """Begin to serve one of `size` bytes."""
+        if self._under_way >= REQUESTS_MAX:
+            await self._say(mapping.refused(frame.id, Overloaded()))
+            return
+        self._under_way += 1
+        if not _joins(frame):
+            self._start(self._serve(Together([frame], size)))
+            return
+        key = type(frame), frame.queue
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = deque()
+            self._start(self._serve_line(key, line))
+        if not line or line[-1].size + size > TOGETHER_BYTES:
+            line.append(Together())
+        line[-1].frames.append(frame)
+        line[-1].size += size
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _serve_line(self, key: Key, line: "deque[Together]") -> None:
+        """One after the other, so that what is sent in order is stored in order."""
+        try:
+            while line:
+                await self._serve(line.popleft())
+        finally:
+            del self._lines[key]
+
+    async def _serve(self, together: "Together") -> None:
+        try:
+            for answer in await self._answers(together.frames, together.size):
+                await self._say(answer)
+        except ConnectionError:
+            logger.debug("a client went before it was answered")
+        finally:
+            self._under_way -= len(together.frames)
+
+    async def _answers(self, frames: Sequence[Any], size: int) -> list[Any]:
+        """One for each."""
+        try:
+            with self._admission.held(size):
+                answers: list[Any] = await _SERVERS[type(frames[0])](self, frames)
+                return answers
+        except OF_ONE as error:
+            if len(frames) > 1:
+                return [answer for frame in frames for answer in await self._answers([frame], 0)]
+            return [mapping.refused(frames[0].id, error)]
+        except BrokerError as error:
+            return [mapping.refused(frame.id, error) for frame in frames]
+        except ConnectionError:
+            raise
+        except Exception:
+            logger.exception("%s failed", type(frames[0]).__name__)
+            return [mapping.refused(frame.id, InternalError()) for frame in frames]
+
+    async def _store(self, frames: Sequence[codec.Send]) -> list[codec.Confirm]:
+        first = frames[0]
+        queue = await self._find(first.queue, "send")
+        if len(frames) > 1 and not queue.stores_whole:
+            return [answer for frame in frames for answer in await self._store([frame])]
+        messages = [mapping.new_message(record) for frame in frames for record in frame.records]
+        try:
+            sent = await queue.send(messages, _producer(first))
+        except QueueFull:
+            if len(frames) > 1 and not queue.stores_whole:
+                # It grew meanwhile, and some shards have room and some not.
+                raise Unavailable from None
+            raise
+        ids = iter([one.id for one in sent])
+        return [codec.Confirm(frame.id, list(islice(ids, len(frame.records)))) for frame in frames]
+
+    async def _store_batch(self, frames: Sequence[codec.SendBatch]) -> list[codec.Stored | codec.Confirm]:
+        [frame] = frames
+        queue = await self._find(frame.queue, "send")
+        stored = await queue.send_batch(frame.batch, _producer(frame))
+        if isinstance(stored, int):
+            return [codec.Stored(frame.id, stored.to_bytes(16))]
+        return [codec.Confirm(frame.id, [sent.id for sent in stored])]
+
+    async def _acknowledge(self, frames: Sequence[codec.Acknowledge]) -> list[codec.Settled]:
+        queue = await self._find(frames[0].queue, "acknowledge")
+        results = iter(await queue.acknowledge([receipt for frame in frames for receipt in frame.receipts]))
+        return [codec.Settled(frame.id, mapping.results(list(islice(results, _messages(frame))))) for frame in frames]
+
+    async def _release(self, frames: Sequence[codec.Release]) -> list[codec.Settled]:
+        [frame] = frames
+        queue = await self._find(frame.queue, "extend")
+        released = await queue.release(frame.receipts, delivered=frame.delivered)
+        return [codec.Settled(frame.id, mapping.results(released))]
+
+    async def _extend(self, frames: Sequence[codec.Extend]) -> list[codec.Settled]:
+        [frame] = frames
+        queue = await self._find(frame.queue, "extend")
+        wanted = [(receipt, milliseconds / 1000) for receipt, milliseconds in frame.extensions]
+        return [codec.Settled(frame.id, mapping.results(await queue.extend(wanted)))]
+
+
+class Together(Struct):
+    """Requests of one verb and queue, and the bytes of their frames."""
+
+    frames: list[Any] = field(default_factory=list)
+    size: int = 0
+
+
+_SERVERS: dict[type, Callable[[Serving, Any], Awaitable[Any]]] = {
+    codec.Send: Serving._store,
+    codec.SendBatch: Serving._store_batch,
+    codec.Acknowledge: Serving._acknowledge,
+    codec.Release: Serving._release,
+    codec.Extend: Serving._extend,
+}
+"""From requests to their answers."""
+
+
+def _joins(frame: codec.Request) -> bool:
+    """Whether it may be served together with others. Numbered sends are stored one by one."""
+    return isinstance(frame, codec.Acknowledge) or (isinstance(frame, codec.Send) and frame.producer is None)
+
+
+def _producer(frame: codec.Send | codec.SendBatch) -> Producer | None:
+    return None if frame.producer is None else Producer(frame.producer, frame.sequence)
+
+
+def _messages(frame: codec.Acknowledge) -> int:
+    return sum([1 if isinstance(receipt, str) else receipt.count for receipt in frame.receipts])
