@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 
 import uvloop
@@ -15,6 +16,7 @@ from quintet_broker import capacity
 from quintet_broker.engine.engine import Engine, Membership
 from quintet_broker.engine.owners import Member
 from quintet_broker.protocols.connections import Connection, Connections, Site
+from quintet_broker.protocols.lane import LANE, LaneConnection
 from quintet_broker.services.access import Access
 from quintet_broker.services.topology import Topology
 from quintet_broker.settings import Settings, from_environment
@@ -29,6 +31,8 @@ DRAIN = 5.0
 """Seconds that requests under way have to end; none of them waits for messages any more."""
 COLLECT_EVERY = (50_000, 20, 50)
 """Objects made between two collections, which find next to nothing, and how many of these make a deeper one."""
+
+Make = Callable[[web.Server], Connection]
 
 
 async def serve(settings: Settings) -> None:
@@ -52,9 +56,15 @@ async def serve(settings: Settings) -> None:
     keeping = asyncio.create_task(topology.run())
     clients = Connections(capacity.connections(settings.connections))
     admins = Connections(ADMIN_CONNECTIONS, oldest_goes=True)
+    app = application(settings, access, topology)
     runners = [
-        await _listen(application(settings, access, topology), clients, settings.host, settings.http_port),
-        await _listen(admin_application(settings, topology, ready), admins, settings.host, settings.admin_port),
+        await _listen(app, partial(LaneConnection, clients, app[LANE]), settings.host, settings.http_port),
+        await _listen(
+            admin_application(settings, topology, ready),
+            partial(Connection, admins),
+            settings.host,
+            settings.admin_port,
+        ),
     ]
     stopped = asyncio.create_task(_stop_signal())
     await asyncio.wait([running, keeping, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -82,10 +92,12 @@ def _membership(settings: Settings) -> Membership:
     )
 
 
-async def _listen(app: web.Application, connections: Connections, host: str, port: int) -> web.AppRunner:
+async def _listen(
+    app: web.Application, make: Callable[[web.Server], Connection], host: str, port: int
+) -> web.AppRunner:
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=DRAIN)
     await runner.setup()
-    await Site(runner, partial(Connection, connections), host, port).start()
+    await Site(runner, make, host, port).start()
     return runner
 
 

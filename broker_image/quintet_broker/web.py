@@ -9,7 +9,8 @@ from quintet_broker.protocols.admission import ADMISSION, Admission
 from quintet_broker.protocols.http import openapi
 from quintet_broker.protocols.http import routes as http
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
-from quintet_broker.protocols.sqs import routes as sqs
+from quintet_broker.protocols.lane import LANE, Lane
+from quintet_broker.protocols.sqs.face import Face as Sqs
 from quintet_broker.protocols.websocket import routes as websocket
 from quintet_broker.services.access import Access
 from quintet_broker.services.topology import Topology
@@ -23,7 +24,9 @@ def application(settings: Settings, access: Access, topology: Topology) -> web.A
     """What clients reach."""
     app = web.Application(client_max_size=BODY_LIMIT)
     app[SETTINGS], app[ACCESS], app[TOPOLOGY] = settings, access, topology
-    app[ADMISSION] = Admission()
+    app[ADMISSION] = admission = Admission()
+    sqs = Sqs(topology, access, settings.account_id, admission)
+    app[LANE] = Lane(sqs.serve)
     http.mount(app)
     openapi.mount(app)
     websocket.mount(app)

@@ -6,11 +6,11 @@ Source: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html and aws-q
 from typing import Any, TypeVar
 
 import msgspec
-from aiohttp import web
 from msgspec import Struct
 
 from quintet_broker.protocols.aws.errors import AwsError
 from quintet_broker.protocols.aws.shapes import Names, misread, request_id
+from quintet_broker.protocols.whole import Answer
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 
@@ -31,21 +31,18 @@ class Exchange:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise misread(error) from error
 
-    def answer(self, output: Struct | None, names: Names) -> web.Response:
+    def answer(self, output: Struct | None, names: Names) -> Answer:
         body = b"{}" if output is None else msgspec.json.encode(output)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id()})
+        return Answer(body, {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id()})
 
-    def refuse(self, error: AwsError) -> web.Response:
+    def refuse(self, error: AwsError) -> Answer:
         kind = error.kind
-        return web.Response(
-            body=msgspec.json.encode({"__type": kind.type, "message": error.message}),
-            status=kind.status,
-            headers={
-                "Content-Type": CONTENT_TYPE,
-                "x-amzn-RequestId": request_id(),
-                "x-amzn-query-error": f"{kind.code};{kind.fault}",
-            },
-        )
+        headers = {
+            "Content-Type": CONTENT_TYPE,
+            "x-amzn-RequestId": request_id(),
+            "x-amzn-query-error": f"{kind.code};{kind.fault}",
+        }
+        return Answer(msgspec.json.encode({"__type": kind.type, "message": error.message}), headers, kind.status)
 
 
 def _decode(body: bytes, kind: type[Found]) -> Found:

@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 import msgspec
-from aiohttp import web
 from msgspec import Struct
 
 from quintet_broker.protocols.aws.errors import MALFORMED, AwsError
 from quintet_broker.protocols.aws.shapes import Names, misread, request_id
+from quintet_broker.protocols.whole import Answer
 
 MAX_PARAMETERS = 10_000
 MAX_DEPTH = 8
@@ -45,7 +45,7 @@ class Exchange:
         except msgspec.ValidationError as error:
             raise misread(error) from error
 
-    def answer(self, output: Struct | None, names: Names) -> web.Response:
+    def answer(self, output: Struct | None, names: Names) -> Answer:
         result = ""
         if output is not None:
             fields = "".join(_members(msgspec.to_builtins(output), names))
@@ -54,16 +54,15 @@ class Exchange:
         metadata = f"<ResponseMetadata><RequestId>{made}</RequestId></ResponseMetadata>"
         return self._response(f"{self.action}Response", result + metadata, 200, made)
 
-    def refuse(self, error: AwsError) -> web.Response:
+    def refuse(self, error: AwsError) -> Answer:
         kind = error.kind
         made = request_id()
         what = _text("Type", kind.fault) + _text("Code", kind.code) + _text("Message", error.message)
         return self._response("ErrorResponse", f"<Error>{what}</Error>{_text('RequestId', made)}", kind.status, made)
 
-    def _response(self, root: str, content: str, status: int, made: str) -> web.Response:
+    def _response(self, root: str, content: str, status: int, made: str) -> Answer:
         xml = f'<?xml version="1.0"?><{root} xmlns="{self._namespace}">{content}</{root}>'
-        headers = {"Content-Type": "text/xml", "x-amzn-RequestId": made}
-        return web.Response(body=xml.encode(), status=status, headers=headers)
+        return Answer(xml.encode(), {"Content-Type": "text/xml", "x-amzn-RequestId": made}, status)
 
 
 # In

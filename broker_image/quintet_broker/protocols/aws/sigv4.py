@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 from msgspec import Struct
 
 from quintet_broker.protocols.aws.errors import INCOMPLETE_SIGNATURE, MISSING_TOKEN, SIGNATURE_MISMATCH, AwsError
+from quintet_broker.protocols.whole import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 CLOCK_SKEW = 15 * 60
@@ -22,21 +23,10 @@ LONGEST_VALIDITY = 7 * 24 * 60 * 60
 """Seconds for which a presigned request may be good."""
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
-_AMZ = "x-amz-"
+_AMZ = b"x-amz-"
 _DATE = "%Y%m%dT%H%M%SZ"
 _EXPIRES = re.compile("[0-9]{1,6}")
 _PARAMETERS = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
-
-
-class Request(Struct, frozen=True):
-    """What a signature covers."""
-
-    method: str
-    target: str
-    """Path and query, as they came over the wire."""
-    headers: Mapping[str, str]
-    """Found whatever the case of a name."""
-    body: bytes
 
 
 class Signature(Struct, frozen=True):
@@ -60,7 +50,8 @@ class Signature(Struct, frozen=True):
 def verify(request: Request, service: str, secret: Callable[[str], str], now: float) -> str:
     """The access key id that signed the request, for any region; `now` is in seconds since 1970.
 
-    `secret` finds the secret key of a key id. Raises AwsError, and what `secret` raises.
+    `secret` finds the secret key of a key id. Raises AwsError, UnicodeError where a header is
+    no text, and what `secret` raises.
     """
     path, _, query = request.target.partition("?")
     parameters = _query_parameters(query)
@@ -86,10 +77,10 @@ def verify(request: Request, service: str, secret: Callable[[str], str], now: fl
 
 
 def _read(request: Request, parameters: list[tuple[str, str]]) -> Signature:
-    authorization = request.headers.get("Authorization", "")
+    authorization = _header(request, "authorization")
     if authorization.startswith(ALGORITHM):
         given = dict(_PARAMETERS.findall(authorization))
-        return _signature(given, request.headers.get("X-Amz-Date", ""), None, request)
+        return _signature(given, _header(request, "x-amz-date"), None, request)
     signed = {name.removeprefix("X-Amz-"): value for name, value in parameters if name.startswith("X-Amz-")}
     if signed.get("Algorithm") == ALGORITHM:
         return _signature(signed, signed.get("Date", ""), signed.get("Expires", ""), request)
@@ -123,7 +114,7 @@ def _signature(given: Mapping[str, str], time: str, validity: str | None, reques
 
 def _signed_headers(names: str, request: Request) -> list[str]:
     signed = names.lower().split(";")
-    wanted = {"host", *(name.lower() for name in request.headers if name.lower().startswith(_AMZ))}
+    wanted = {"host", *(name.decode() for name in request.headers if name.startswith(_AMZ))}
     if forgotten := wanted - set(signed):
         raise AwsError(SIGNATURE_MISMATCH, f"These headers must be signed: {', '.join(sorted(forgotten))}.")
     return signed
@@ -149,12 +140,17 @@ def _check_time(signature: Signature, now: float) -> None:
 def _canonical_request(request: Request, path: str, parameters: list[tuple[str, str]], signature: Signature) -> str:
     covered = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in parameters)
     query = "&".join(f"{name}={value}" for name, value in covered if name != "X-Amz-Signature")
-    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in signature.headers)
-    payload = request.headers.get("X-Amz-Content-SHA256")
+    headers = "".join([f"{name}:{' '.join(_header(request, name).split())}\n" for name in signature.headers])
+    payload = _header(request, "x-amz-content-sha256")
     if payload != UNSIGNED:
         payload = hashlib.sha256(request.body).hexdigest()
     # The path is encoded a second time (S3 alone does not).
     return "\n".join([request.method, quote(path, "/-_.~"), query, headers, ";".join(signature.headers), payload])
+
+
+def _header(request: Request, name: str) -> str:
+    """Empty where it is not there. Raises UnicodeDecodeError."""
+    return request.headers.get(name.encode(), b"").decode()
 
 
 def _query_parameters(query: str) -> list[tuple[str, str]]:

@@ -1,24 +1,15 @@
-"""SQS: its operations as functions, `OPERATIONS` their table. Both protocols of AWS lead here."""
+"""SQS: its operations as functions, `OPERATIONS` their table."""
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import web
 from msgspec import Struct
 
-from quintet_broker.errors import BrokerError, MessageTooLarge
-from quintet_broker.protocols.admission import ADMISSION
-from quintet_broker.protocols.aws import json_rpc, query, sigv4
+from quintet_broker.errors import MessageTooLarge
 from quintet_broker.protocols.aws.errors import (
-    MALFORMED,
-    MISSING_ACTION,
-    TOO_LARGE,
-    UNKNOWN_ACTION,
     AwsError,
 )
 from quintet_broker.protocols.aws.shapes import Names
-from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.sqs import (
     batch,
     bounds,
@@ -146,64 +137,3 @@ OPERATIONS = {
         _operation(codec.UntagQueue, tags.untag_queue),
     )
 }
-
-
-def mount(app: web.Application) -> None:
-    """Add the addresses of SQS to the clients' application."""
-    for path in "/", "/{account:[0-9]{12}}/{queue}":
-        app.router.add_post(path, serve)
-        app.router.add_get(path, serve)
-
-
-async def serve(request: web.Request) -> web.Response:
-    """One request in either protocol."""
-    exchange: json_rpc.Exchange | query.Exchange
-    exchange = json_rpc.Exchange("", b"") if "X-Amz-Target" in request.headers else query.Exchange([], NAMESPACE)
-    try:
-        async with request.app[ADMISSION].body(request) as body:
-            exchange = _exchange(request, body)
-            call = _call(request, body)
-            operation = _found(exchange.action)
-            asked = exchange.read(operation.takes, operation.names)
-            return exchange.answer(await operation.does(call, asked), operation.names)
-    except AwsError as error:
-        return exchange.refuse(error)
-    except BrokerError as error:
-        return exchange.refuse(errors.translated(error))
-    except web.HTTPRequestEntityTooLarge as error:
-        return exchange.refuse(AwsError(TOO_LARGE, f"The request is too large: {error.text}"))
-    except UnicodeEncodeError:
-        # A header may hold bytes that are no text, as nothing else can: Host and the signature's parts.
-        return exchange.refuse(AwsError(MALFORMED, "The request's headers must be UTF-8."))
-
-
-def _exchange(request: web.Request, body: bytes) -> json_rpc.Exchange | query.Exchange:
-    if target := request.headers.get("X-Amz-Target"):
-        return json_rpc.Exchange(target.removeprefix(TARGET), body)
-    given = query.parameters(request.raw_path.partition("?")[2], body)
-    if "queue" in request.match_info and all(name != "QueueUrl" for name, _ in given):
-        given.append(("QueueUrl", request.path))
-    return query.Exchange(given, NAMESPACE)
-
-
-def _found(action: str) -> Operation:
-    if operation := OPERATIONS.get(action):
-        return operation
-    if not action:
-        raise AwsError(MISSING_ACTION, "The request must contain the parameter Action: this address speaks Amazon SQS.")
-    raise AwsError(UNKNOWN_ACTION, f"The action {action[:100]!a} is not valid for this endpoint.")
-
-
-def _call(request: web.Request, body: bytes) -> Call:
-    access = request.app[ACCESS]
-    key_id = None
-    if access.enabled:
-        signed = sigv4.Request(request.method, request.raw_path, request.headers, body)
-        key_id = sigv4.verify(signed, "sqs", access.secret, time.time())
-    return Call(
-        topology=request.app[TOPOLOGY],
-        access=access,
-        key_id=key_id,
-        account=request.app[SETTINGS].account_id,
-        base_url=f"{request.scheme}://{request.host}",
-    )
