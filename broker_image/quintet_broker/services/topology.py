@@ -10,6 +10,7 @@ from quintet_api.queue import QueueSpec
 from quintet_api.topology import TopologyDocument, TopologyStatus
 from quintet_broker.engine.engine import Engine
 from quintet_broker.errors import NotOwner, Unavailable
+from quintet_broker.services.attempts import Attempts
 from quintet_broker.services.catalogue import Catalogue
 from quintet_broker.services.extras import Extras
 from quintet_broker.services.keeper import Change, Held, Keeper, held
@@ -31,6 +32,7 @@ class Topology:
     def __init__(self, engine: Engine, pool: str) -> None:
         self._engine = engine
         self._catalogue = Catalogue(engine)
+        self.attempts = Attempts(engine)
         self._keeper = keeper = Keeper(engine, self._catalogue, pool)
         self._verbs: dict[str, Verb] = {
             "create_queue": keeper.create_queue,

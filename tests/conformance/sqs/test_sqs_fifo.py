@@ -207,6 +207,38 @@ def test_a_delay_of_the_queue_keeps_the_order(sqs: Any, new_fifo: NewFifo) -> No
     assert received == ["0", "1", "2", "3"]
 
 
+def test_a_receive_is_tried_again_under_its_name(sqs: Any, new_fifo: NewFifo) -> None:
+    fifo = new_fifo(ContentBasedDeduplication="true", VisibilityTimeout="600")
+    for body, group in ("1", "a"), ("2", "a"), ("3", "b"):
+        send(sqs, fifo, body, group)
+    attempt = {"MaxNumberOfMessages": 2, "AttributeNames": ["ApproximateReceiveCount"], "WaitTimeSeconds": 0}
+    first = receive(sqs, fifo, ReceiveRequestAttemptId="one", **attempt)
+    assert bodies(first) == ["1", "2"]
+    assert receive(sqs, fifo, ReceiveRequestAttemptId="one", **attempt) == first
+    assert bodies(receive(sqs, fifo, ReceiveRequestAttemptId="two", **attempt)) == ["3"]
+    # The visibility timeout begins anew, and is that of the later attempt: none.
+    assert receive(sqs, fifo, ReceiveRequestAttemptId="one", VisibilityTimeout=0, **attempt) == first
+    again = receive(sqs, fifo, **attempt)
+    assert bodies(again) == ["1", "2"]
+    assert [message["ReceiptHandle"] for message in again] != [message["ReceiptHandle"] for message in first]
+    # What others hold by now, or what is settled, is not given out again.
+    assert receive(sqs, fifo, ReceiveRequestAttemptId="one", **attempt) == []
+    delete(sqs, fifo, again[0])
+    delete(sqs, fifo, again[1])
+    send(sqs, fifo, "4", "a")
+    found = receive(sqs, fifo, ReceiveRequestAttemptId="one", **attempt)
+    assert bodies(found) == ["4"]
+    delete(sqs, fifo, found[0])
+    assert receive(sqs, fifo, ReceiveRequestAttemptId="one", **attempt) == []
+
+
+def test_a_name_of_an_attempt_has_128_characters_at_most(sqs: Any, fifo: str) -> None:
+    for attempt in "two words", "x" * 129:
+        refused = refusal(sqs.receive_message, QueueUrl=fifo, ReceiveRequestAttemptId=attempt)
+        assert refused[:2] == ("InvalidParameterValue", 400)
+        assert "ReceiveRequestAttemptId can only include" in refused[2]
+
+
 # What is refused
 
 WRONG_TYPE = "The request include parameter that is not valid for this queue type."

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from quintet_api.credentials import key_id, secret_key
+from tests.conformance.sqs.clients import client
 from tests.processes import Broker
 
 
@@ -125,3 +126,14 @@ async def test_key_of_the_pool_may_do_everything(door: Door) -> None:
 
 async def test_openapi_document_is_open_to_all(door: Door) -> None:
     assert await door.ask(None, "GET", "/v1/openapi.json") == (200, None)
+
+
+async def test_a_policy_of_sqs_holds_here_too(door: Door, secured_broker: Broker) -> None:
+    foreign = f"{door.queue}-other"
+    sqs = client(secured_broker.http_url, "json", door.pool, secret_key(secured_broker.master_key.encode(), door.pool))
+    url = sqs.get_queue_url(QueueName=foreign)["QueueUrl"]
+    sqs.add_permission(QueueUrl=url, Label="guest", AWSAccountIds=[door.own], Actions=["SendMessage"])
+    sqs.close()
+    own = door.basic(door.own)
+    assert await door.send(own, foreign) == (200, None)
+    assert await door.receive(own, foreign) == (403, "AccessDenied")

@@ -82,9 +82,8 @@ def _check_ordering(sent: codec.NewMessage, spec: QueueSpec) -> None:
         ("MessageGroupId", sent.message_group_id),
         ("MessageDeduplicationId", sent.message_deduplication_id),
     ):
-        if value is not None and not _GROUP.fullmatch(value):
-            reason = f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length"
-            raise _invalid(value[:300], name, reason)
+        if value is not None:
+            _check_id(name, value)
     if spec.ordering == "Standard":
         if sent.message_deduplication_id is not None:
             raise not_of_this_type(sent.message_deduplication_id, "MessageDeduplicationId")
@@ -95,6 +94,12 @@ def _check_ordering(sent: codec.NewMessage, spec: QueueSpec) -> None:
         raise not_of_this_type(sent.delay_seconds, "DelaySeconds")
     if sent.message_deduplication_id is None and not spec.deduplication.content_based:
         raise AwsError(INVALID_VALUE, _NO_DEDUPLICATION)
+
+
+def _check_id(name: str, value: str) -> None:
+    if not _GROUP.fullmatch(value):
+        reason = f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length"
+        raise _invalid(value[:300], name, reason)
 
 
 def check_fifo_batch(entries: Sequence[codec.NewMessage], spec: QueueSpec) -> None:
@@ -212,6 +217,13 @@ def check_names(names: Sequence[str]) -> None:
     for name in names:
         if name not in _SYSTEM:
             raise AwsError(INVALID_ATTRIBUTE_NAME, f"Unknown Attribute {name}.")
+
+
+def check_attempt(attempt: str, spec: QueueSpec) -> None:
+    """Of a ReceiveRequestAttemptId. Raises AwsError."""
+    if spec.ordering != "Fifo":
+        raise not_of_this_type(attempt[:300], "ReceiveRequestAttemptId")
+    _check_id("ReceiveRequestAttemptId", attempt)
 
 
 class Named(Struct, frozen=True):

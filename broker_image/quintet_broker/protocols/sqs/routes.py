@@ -73,18 +73,21 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
     found = await call.queue(asked.queue_url, "receive")
     system_names = asked.attribute_names + asked.message_system_attribute_names
     mapping.check_names(system_names)
-    if asked.receive_request_attempt_id is not None and found.spec.ordering != "Fifo":
-        raise mapping.not_of_this_type(asked.receive_request_attempt_id, "ReceiveRequestAttemptId")
     if found.spec.consumers != "Shared":
         raise AwsError(
             errors.UNSUPPORTED,
             f"The queue's consumers are {found.spec.consumers}, and SQS has no name for a consumer: receive over /v1/.",
         )
-    messages = await found.receive(
-        bounds.within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MAX_RECEIVE) or 1,
-        visibility_timeout=bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY),
-        wait=bounds.wait(asked.wait_time_seconds),
-    )
+    limit = bounds.within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MAX_RECEIVE) or 1
+    visible_after = bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY)
+    wait = bounds.wait(asked.wait_time_seconds)
+    if (attempt := asked.receive_request_attempt_id) is None:
+        messages = await found.receive(limit, visibility_timeout=visible_after, wait=wait)
+    else:
+        mapping.check_attempt(attempt, found.spec)
+        messages = await call.topology.attempts.receive(
+            found, f"{call.key_id}/{attempt}", limit, visibility_timeout=visible_after, wait=wait
+        )
     named = mapping.Named(system_names, asked.message_attribute_names)
     return codec.Messages(
         [

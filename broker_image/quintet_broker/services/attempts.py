@@ -1,0 +1,107 @@
+"""Attempts: a receive whose answer was lost is tried again under its name, and gets the same messages.
+
+What a receive got is remembered at one broker, the owner of the queue's first shard, so that it does not matter which
+one is asked again. It is memory alone: what is forgotten is delivered once the visibility timeout has passed.
+"""
+
+import asyncio
+
+import msgspec
+
+from quintet_broker.engine.engine import Engine
+from quintet_broker.engine.owners import Member
+from quintet_broker.errors import BrokerError
+from quintet_broker.services.messages import Message
+from quintet_broker.services.queue import Queue
+
+KEPT = 5 * 60 * 1000
+"""Milliseconds for which an attempt is remembered."""
+MAX_BYTES = 32 * 1024 * 1024
+"""Of what is remembered at a broker; beyond that the oldest is forgotten."""
+
+Name = tuple[int, str]
+"""Number of the queue's first shard, and what the client calls the attempt."""
+
+
+class Answers:
+    """What was answered, by attempt, the oldest first. Pure; `now` is an argument, in milliseconds."""
+
+    def __init__(self, most: int = MAX_BYTES) -> None:
+        self._room = most
+        self._kept: dict[Name, tuple[int, bytes]] = {}
+        """When each was kept, and what it is."""
+
+    def keep(self, name: Name, answer: bytes, now: int) -> None:
+        """In place of an earlier one of that name."""
+        self._drop(name)
+        self._kept[name] = now, answer
+        self._room -= len(answer)
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if self._room >= 0 and self._kept[oldest][0] + KEPT > now:
+                break
+            self._drop(oldest)
+
+    def find(self, name: Name, now: int) -> bytes | None:
+        found = self._kept.get(name)
+        return found[1] if found and found[0] + KEPT > now else None
+
+    def _drop(self, name: Name) -> None:
+        if name in self._kept:
+            self._room += len(self._kept.pop(name)[1])
+
+
+class Attempts:
+    """Those of a pool, at whichever of its brokers one asks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._answers = Answers()
+        engine.on_call("find_attempt", self._find_here)
+        engine.on_call("keep_attempt", self._keep_here)
+
+    async def receive(
+        self, queue: Queue, attempt: str, limit: int, *, visibility_timeout: float | None, wait: float | None
+    ) -> list[Message]:
+        """As the queue's receive; the messages of an earlier attempt of that name if all of them are still held by it,
+        hidden for the whole visibility timeout from now on."""
+        name = queue.spread.number, attempt
+        home = self._engine.owner_of(queue.spread.number)
+        if again := await self._find(home, name):
+            hidden = queue.spec.visibility_timeout.total_seconds() if visibility_timeout is None else visibility_timeout
+            if not any(await queue.extend([(message.receipt, hidden) for message in again])):
+                return again
+        messages = await queue.receive(limit, visibility_timeout=visibility_timeout, wait=wait)
+        if messages:
+            # Above all if the client is gone meanwhile.
+            await asyncio.shield(self._keep(home, name, messages))
+        return messages
+
+    async def _find(self, home: Member | None, name: Name) -> list[Message]:
+        argument = msgspec.msgpack.encode(name)
+        try:
+            if home is None or home == self._engine.me:
+                found = await self._find_here(argument)
+            else:
+                found = msgspec.msgpack.decode(await self._engine.call(home, "find_attempt", argument))
+        except BrokerError:
+            return []
+        return msgspec.msgpack.decode(found, type=list[Message]) if found else []
+
+    async def _keep(self, home: Member | None, name: Name, messages: list[Message]) -> None:
+        argument = msgspec.msgpack.encode((name, msgspec.msgpack.encode(messages)))
+        try:
+            if home is None or home == self._engine.me:
+                await self._keep_here(argument)
+            else:
+                await self._engine.call(home, "keep_attempt", argument)
+        except BrokerError:
+            # Nothing is lost but time.
+            return
+
+    async def _find_here(self, argument: bytes) -> bytes | None:
+        return self._answers.find(msgspec.msgpack.decode(argument, type=Name), self._engine.now())
+
+    async def _keep_here(self, argument: bytes) -> None:
+        name, answer = msgspec.msgpack.decode(argument, type=tuple[Name, bytes])
+        self._answers.keep(name, answer, self._engine.now())
