@@ -41,6 +41,8 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 def main(ctx: click.Context, where: Where) -> None:
     """Messaging from manifests: run it here with `quintet up`, and use it, or what runs in a cluster (--context)."""
     ctx.obj = where
+    if where != Where() and ctx.invoked_subcommand in {command.name for command in HERE}:
+        raise click.UsageError(f"{ctx.invoked_subcommand} runs on this machine, not in a cluster")
 
 
 @click.group("kubectl quintet", cls=Commands, context_settings=SETTINGS)
@@ -57,8 +59,9 @@ def kubectl_quintet() -> None:
     plugin(prog_name="kubectl quintet")
 
 
+HERE = (up, work, completion)
 COMMANDS = (send, receive, peek, tail, redrive, purge, stats, top, plan)
-for command in (up, apply, get, describe, delete, *COMMANDS, work, completion):
+for command in (apply, get, describe, delete, *HERE, *COMMANDS):
     main.add_command(command)
 for command in COMMANDS:
     plugin.add_command(command)

@@ -120,6 +120,7 @@ class _Forward:
             if found := _FORWARDING.match(line):
                 return int(found[1])
             said += line
+        await process.wait()
         raise CannotRun(_reason(said))
 
     async def keep(self, ports: str) -> None:
@@ -136,6 +137,8 @@ class _Forward:
         if self._process and self._process.stdout:
             while await self._process.stdout.read(2**16):
                 pass
+            # To signal one that just ended would take its exit code from under the event loop.
+            await self._process.wait()
 
     async def close(self) -> None:
         if self._process:
@@ -144,6 +147,8 @@ class _Forward:
 
 
 async def _end(process: Process) -> None:
+    if process.returncode is not None:
+        return
     with suppress(ProcessLookupError):
         process.terminate()
     try:

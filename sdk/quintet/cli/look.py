@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.25
 """Seconds between the looks of a tail that finds nothing more."""
-PAGE = 100
+PAGE = 1000
 """Messages of one look, at most."""
 
 

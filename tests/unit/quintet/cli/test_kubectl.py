@@ -27,8 +27,11 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def does(script: Path, what: str) -> None:
-    script.write_text(f'#!/bin/sh\necho "$@" >> {script.parent}/calls\n{what}\n')
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    """What is being written cannot be run: the new one takes the place of the old."""
+    new = script.with_suffix(".new")
+    new.write_text(f'#!/bin/sh\necho "$@" >> {script.parent}/calls\n{what}\n')
+    new.chmod(new.stat().st_mode | stat.S_IXUSR)
+    new.replace(script)
 
 
 def calls(script: Path) -> list[str]:
@@ -65,15 +68,20 @@ async def test_a_failure_is_its_last_line(script: Path) -> None:
             pass
 
 
-async def test_a_port_that_breaks_is_opened_again_where_it_was(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_port_that_breaks_is_opened_again_where_it_was(
+    script: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(kubectl, "AGAIN_AFTER", 0.0)
     does(script, f"port=41234 {FORWARDS}")
     async with Kubectl(None, None, None).forwarded("service/a", 9400) as port:
         assert port == 41234
         await until(lambda: len(calls(script)) >= 3)
+        does(script, "exit 1")
+        await until(lambda: len(calls(script)) >= 6)
     first, again, *_ = calls(script)
     assert first == "port-forward service/a :9400 --address=127.0.0.1"
     assert again == "port-forward service/a 41234:9400 --address=127.0.0.1"
+    assert not caplog.records
 
 
 async def test_a_port_is_closed_in_the_end(script: Path) -> None:

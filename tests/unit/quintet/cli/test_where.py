@@ -37,6 +37,12 @@ def test_what_is_for_a_cluster_needs_a_context() -> None:
         assert said("quintet", "send", "orders", "x", option, "shop", code=2) == told
 
 
+@pytest.mark.parametrize("command", ["up", "work"])
+def test_what_runs_here_takes_no_context(command: str) -> None:
+    told = f"Error: {command} runs on this machine, not in a cluster"
+    assert said("quintet", "--context", "here", command, code=2) == told
+
+
 @pytest.mark.parametrize(
     "arguments", [["get"], ["describe", "queue", "a"], ["apply", "-f", "x"], ["delete", "queue", "a"]]
 )
