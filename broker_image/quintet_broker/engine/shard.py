@@ -491,7 +491,7 @@ class Shard:
             if isinstance(asked, Peek):
                 asked.answer(await peek(state.lanes, self.policy, self._store, self.number, asked))
             elif isinstance(asked, Tail):
-                asked.answer(await tail(state.lanes, self._store, self.number, asked))
+                asked.answer(await tail(state.lanes, state.first_sequence, self._store, self.number, asked))
         except Unavailable:
             if asked:
                 self._looks.put_back(asked)

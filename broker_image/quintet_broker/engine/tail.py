@@ -12,19 +12,20 @@ BATCHES = 8
 """Read at once."""
 
 
-async def tail(lanes: Mapping[int, Lane], store: Reader, shard: int, asked: Tail) -> Tailed:
+async def tail(lanes: Mapping[int, Lane], first_offset: int, store: Reader, shard: int, asked: Tail) -> Tailed:
     """What came behind the places that were asked for, settled or not, as far as it is still stored.
 
-    Raises Unavailable.
+    `first_offset` is the first one of a log that begins. Raises Unavailable.
     """
     found: list[Record] = []
     places = dict(asked.places or {})
     missed = size = 0
     for number, lane in lanes.items():
         first = lane.log.segments[0].base if lane.log.segments else lane.confirmed
-        offset = _begin(lane, asked)
-        missed += max(0, first - offset) if number in places else 0
-        offset = max(offset, first)
+        if asked.places is not None:
+            # A log that nobody knew of then has begun since.
+            missed += max(0, first - asked.places.get(number, first_offset))
+        offset = max(_begin(lane, asked), first)
         while offset < lane.confirmed and len(found) < asked.limit and size < READ_AHEAD_BYTES:
             end = lane.confirmed
             records = await lane.log.read_records(store, shard, offset, BATCHES)
@@ -43,6 +44,5 @@ async def tail(lanes: Mapping[int, Lane], store: Reader, shard: int, asked: Tail
 
 def _begin(lane: Lane, asked: Tail) -> int:
     if asked.places is not None:
-        # A log that nobody knew of then has begun since.
         return asked.places.get(lane.number, 0)
     return lane.log.written_before(asked.since) if asked.since else lane.confirmed

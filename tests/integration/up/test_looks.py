@@ -1,4 +1,4 @@
-"""`quintet peek` and `tail`, against a `quintet up` that the whole file shares."""
+"""`quintet peek` and `tail`, against a `quintet up` with two brokers that the whole file shares."""
 
 import json
 import signal
@@ -13,9 +13,9 @@ from tests.integration.up.command import Up, queue, until
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     directory = tmp_path_factory.mktemp("looks")
-    (directory / "orders.yaml").write_text(queue("orders"))
+    (directory / "queues.yaml").write_text(queue("orders") + "---\n" + queue("wide", shards=8))
     made = Up(directory)
-    made.start("-f", directory / "orders.yaml")
+    made.start("-f", directory / "queues.yaml", "--brokers", "2")
     yield made
     made.end()
 
@@ -68,6 +68,14 @@ def test_a_tail_shows_what_came_since_and_goes_on(orders: Up) -> None:
     follow.send_signal(signal.SIGINT)
     assert follow.communicate(timeout=60)[1] == b""
     assert follow.returncode == 130
+
+
+def test_a_tail_shows_what_comes_to_every_shard_of_a_queue(up: Up) -> None:
+    for number in range(20):
+        up.quintet("send", "wide", str(number), "--key", f"key-{number}")
+    shown = up.quintet("tail", "wide", "--since", "1h", "--no-follow").split()
+    assert sorted(shown, key=int) == [str(number) for number in range(20)]
+    assert sorted(up.quintet("peek", "wide", "--all", "-o", "text").split(), key=int) == sorted(shown, key=int)
 
 
 def test_a_tail_ends_with_its_reader(orders: Up) -> None:

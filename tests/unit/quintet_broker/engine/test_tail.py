@@ -1,5 +1,12 @@
 """Looking at records as they come."""
 
+import asyncio
+import itertools
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from quintet_broker.engine import tail
 from quintet_broker.engine.headers import PRIORITY
 from quintet_broker.engine.requests import Purge, Tail, Tailed
@@ -84,3 +91,52 @@ async def test_since_shows_what_came_then_and_later() -> None:
     assert values == [b"then", b"later"]
     await bench.send(shard, b"now")
     assert (await look(bench, shard, end, since=then))[0] == [b"now"]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), st.integers(1, 8), st.sampled_from([b"1", b"5"]), st.sampled_from([1, 90_000])),
+        st.tuples(st.just("settle"), st.integers(1, 20)),
+        st.tuples(st.just("look"), st.integers(1, 5)),
+        st.tuples(st.just("purge")),
+    ),
+    max_size=20,
+)
+
+
+@given(STEPS)
+def test_each_record_is_seen_once_or_counted_as_missed(steps: list[tuple[Any, ...]]) -> None:
+    async def run() -> None:
+        bench = Bench()
+        shard = bench.open(1)
+        numbers = itertools.count()
+        sent = missed = 0
+        seen: list[int] = []
+        _, places, _ = await look(bench, shard)
+
+        async def see(limit: int) -> bool:
+            nonlocal places, missed
+            values, places, more = await look(bench, shard, places, limit=limit)
+            seen.extend(int(value) for value in values)
+            missed += more
+            return bool(values)
+
+        for verb, *arguments in steps:
+            bench.store.time += 1
+            if verb == "send":
+                count, priority, size = arguments
+                sent += count
+                values = [b"%d" % next(numbers) + b" " * size for _ in range(count)]
+                await bench.send(shard, *values, headers=((PRIORITY, priority),))
+            elif verb == "settle":
+                await bench.acknowledge(shard, *await bench.receive(shard, *arguments))
+            elif verb == "purge":
+                await bench.ask(shard, Purge(bench.store.now()))
+            else:
+                await see(*arguments)
+        while await see(5):
+            pass
+        assert len(set(seen)) == len(seen)
+        assert len(seen) + missed == sent
+
+    asyncio.run(run())
