@@ -42,13 +42,16 @@ class ServerKind(Protocol):
     def __call__(self, durability: str) -> Server: ...
 
 
+Open = Callable[[Any], AbstractAsyncContextManager[Run]]
+"""Gets a server of the right kind. Raises Failed where it needs what cannot be had."""
+
+
 @dataclass(frozen=True)
 class Contender:
     name: str
     server: Any
     """A ServerKind."""
-    open: Callable[[Any], AbstractAsyncContextManager[Run]]
-    """Gets such a server. Raises Failed where it needs what cannot be had."""
+    open: Open
     durabilities: Sequence[str] = BOTH
 
 

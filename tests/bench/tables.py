@@ -32,7 +32,10 @@ def _cells(line: Line, figures: Sequence[str]) -> list[str]:
 
 def _figure(values: Iterable[float | None]) -> str:
     known = [value for value in values if value is not None]
-    return f"{statistics.median(known):,.2f}" if known else ""
+    if not known:
+        return ""
+    median = statistics.median(known)
+    return f"{median:,.0f}" if median >= 100 else f"{median:.2f}"
 
 
 def promises(all_results: Iterable[Results]) -> str:

@@ -1,6 +1,5 @@
 """Our client with its defaults."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,11 +20,12 @@ class Batches:
         self._queue = queue
 
     async def send(self, count: int) -> None:
-        await self._queue.send_batch([quintet.NewMessage(MESSAGE)] * count)
+        await self._queue.send_batch([MESSAGE] * count)
 
     async def settle(self) -> int:
         messages = await self._queue.receive_batch(BATCH, wait=1)
-        await asyncio.gather(*(message.acknowledge() for message in messages))
+        if messages:
+            await self._queue.acknowledge_batch(messages)
         return len(messages)
 
     async def finish(self) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from tests.bench.clients.client import Client
 from tests.bench.flow import Done, Run, flow
 from tests.bench.latencies import Latencies
+from tests.bench.runner import Open
 
 Opened = Callable[[Any], AbstractAsyncContextManager[Client]]
-Open = Callable[[Any], AbstractAsyncContextManager[Run]]
 
 
 def flowing(opened: Opened, batch: int, producers: int, consumers: int) -> Open:
