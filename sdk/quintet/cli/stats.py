@@ -54,6 +54,8 @@ def stats(queues: tuple[str, ...], every: float, watch: bool, oldest: bool, outp
     dead-lettered since the brokers started. OLDEST is the age of the message that `peek` shows first.
     """
     names = [queue.removeprefix("queue/") for queue in queues]
+    if not every:
+        raise click.UsageError("--every is more than 0s")
     if oldest and not names:
         raise click.UsageError("--oldest is for queues that are named")
 

@@ -48,6 +48,9 @@ def top(every: float, sort: str, once: bool, where: Where) -> None:
     Keys sort: v visible, i in flight, s sent, r received, a acked, d dead, n name. q quits.
     """
 
+    if not every:
+        raise click.UsageError("--every is more than 0s")
+
     async def work() -> None:
         if once or not (sys.stdout.isatty() and sys.stdin.isatty()):
             async with aclosing(looks(where.system(), every)) as found:
