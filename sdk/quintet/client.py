@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from quintet import wire
+from quintet import tracing, wire
 from quintet.coalescer import Gathering
 from quintet.connection import Connection
 from quintet.queue import Queue
@@ -41,7 +41,7 @@ class Client:
     def queue(self, name: str) -> Queue:
         """The queue of that name, there or not; always the same object, since it gathers what is asked of it."""
         if name not in self._queues:
-            self._queues[name] = Queue(name, self._connection)
+            self._queues[name] = tracing.queue_kind()(name, self._connection)
         return self._queues[name]
 
     async def queues(self, prefix: str = "") -> list[wire.QueueInfo]:

@@ -25,7 +25,7 @@ class Connection:
         """Seconds for which a verb tries again what fails in passing."""
         self.receivers: WeakSet[Receiver] = WeakSet()
         """Those that `close` closes."""
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._credentials = key_id, secret
         self._sends = sends
         self._session: aiohttp.ClientSession | None = None
@@ -56,8 +56,8 @@ class Connection:
         from quintet.transport import Transport
 
         self._session = reach.session(*self._credentials)
-        self._transport = Transport(self._session, self._url, self.timeout)
-        self._links = Links(self._session, self._url, self.timeout)
+        self._transport = Transport(self._session, self.url, self.timeout)
+        self._links = Links(self._session, self.url, self.timeout)
 
     async def close(self) -> None:
         """See quintet.Client.close."""

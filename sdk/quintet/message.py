@@ -146,9 +146,9 @@ class Message(Content, frozen=True, eq=False, gc=False):
         """Settle it for good. Again is fine."""
         await self.queue.acknowledge(self)
 
-    async def release(self) -> None:
-        """Make it visible to consumers again now."""
-        await self.queue.release(self)
+    async def release(self, *, delivered: bool = True) -> None:
+        """Make it visible to consumers again now. `delivered`: False where nobody saw it: see Queue.release."""
+        await self.queue.release(self, delivered=delivered)
 
     async def extend(self, seconds: float) -> None:
         """Hide it from other consumers for so many seconds (0 - 43200) from now."""

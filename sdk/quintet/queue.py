@@ -3,7 +3,7 @@
 import itertools
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Raw
 
@@ -32,6 +32,8 @@ class Queue:
     What fails in passing (the connection, a broker that restarts, a full pool) is tried again until the client's
     timeout, then raised: ConnectionLost, TimedOut, Unavailable, Overloaded, PoolFull.
     """
+
+    _receiver: ClassVar[type[Receiver]] = Receiver
 
     def __init__(self, name: str, connection: Connection) -> None:
         self.name = name
@@ -104,7 +106,9 @@ class Queue:
         `selector`: CEL on `headers`, `key`, `value`, `body` and more: only messages for which it is true are received.
         `consumer`: its name where the queue's consumers are not Shared; None takes a random one.
         """
-        receiver = Receiver(self, self._connection, self._settling, visibility_timeout, wait, ahead, selector, consumer)
+        receiver = self._receiver(
+            self, self._connection, self._settling, visibility_timeout, wait, ahead, selector, consumer
+        )
         self._connection.receivers.add(receiver)
         return receiver
 
@@ -144,9 +148,10 @@ class Queue:
                 async with self._connection.links.attempt(self.name, min(left, longest + ATTEMPT)) as link:
                     receive.open(link)
                     await receive.ended()
-            finally:
-                if not receive.over:
-                    self._settling.finish_later(receive, receive.inbox)
+            except BaseException:
+                # What came though nobody waits for it any more is for others.
+                self._settling.finish_later(receive, receive.inbox)
+                raise
             if receive.error:
                 raise receive.error
             return [message for _, message in receive.inbox]
@@ -171,9 +176,12 @@ class Queue:
         """
         await self._settling.acknowledge_batch(messages)
 
-    async def release(self, message: Content | str) -> None:
-        """Make a message visible again now. Raises ReceiptStale, ReceiptInvalid."""
-        await self._settling.release(message)
+    async def release(self, message: Content | str, *, delivered: bool = True) -> None:
+        """Make a message visible again now. Raises ReceiptStale, ReceiptInvalid.
+
+        `delivered`: False where nobody saw it, so that this delivery does not count for the queue's maxReceives.
+        """
+        await self._settling.release(message, delivered)
 
     async def release_batch(self, messages: Sequence[Content | str]) -> None:
         """Make messages (up to 10,000) visible again now, in one request. Raises NotSettled."""

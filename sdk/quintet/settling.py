@@ -40,9 +40,10 @@ class Settling:
         receipts.check(*held)
         _raise_all(await self._settle(self._acknowledges, self._acknowledge, held))
 
-    async def release(self, held: Held) -> None:
+    async def release(self, held: Held, delivered: bool) -> None:
         receipts.check(held)
-        _raise_one(await self._settle(self._releases, self._release, [held]))
+        verb, encode = (self._releases, self._release) if delivered else (self._unread, self._release_unread)
+        _raise_one(await self._settle(verb, encode, [held]))
 
     async def release_batch(self, held: Sequence[Held]) -> None:
         """Raises NotSettled."""

@@ -115,9 +115,9 @@ class Message(Content, frozen=True, eq=False, gc=False):
         """See quintet.Message.acknowledge."""
         self.queue.acknowledge(self)
 
-    def release(self) -> None:
+    def release(self, *, delivered: bool = True) -> None:
         """See quintet.Message.release."""
-        self.queue.release(self)
+        self.queue.release(self, delivered=delivered)
 
     def extend(self, seconds: float) -> None:
         """See quintet.Message.extend."""
@@ -214,9 +214,9 @@ class Queue:
         """See quintet.Queue.acknowledge_batch."""
         self._run(self._queue.acknowledge_batch(messages))
 
-    def release(self, message: Content | str) -> None:
+    def release(self, message: Content | str, *, delivered: bool = True) -> None:
         """See quintet.Queue.release."""
-        self._run(self._queue.release(message))
+        self._run(self._queue.release(message, delivered=delivered))
 
     def release_batch(self, messages: Sequence[Content | str]) -> None:
         """See quintet.Queue.release_batch."""

@@ -209,4 +209,4 @@ def _groups(messages: Sequence[Message]) -> list[list[Message]]:
 async def _put_back(held: Held) -> None:
     await held.still()
     with contextlib.suppress(QuintetError):
-        await held.message.release()
+        await held.message.release(delivered=False)

@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from quintet import tracing
 from quintet.errors import RETRIED, QuintetError
 from quintet.message import Message
 from quintet.worker.heartbeat import Held
@@ -43,8 +44,9 @@ class Handler:
             logger.warning("%s: it was %s, but may be delivered again: %s", _named(held), outcome.verdict, error)
 
     async def _limited(self, message: Message) -> None:
-        async with asyncio.timeout(self._policy.time_limit):
-            await self._handle(message)
+        with tracing.processing(message):
+            async with asyncio.timeout(self._policy.time_limit):
+                await self._handle(message)
 
     async def _outcome(self, held: Held) -> Outcome:
         if held.lost:

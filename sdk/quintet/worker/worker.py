@@ -50,9 +50,9 @@ class Worker:
         """`url`, `key_id`, `secret`, `timeout`: as `connect` has them; the environment is read when it is opened.
 
         `concurrency`: messages that are handled at a time, of all queues together. `grace`: seconds that handlers have
-        to end in when the worker is to stop. `name`: its name as a consumer, where a queue serves one at a time; None
-        takes a random one. `lifespan`: makes an asynchronous context manager of the worker, open while it handles
-        messages. Raises ValueError.
+        to end in when the worker is to stop. `name`: its name as a consumer, where a queue serves one at a time, which
+        no other process may have; None takes a random one. `lifespan`: makes an asynchronous context manager of the
+        worker, open while it handles messages. Raises ValueError.
         """
         if concurrency < 1 or not grace >= 0:
             raise ValueError(f"concurrency of 1 or more, grace of 0 s or more are wanted, not {concurrency}, {grace}.")
