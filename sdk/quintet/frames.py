@@ -7,14 +7,12 @@ import msgspec
 from msgspec import Raw, Struct
 
 from quintet.errors import InvalidArgument, QuintetError, named
-from quintet.message import DeadLetter, Message, NewMessage
+from quintet.message import DeadLetter, Headers, Message, NewMessage, Plain, Run, ids
 
 if TYPE_CHECKING:
     from quintet.queue import Queue
 
 VERSION = 1
-Headers = tuple[tuple[str, bytes], ...]
-
 
 # What the client says
 
@@ -23,24 +21,13 @@ class Hello(Struct, array_like=True, tag=0):
     versions: list[int]
 
 
-class NewRecord(Struct, array_like=True, gc=False):
-    """A message to store; times are milliseconds from now on."""
-
-    value: bytes
-    key: bytes | None
-    headers: Headers
-    delay: int | None
-    priority: int | None
-    expiry: int | None
-    deduplication_id: str | None
-
-
 class Send(Struct, array_like=True, tag=1):
     id: int
     queue: str
     producer: int
     sequence: int
-    records: list[Raw]
+    records: Sequence[Any]
+    """`[value, key, headers, delay, priority, expiry, deduplicationId]` each, or what stands at its beginning."""
 
 
 class Receive(Struct, array_like=True, tag=2):
@@ -56,6 +43,8 @@ class Receive(Struct, array_like=True, tag=2):
     selector: str | None
     consumer: str | None
     """Who asks."""
+    batches: bool = True
+    """Whether DeliverBatches are read, too."""
 
 
 class Credit(Struct, array_like=True, tag=3):
@@ -86,7 +75,16 @@ class Extend(Struct, array_like=True, tag=7):
     extensions: Sequence[Raw]
 
 
-Request = Send | Acknowledge | Release | Extend
+class SendBatch(Struct, array_like=True, tag=8):
+    id: int
+    queue: str
+    producer: int
+    sequence: int
+    batch: bytes
+    """A RecordBatch v2."""
+
+
+Request = Send | SendBatch | Acknowledge | Release | Extend
 """Each has one answer. Its number is that of the attempt."""
 
 
@@ -101,9 +99,14 @@ class Welcome(Struct, array_like=True, tag=16):
 
 
 class Confirm(Struct, array_like=True, tag=17):
+    """The answer to Send, and to SendBatch where each message was looked at."""
+
     id: int
-    results: list[str]
-    """Ids of the stored messages."""
+    stored: list[str]
+
+    def ids(self, count: int) -> list[str]:
+        """Of the stored messages."""
+        return self.stored
 
 
 class Problem(Struct, array_like=True):
@@ -151,6 +154,8 @@ class Delivered(Struct, array_like=True, gc=False):
 
 
 class Deliver(Struct, array_like=True, tag=19):
+    """Messages of a receive."""
+
     id: int
     messages: list[Delivered]
     open: bool
@@ -174,7 +179,56 @@ class Moved(Struct, array_like=True, tag=21):
     address: str
 
 
-_decoder = msgspec.msgpack.Decoder(Welcome | Confirm | Settled | Deliver | Refused | Moved)
+class Together(Struct, array_like=True, gc=False):
+    """Messages that were encoded and delivered together; times are milliseconds since 1970."""
+
+    handle: bytes
+    """The receipt of the first one, before its base64url."""
+    first: bytes
+    """Its id."""
+    count: int
+    deliveries: int
+    sent_at: int
+    first_received_at: int
+    batch: bytes
+    """A RecordBatch v2 of just these."""
+
+    def of(self, queue: "Queue") -> list[Message]:
+        # Takes long to import, and is not needed by every client.
+        from quintet import batches
+
+        run = Run(self.handle, int.from_bytes(self.first), self.deliveries, self.sent_at, self.first_received_at)
+        return [
+            Message(run, place, value, key, headers, queue)
+            for place, (value, key, headers) in enumerate(batches.decode(self.batch))
+        ]
+
+
+class DeliverBatches(Struct, array_like=True, tag=22):
+    """As Deliver."""
+
+    id: int
+    together: list[Together]
+    open: bool
+
+    def of(self, queue: "Queue") -> list[Message]:
+        """Raises ValueError where a batch is damaged."""
+        return [message for some in self.together for message in some.of(queue)]
+
+
+class Stored(Struct, array_like=True, tag=23):
+    """The answer to SendBatch."""
+
+    id: int
+    first: bytes
+    """The id of the first message; those of the others follow it."""
+
+    def ids(self, count: int) -> list[str]:
+        """Of so many stored messages."""
+        return ids(int.from_bytes(self.first), count)
+
+
+_decoder = msgspec.msgpack.Decoder(Welcome | Confirm | Settled | Deliver | Refused | Moved | DeliverBatches | Stored)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -201,21 +255,51 @@ def item(content: Any) -> bytes:
 # Messages
 
 
+NOTHING_MORE = (None, None, None, None)
+
+
+def plain(message: NewMessage | str | bytes) -> Plain | None:
+    """What a batch holds of a message; None where it has more than value, key and headers.
+
+    Raises TypeError, and ValueError for text that is not Unicode.
+    """
+    if not isinstance(message, NewMessage):
+        return _bytes("value", message), None, []
+    if (message.delay, message.priority, message.expiry, message.deduplication_id) != NOTHING_MORE:
+        return None
+    return _content(message)
+
+
 def new_record(message: NewMessage | str | bytes) -> bytes:
-    """Raises InvalidArgument; TypeError, and ValueError for text that is not Unicode."""
+    """A message to store, encoded; times are milliseconds from now on.
+
+    Raises InvalidArgument; TypeError, and ValueError for text that is not Unicode.
+    """
     if not isinstance(message, NewMessage):
         message = NewMessage(message)
-    return item(
-        NewRecord(
-            _bytes("value", message.value),
-            None if message.key is None else _bytes("key", message.key),
-            tuple([(name, _bytes("headers", content)) for name, content in message.headers.items()]),
-            milliseconds_or_none(message.delay),
-            message.priority,
-            milliseconds_or_none(message.expiry),
-            message.deduplication_id,
-        )
+    delay, expiry = milliseconds_or_none(message.delay), milliseconds_or_none(message.expiry)
+    return item((*_content(message), delay, message.priority, expiry, message.deduplication_id))
+
+
+def size(plain: Plain) -> int:
+    """Bytes, about."""
+    value, key, headers = plain
+    return len(value) + len(key or b"") + sum([len(name) + len(content) for name, content in headers])
+
+
+def _content(message: NewMessage) -> Plain:
+    return (
+        _bytes("value", message.value),
+        None if message.key is None else _bytes("key", message.key),
+        [(_name(name), _bytes("headers", content)) for name, content in message.headers.items()],
     )
+
+
+def _name(header: str) -> str:
+    if not isinstance(header, str):
+        raise TypeError(f"headers: names are text, not {type(header).__name__}")
+    header.encode()
+    return header
 
 
 def _bytes(field: str, content: str | bytes) -> bytes:

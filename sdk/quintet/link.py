@@ -185,7 +185,7 @@ class Link:
             await _close(self._socket)
 
     def _take(self, frame: Any) -> None:
-        if isinstance(frame, frames.Deliver):
+        if isinstance(frame, frames.Deliver | frames.DeliverBatches):
             receive = self.receives.get(frame.id) if frame.open else self.receives.pop(frame.id, None)
             if receive:
                 receive.deliver(frame)

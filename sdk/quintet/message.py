@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import struct
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from quintet.queue import Queue
+
+
+Headers = list[tuple[str, bytes]]
+Plain = tuple[bytes, bytes | None, Headers]
+"""A message's value, key and headers."""
 
 
 class NewMessage(Struct, frozen=True):
@@ -45,12 +52,19 @@ class DeadLetter(Struct, frozen=True, array_like=True):
 class Delivery(Protocol):
     """What messages that were delivered together have in common; each has its place in it."""
 
+    deliveries: int
     sent_at: int
     first_received_at: int
-    deliveries: int
-    priority: int | None
-    expires_at: int | None
-    dead_letter: DeadLetter | None
+
+    # Not of each kind of delivery a field.
+    @property
+    def priority(self) -> int | None: ...
+
+    @property
+    def expires_at(self) -> int | None: ...
+
+    @property
+    def dead_letter(self) -> DeadLetter | None: ...
 
     def id_at(self, place: int) -> str: ...
 
@@ -58,6 +72,49 @@ class Delivery(Protocol):
 
     def receipts_at(self, place: int, count: int) -> object:
         """Of so many messages from that place on, as a frame has them."""
+
+
+class Run(Struct):
+    """A delivery of messages that are plain. Their ids, and the offsets in their receipts, follow each other."""
+
+    handle: bytes
+    """The receipt of the first message, before its base64url."""
+    first: int
+    """Its id, as a number."""
+    deliveries: int
+    sent_at: int
+    first_received_at: int
+    priority: ClassVar[None] = None
+    expires_at: ClassVar[None] = None
+    dead_letter: ClassVar[None] = None
+
+    def id_at(self, place: int) -> str:
+        return ids(self.first + place, 1)[0]
+
+    def receipt_at(self, place: int) -> str:
+        return base64.urlsafe_b64encode(self._handle_at(place)).decode().rstrip("=")
+
+    def receipts_at(self, place: int, count: int) -> tuple[bytes, int]:
+        return self._handle_at(place), count
+
+    def _handle_at(self, place: int) -> bytes:
+        front, offset, nonce = _HANDLE.unpack(self.handle)
+        return _HANDLE.pack(front, offset + place, nonce)
+
+
+_HANDLE = struct.Struct(">6sQ4s")
+"""Of a receipt, the offset stands in the middle."""
+_LAST_PART = 1 << 48
+
+
+def ids(first: int, count: int) -> list[str]:
+    """UUIDs whose numbers follow each other."""
+    start, last = divmod(first, _LAST_PART)
+    if last + count > _LAST_PART:
+        return [ids(number, 1)[0] for number in range(first, first + count)]
+    front = f"{start:020x}"
+    front = f"{front[:8]}-{front[8:12]}-{front[12:16]}-{front[16:]}-"
+    return [f"{front}{number:012x}" for number in range(last, last + count)]
 
 
 class Content(Struct, frozen=True, eq=False, gc=False):
@@ -71,7 +128,7 @@ class Content(Struct, frozen=True, eq=False, gc=False):
     _place: int
     value: bytes
     _key: bytes | None
-    _headers: tuple[tuple[str, bytes], ...]
+    _headers: Headers
 
     @property
     def id(self) -> str:

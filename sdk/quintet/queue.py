@@ -11,7 +11,7 @@ from quintet import frames, looking, wire
 from quintet.coalescer import Request
 from quintet.connection import Connection
 from quintet.errors import InvalidArgument
-from quintet.message import Content, Message, NewMessage
+from quintet.message import Content, Message, NewMessage, Plain
 from quintet.receive import Receive
 from quintet.receiver import Receiver
 from quintet.retry import ATTEMPT, retried
@@ -22,6 +22,8 @@ MAX_RECEIVE = 1000
 """Messages of one answer."""
 MAX_WAIT = 20.0
 """Seconds for which the broker lets a receive wait."""
+WORTH_A_BATCH = 10
+"""Messages; brokers store fewer of them in one batch with others'."""
 AHEAD = 100
 """Messages."""
 
@@ -79,13 +81,30 @@ class Queue:
         """
         if not messages:
             raise InvalidArgument("A send takes 1 to 10000 messages.")
+        records = [frames.plain(message) for message in messages]
+        if None not in records:
+            size = sum([frames.size(record) for record in records if record])
+            return list(await self._sends.ask(self._send_plain, records, size, self._connection.timeout))
         encoded = [frames.new_record(message) for message in messages]
-        size = sum(len(message) for message in encoded)
-        return list(await self._sends.ask(self._send, encoded, size, self._connection.timeout))
+        size = sum([len(record) for record in encoded])
+        return list(await self._sends.ask(self._send_encoded, encoded, size, self._connection.timeout))
 
-    def _send(self, records: Sequence[bytes]) -> Request:
-        body = frames.Send(0, self.name, self._producer, next(self._sequence), list(map(Raw, records)))
-        return Request(body, lambda confirm: confirm.results)
+    def _send_plain(self, records: Sequence[Plain]) -> Request:
+        if len(records) < WORTH_A_BATCH:
+            return self._send_records(records)
+        # Takes long to import, and is not needed by every client.
+        from quintet import batches
+
+        batch = batches.encode(records)
+        body = frames.SendBatch(0, self.name, self._producer, next(self._sequence), batch)
+        return Request(body, lambda answer: answer.ids(len(records)))
+
+    def _send_encoded(self, records: Sequence[bytes]) -> Request:
+        return self._send_records([Raw(record) for record in records])
+
+    def _send_records(self, records: Sequence[Any]) -> Request:
+        body = frames.Send(0, self.name, self._producer, next(self._sequence), records)
+        return Request(body, lambda answer: answer.ids(len(records)))
 
     # Receiving
 

@@ -62,7 +62,7 @@ class Receive:
 
     # What its link tells
 
-    def deliver(self, frame: frames.Deliver) -> None:
+    def deliver(self, frame: frames.Deliver | frames.DeliverBatches) -> None:
         now = asyncio.get_running_loop().time()
         messages = frame.of(self._queue)
         self.credit -= len(messages)

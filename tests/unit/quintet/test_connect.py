@@ -58,5 +58,7 @@ async def test_a_host_that_is_unknown_is_told() -> None:
 
 
 def test_import_is_quick() -> None:
-    code = "import sys, quintet, quintet.sync; sys.exit(' '.join({'aiohttp', 'pydantic'} & set(sys.modules)))"
+    code = (
+        "import sys, quintet, quintet.sync; sys.exit(' '.join({'aiohttp', 'aiokafka', 'pydantic'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True).stderr == "\n"

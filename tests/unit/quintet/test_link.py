@@ -63,7 +63,7 @@ async def test_iterator_without_an_end_goes_on_where_a_broker_ends_it() -> None:
             if next(numbers) < 3:
                 await broker.say(frames.Deliver(frame[1], [], open=False))
             else:
-                found = frames.Delivered("1", "r", b"a", None, (), 1, 1, 1, None, None, None, None, None)
+                found = frames.Delivered("1", "r", b"a", None, [], 1, 1, 1, None, None, None, None, None)
                 await broker.say(frames.Deliver(frame[1], [found], open=True))
 
     async with speaking(speak) as url, quintet.connect(url, timeout=60) as client:
@@ -142,7 +142,7 @@ async def test_failures_far_apart_do_not_add_up(monkeypatch: pytest.MonkeyPatch)
             if next(failures) < 5:
                 await broker.say(frames.Refused(frame[1], "Unavailable", 503, ""))
             else:
-                found = frames.Delivered("1", "r", b"a", None, (), 1, 1, 1, None, None, None, None, None)
+                found = frames.Delivered("1", "r", b"a", None, [], 1, 1, 1, None, None, None, None, None)
                 await broker.say(frames.Deliver(frame[1], [found], open=True))
 
     async with speaking(speak) as url, quintet.connect(url, timeout=1.0) as client:

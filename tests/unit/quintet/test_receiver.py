@@ -25,7 +25,7 @@ TURNS = 3
 
 
 def delivered(number: int) -> frames.Delivered:
-    return frames.Delivered(str(number), f"r{number}", b"", None, (), 0, 0, 1, None, None, None, None, None)
+    return frames.Delivered(str(number), f"r{number}", b"", None, [], 0, 0, 1, None, None, None, None, None)
 
 
 class Orders:
