@@ -207,6 +207,7 @@ def _groups(messages: Sequence[Message]) -> list[list[Message]]:
 
 
 async def _put_back(held: Held) -> None:
+    """For others; a delivery whose handler never began does not count."""
     await held.still()
     with contextlib.suppress(QuintetError):
-        await held.message.release(delivered=False)
+        await held.message.release(delivered=held.handling is not None)

@@ -45,8 +45,11 @@ class Handler:
 
     async def _limited(self, message: Message) -> None:
         with tracing.processing(message):
-            async with asyncio.timeout(self._policy.time_limit):
-                await self._handle(message)
+            try:
+                async with asyncio.timeout(self._policy.time_limit):
+                    await self._handle(message)
+            except SystemExit as error:
+                raise RuntimeError(f"Its handler called sys.exit({error.code!r}).") from error
 
     async def _outcome(self, held: Held) -> Outcome:
         if held.lost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import msgspec
 from msgspec import Struct, field
@@ -15,7 +15,6 @@ from quintet.worker.outcome import Reject
 if TYPE_CHECKING:
     from quintet.worker.worker import Worker
 
-Parameters = ParamSpec("Parameters")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 HEADERS = {"content-type": "application/json"}

@@ -64,6 +64,8 @@ class Worker:
         self._sources: list[Source] = []
         self._middleware: list[Middleware] = []
         self._client: Client | None = None
+        self._users = 0
+        """How often it is open."""
         self._calls: Calls | None = None
         self._serving: Serving | None = None
 
@@ -161,15 +163,19 @@ class Worker:
             self._serving.stop()
 
     async def __aenter__(self) -> "Worker":
-        try:
-            self._client = await self._connect().__aenter__()
-        except ValueError as error:
-            raise InvalidArgument(str(error)) from error
+        if self._client is None:
+            try:
+                self._client = await self._connect().__aenter__()
+            except ValueError as error:
+                raise InvalidArgument(str(error)) from error
+        self._users += 1
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        client, self._client = self.client, None
-        await client.close()
+        self._users -= 1
+        if not self._users:
+            client, self._client = self.client, None
+            await client.close()
 
     # What is so while it runs
 

@@ -30,8 +30,7 @@ async def test_tasks_are_called_with_what_was_sent(worker: Worker, broker: Broke
         called.append(("shout", text * times))
         worker.from_thread(add.send(3))
 
-    async with working(worker):
-        await until(lambda: worker.healthy)
+    async with worker, working(worker):
         await add.send(1, 2)
         await until(lambda: called == [("add", 1, 2)])
         await shout_in_thread.send("ho", times=2, delay=0.1, headers={"x": "y"})

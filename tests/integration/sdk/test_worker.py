@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import sys
 import threading
 import time
 import uuid
@@ -239,7 +240,25 @@ async def test_a_time_limit_ends_handlers_of_both_kinds(worker: Worker, client: 
     await asyncio.gather(*(queue.send("") for queue in queues))
     async with working(worker):
         await asyncio.gather(*map(emptied, queues))
-    assert sorted(ended) == ["asynchronous", "plain"]
+    assert set(ended) == {"asynchronous", "plain"}
+
+
+@pytest.mark.parametrize("kind", ["asynchronous", "plain"])
+async def test_a_handler_that_exits_fails_and_ends_nothing_else(
+    worker: Worker, queue: quintet.Queue, kind: str
+) -> None:
+    def handle(message: quintet.sync.Message) -> None:
+        if message.deliveries == 1:
+            sys.exit("no luck")
+
+    async def handle_asynchronously(message: Any) -> None:
+        handle(message)
+
+    worker.on(queue.name, backoff=AT_ONCE)(handle if kind == "plain" else handle_asynchronously)
+    await queue.send("")
+    async with working(worker):
+        await emptied(queue)
+        assert worker.health()[queue.name].counts == {"retried": 1, "handled": 1}
 
 
 async def test_a_group_of_a_fifo_queue_is_handled_in_order(worker: Worker, client: quintet.Client) -> None:
