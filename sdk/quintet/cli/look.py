@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quintet.cli.forms import FORMS, FORMS_HELP, HEAD, row, write
+from quintet.cli.layout import aligned
 from quintet.cli.where import Where, seconds, where_options, with_queue
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ def _show(messages: list[Seen], output: str, *, with_head: bool) -> None:
     if output != "table":
         write(b"".join(map(FORMS[output], messages)))
     elif messages:
-        from quintet.cli.table import aligned
-
         write(aligned([*([HEAD] if with_head else []), *map(row, messages)]).encode() + b"\n")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quintet.cli.failures import run
+from quintet.cli.layout import aligned, duration
 from quintet.cli.where import System, Where, seconds, where_options
 from quintet.embedded.errors import CannotRun
 
@@ -21,6 +22,20 @@ if TYPE_CHECKING:
 
 HEAD = ("VISIBLE", "IN-FLIGHT", "DELAYED", "SENT/S", "RECEIVED/S", "ACKED/S", "DEAD")
 NOTHING = "-"
+EVERY = 1.0
+"""Seconds."""
+
+
+def _every(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float:
+    every = seconds(ctx, parameter, value)
+    if every == 0:
+        raise click.BadParameter("must be more than 0s")
+    return every or EVERY
+
+
+every_option = click.option(
+    "--every", callback=_every, metavar="DURATION", show_default="1s", help="Over which time rates are measured."
+)
 
 
 async def looks(system: System, every: float) -> AsyncGenerator[Stats, None]:
@@ -42,7 +57,7 @@ async def looks(system: System, every: float) -> AsyncGenerator[Stats, None]:
 
 @click.command(short_help="Show how much queues hold, and what goes through them.")
 @click.argument("queues", nargs=-1, metavar="[QUEUE]...")
-@click.option("--every", callback=seconds, default="1s", show_default=True, help="Over which time rates are measured.")
+@every_option
 @click.option("-w", "--watch", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--oldest", is_flag=True, help="Tell how long the first message waits: of queues that are named.")
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -54,8 +69,6 @@ def stats(queues: tuple[str, ...], every: float, watch: bool, oldest: bool, outp
     dead-lettered since the brokers started. OLDEST is the age of the message that `peek` shows first.
     """
     names = [queue.removeprefix("queue/") for queue in queues]
-    if not every:
-        raise click.UsageError("--every is more than 0s")
     if oldest and not names:
         raise click.UsageError("--oldest is for queues that are named")
 
@@ -111,16 +124,6 @@ def rate(value: float) -> str:
     return f"{value:.1f}" if 0 < value < 10 else f"{value:.0f}"
 
 
-def duration(value: float | None) -> str:
-    """In the largest whole unit: `5s`, `3m`, `2h`, `4d`."""
-    if value is None:
-        return NOTHING
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if value >= size:
-            return f"{value // size:.0f}{unit}"
-    return f"{value:.0f}s"
-
-
 def lines(queues: Sequence[QueueStats]) -> tuple[list[str], list[list[str]]]:
     """The head and a row for each; the pool is told where there are several."""
     several = len({queue.pool for queue in queues}) > 1
@@ -132,21 +135,8 @@ def _table(queues: Sequence[QueueStats], times: Sequence[float | None]) -> str:
     head, rows = lines(queues)
     if times:
         head.append("OLDEST")
-        rows = [[*row, duration(age)] for row, age in zip(rows, times, strict=True)]
-    return columns([head, *rows])
-
-
-def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Cells below each other, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    told = []
-    for row in rows:
-        first, *others = (
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        told.append("  ".join([first, *others]).rstrip())
-    return "\n".join(told)
+        rows = [[*row, NOTHING if age is None else duration(age)] for row, age in zip(rows, times, strict=True)]
+    return aligned([head, *rows], numbers=True)
 
 
 def _json(found: Stats, queues: Sequence[QueueStats], times: Sequence[float | None]) -> dict[str, Any]:

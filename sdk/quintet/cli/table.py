@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from quintet.cli.layout import aligned, duration
 from quintet.embedded.objects import SOURCE, Object
 from quintet_api.definition import Column, Definition
 
@@ -19,13 +20,6 @@ def table(definition: Definition, objects: Sequence[Object], *, wide: bool, pref
     head = ["NAME", *(column.name.upper().replace(" ", "-") for column in columns)]
     rows = [[prefix + one["metadata"]["name"], *(cell(one, column) for column in columns)] for one in objects]
     return aligned([head, *rows])
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Cells below each other, three spaces apart."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def cell(one: Object, column: Column) -> str:
@@ -52,11 +46,8 @@ def at(value: Any, path: str) -> Any:
 
 def age(created: str, now: datetime | None = None) -> str:
     """Since `2026-11-24T18:00:00Z`, in the largest whole unit: `5s`, `3m`, `2h`, `4d`."""
-    seconds = int(((now or datetime.now(UTC)) - datetime.fromisoformat(created)).total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{max(seconds, 0)}s"
+    since = (now or datetime.now(UTC)) - datetime.fromisoformat(created)
+    return duration(int(since.total_seconds()))
 
 
 def described(value: Object, indent: int = 0) -> Iterable[str]:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quintet.cli.failures import run
-from quintet.cli.stats import columns, lines, looks
-from quintet.cli.where import Where, seconds, where_options
+from quintet.cli.layout import aligned
+from quintet.cli.stats import every_option, lines, looks
+from quintet.cli.where import Where, where_options
 
 if TYPE_CHECKING:
     from quintet.cli.metrics import BrokerStats, PoolStats, QueueStats, Stats
@@ -38,7 +39,7 @@ BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 @click.command(short_help="Show queues and brokers live.")
-@click.option("--every", callback=seconds, default="1s", show_default=True, help="How often it is drawn anew.")
+@every_option
 @click.option("--sort", type=click.Choice(list(ORDERS)), default="visible", show_default=True, help="By what.")
 @click.option("--once", is_flag=True, help="Print it once; so it is where there is no terminal.")
 @where_options
@@ -47,9 +48,6 @@ def top(every: float, sort: str, once: bool, where: Where) -> None:
 
     Keys sort: v visible, i in flight, s sent, r received, a acked, d dead, n name. q quits.
     """
-
-    if not every:
-        raise click.UsageError("--every is more than 0s")
 
     async def work() -> None:
         if once or not (sys.stdout.isatty() and sys.stdin.isatty()):
@@ -66,7 +64,7 @@ def page(found: Stats, sort: str, height: int | None = None) -> list[str]:
     queues = sorted(found.queues, key=ORDERS[sort])
     head, rows = lines(queues)
     above = [*map(_pool, found.pools), *map(_broker, found.brokers), ""]
-    return [*above, *columns([head, *rows]).splitlines()][:height]
+    return [*above, *aligned([head, *rows], numbers=True).splitlines()][:height]
 
 
 def _pool(pool: PoolStats) -> str:

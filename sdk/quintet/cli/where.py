@@ -154,9 +154,11 @@ def with_queue(
 
 def seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
     """Callback of an option: `5s` as 5.0."""
+    if value is None:
+        return None
     with told_failures():
         from quintet_api.common import parse_duration
     try:
-        return None if value is None else parse_duration(value).total_seconds()
+        return parse_duration(value).total_seconds()
     except (ValueError, OverflowError) as error:
         raise click.BadParameter(str(error)) from error

@@ -69,7 +69,7 @@ def test_stats_go_on_and_tell_what_happens(up: Up) -> None:
     watch.terminate()
     assert watch.communicate(timeout=60)[1] == b""
     assert watch.returncode == 130
-    assert "--every is more than 0s" in up.quintet("stats", "--every", "0s", code=2)
+    assert "must be more than 0s" in up.quintet("stats", "--every", "0s", code=2)
     assert "--oldest is for queues that are named" in up.quintet("stats", "--oldest", code=2)
     assert up.quintet("stats", "nowhere", *FAST, code=1) == "queue/nowhere: is not there\n"
 

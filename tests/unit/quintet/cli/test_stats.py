@@ -3,7 +3,7 @@
 import pytest
 
 from quintet.cli.metrics import Metrics, QueueStats, compare, parse
-from quintet.cli.stats import columns, duration, lines, rate
+from quintet.cli.stats import lines, rate
 from quintet.cli.top import ORDERS, page
 from quintet.cli.where import Broker
 
@@ -81,15 +81,6 @@ def test_several_pools_are_told_apart() -> None:
     assert "POOL" not in lines(queues[:1])[0]
 
 
-def test_numbers_stand_below_each_other() -> None:
-    assert columns([["NAME", "N"], ["long", "1000"]]) == "NAME     N\nlong  1000"
-
-
 @pytest.mark.parametrize(("value", "told"), [(0, "0"), (0.25, "0.2"), (9.96, "10.0"), (48210.4, "48210")])
 def test_a_rate_is_short(value: float, told: str) -> None:
     assert rate(value) == told
-
-
-@pytest.mark.parametrize(("value", "told"), [(None, "-"), (0.4, "0s"), (59, "59s"), (60, "1m"), (90_000, "1d")])
-def test_a_duration_is_its_largest_unit(value: float | None, told: str) -> None:
-    assert duration(value) == told

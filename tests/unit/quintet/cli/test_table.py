@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from quintet.cli.table import age, aligned, at, described, table
+from quintet.cli.table import age, at, described, table
 from quintet_api.queue import Queue
 
 ORDERS = {
@@ -41,10 +41,6 @@ def test_a_table_has_the_kinds_own_columns() -> None:
     head, row = table(Queue.definition, [ORDERS], wide=True).splitlines()
     assert head.split()[-3:] == ["DEAD-LETTER", "AGE", "SOURCE"]
     assert (row.split()[-3], row.split()[-1]) == ("<none>", "orders.yaml:1")
-
-
-def test_cells_stand_below_each_other() -> None:
-    assert aligned([["A", "B"], ["long", "x"]]) == "A      B\nlong   x"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,14 @@ def test_where_the_client_alone_is_installed_it_says_what_is_missing(arguments: 
     assert done.stderr.endswith("): pip install '.[up]' in a clone of the repository\n")
 
 
+@pytest.mark.parametrize("arguments", [["send", "orders", "x"], ["peek", "orders"], ["purge", "orders"], ["top"]])
+def test_the_client_alone_is_enough_for_messages(arguments: list[str], tmp_path: Path) -> None:
+    """It gets as far as to find that nothing runs."""
+    without = "import sys; sys.modules.update(dict.fromkeys(('pydantic', 'yaml', 'watchfiles')))"
+    done = run(f"{without}; from quintet.cli import main; main()", *arguments, "--state-dir", str(tmp_path))
+    assert done.stderr.startswith("quintet up is not running on "), done.stderr
+
+
 def test_short_help_is_whole() -> None:
     assert "..." not in CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2]
 
