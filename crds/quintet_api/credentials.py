@@ -5,9 +5,12 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 LETTERS = {"Queue": "Q", "BrokerPool": "P"}
 """First part of a key id, by kind. A pool's key may make and use run-time objects."""
+KEPT = 1024
+"""Keys that are known already when a request comes: each request is signed."""
 
 _KINDS = {letter: kind for kind, letter in LETTERS.items()}
 _LABEL = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
@@ -30,6 +33,7 @@ def key_id(kind: str, namespace: str, name: str, rotation: int = 1) -> str:
     return f"{LETTERS[kind]}.{namespace}.{name}.{rotation}"
 
 
+@lru_cache(maxsize=KEPT)
 def parse_key_id(text: str) -> KeyId:
     """Raises ValueError where the text is not a key id."""
     match = _KEY_ID.fullmatch(text)
@@ -44,6 +48,7 @@ def holder(key: KeyId) -> str:
     return f"{LETTERS[key.kind]}.{key.namespace}.{key.name}"
 
 
+@lru_cache(maxsize=KEPT)
 def secret_key(master_key: bytes, key_id: str) -> str:
     """base64url(HMAC-SHA256(master key, key id)), without padding: 43 characters."""
     digest = hmac.digest(master_key, key_id.encode(), hashlib.sha256)

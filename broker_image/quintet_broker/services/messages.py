@@ -139,10 +139,15 @@ class Tailed(Struct, frozen=True):
 def new_ids(count: int, shard: int, producer: Producer | None) -> list[bytes]:
     """New message ids; the same for the same send of a producer."""
     if producer is None:
-        return [_id(random.getrandbits(128), version=4) for _ in range(count)]
+        return [new_id() for _ in range(count)]
     send = hashlib.blake2b(struct.pack(">IQQ", shard, producer.id, producer.sequence), digest_size=16).digest()
     first = int.from_bytes(send)
     return [_id((first + index) % 2**128, version=5) for index in range(count)]
+
+
+def new_id() -> bytes:
+    """A random one."""
+    return _id(random.getrandbits(128), version=4)
 
 
 def batch_names(shard: int, producer: Producer | None) -> tuple[int, int]:

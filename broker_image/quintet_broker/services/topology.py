@@ -61,6 +61,10 @@ class Topology:
         """Of a queue that is made at run time."""
         return self._keeper.defaults
 
+    def known(self, name: str) -> Queue | None:
+        """The queue, if this broker has heard of it already."""
+        return self._catalogue.get(name)
+
     async def queue(self, name: str) -> Queue:
         """Raises QueueNotFound, Unavailable."""
         self._catalogue.check_restored()

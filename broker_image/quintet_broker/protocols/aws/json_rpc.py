@@ -3,6 +3,7 @@
 Source: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html and aws-query-compatible in the same place.
 """
 
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -47,10 +48,16 @@ class Exchange:
 
 def _decode(body: bytes, kind: type[Found]) -> Found:
     try:
-        return msgspec.json.decode(body, type=kind)
+        found: Found = _decoder(kind).decode(body)
+        return found
     except msgspec.ValidationError:
         # Few clients send a null; it says that the member is not there.
         return msgspec.convert(_without_nulls(msgspec.json.decode(body)), kind)
+
+
+@cache
+def _decoder(kind: type[Found]) -> msgspec.json.Decoder[Found]:
+    return msgspec.json.Decoder(kind)
 
 
 def _without_nulls(value: Any) -> Any:

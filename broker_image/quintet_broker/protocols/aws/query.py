@@ -16,12 +16,11 @@ from msgspec import Struct
 
 from quintet_broker.protocols.aws.errors import MALFORMED, AwsError
 from quintet_broker.protocols.aws.shapes import Names, misread, request_id
+from quintet_broker.protocols.aws.text import NOT_XML
 from quintet_broker.protocols.whole import Answer
 
 MAX_PARAMETERS = 10_000
 MAX_DEPTH = 8
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""A character that XML 1.0 cannot hold, in whatever form."""
 
 Found = TypeVar("Found", bound=Struct)
 

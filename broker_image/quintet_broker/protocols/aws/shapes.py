@@ -1,12 +1,11 @@
 """What both protocols of an AWS service share: names on the wire, unreadable input, request ids."""
 
-import random
 import re
-import uuid
 
 from msgspec import Struct
 
 from quintet_broker.protocols.aws.errors import MALFORMED, MISSING_PARAMETER, AwsError
+from quintet_broker.services.messages import id_text, new_id
 
 _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?")
 
@@ -34,4 +33,4 @@ def misread(error: Exception) -> AwsError:
 
 def request_id() -> str:
     """A new one."""
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+    return id_text(new_id())

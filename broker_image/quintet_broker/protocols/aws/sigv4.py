@@ -22,25 +22,39 @@ CLOCK_SKEW = 15 * 60
 LONGEST_VALIDITY = 7 * 24 * 60 * 60
 """Seconds for which a presigned request may be good."""
 UNSIGNED = "UNSIGNED-PAYLOAD"
+KEPT = 1024
+"""Of each thing that signatures have in common."""
 
 _AMZ = b"x-amz-"
 _DATE = "%Y%m%dT%H%M%SZ"
 _EXPIRES = re.compile("[0-9]{1,6}")
+_SHA256 = hashlib.sha256()
+"""Copied for each hash: to look an algorithm up takes longer than to hash a small request."""
 _PARAMETERS = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
 
 
-class Signature(Struct, frozen=True):
-    """What a client says of its signature."""
+class Scope(Struct, frozen=True):
+    """What is the same in many signatures of a client."""
 
     key_id: str
     date: str
     """The day of the credential scope, YYYYMMDD."""
     region: str
     service: str
+    text: str
+    """Of the four parts that follow the key id."""
+    headers: tuple[bytes, ...]
+    """Names of the headers that it covers."""
+    header_names: bytes
+    """The same in one text."""
+
+
+class Signature(Struct, frozen=True):
+    """What a client says of its signature."""
+
+    scope: Scope
     time: str
     """When it was made, as 20261231T235959Z."""
-    headers: list[str]
-    """Names of the headers that it covers."""
     value: str
     """64 hexadecimal digits."""
     validity: int | None
@@ -56,31 +70,30 @@ def verify(request: Request, service: str, secret: Callable[[str], str], now: fl
     path, _, query = request.target.partition("?")
     parameters = _query_parameters(query)
     signature = _read(request, parameters)
+    scope = signature.scope
     _check_time(signature, now)
-    if signature.service != service:
+    if scope.service != service:
         raise AwsError(SIGNATURE_MISMATCH, f"Credential should be scoped to correct service: '{service}'.")
-    canonical = _canonical_request(request, path, parameters, signature)
-    scope = f"{signature.date}/{signature.region}/{signature.service}/aws4_request"
-    to_sign = f"{ALGORITHM}\n{signature.time}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = _signing_key(secret(signature.key_id), signature.date, signature.region, signature.service)
-    wanted = hmac.digest(key, to_sign.encode(), "sha256").hex()
-    if not hmac.compare_digest(wanted.encode(), signature.value.encode()):
+    canonical = _canonical_request(request, path, parameters, scope)
+    signed = _signing(secret(scope.key_id), scope.date, scope.region, scope.service).copy()
+    signed.update(f"{ALGORITHM}\n{signature.time}\n{scope.text}\n{_sha256(canonical)}".encode())
+    if not hmac.compare_digest(signed.hexdigest().encode(), signature.value.encode()):
         raise AwsError(
             SIGNATURE_MISMATCH,
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method.",
         )
-    return signature.key_id
+    return scope.key_id
 
 
 # What the client says
 
 
 def _read(request: Request, parameters: list[tuple[str, str]]) -> Signature:
-    authorization = _header(request, "authorization")
+    authorization = _header(request, b"authorization")
     if authorization.startswith(ALGORITHM):
         given = dict(_PARAMETERS.findall(authorization))
-        return _signature(given, _header(request, "x-amz-date"), None, request)
+        return _signature(given, _header(request, b"x-amz-date"), None, request)
     signed = {name.removeprefix("X-Amz-"): value for name, value in parameters if name.startswith("X-Amz-")}
     if signed.get("Algorithm") == ALGORITHM:
         return _signature(signed, signed.get("Date", ""), signed.get("Expires", ""), request)
@@ -94,39 +107,45 @@ def _signature(given: Mapping[str, str], time: str, validity: str | None, reques
     missing += [] if time else ["X-Amz-Date"]
     if missing:
         raise AwsError(INCOMPLETE_SIGNATURE, f"The signature lacks {', '.join(missing)}.")
-    # A key id may hold slashes; the four parts behind it may not.
-    key_id, *scope = given["Credential"].rsplit("/", 4)
-    if len(scope) != 4 or scope[3] != "aws4_request":
-        raise AwsError(INCOMPLETE_SIGNATURE, "Credential must be <key id>/YYYYMMDD/REGION/SERVICE/aws4_request.")
     if validity is not None and not (_EXPIRES.fullmatch(validity) and 1 <= int(validity) <= LONGEST_VALIDITY):
         raise AwsError(INCOMPLETE_SIGNATURE, f"X-Amz-Expires must be 1 to {LONGEST_VALIDITY} seconds.")
-    return Signature(
-        key_id=key_id,
-        date=scope[0],
-        region=scope[1],
-        service=scope[2],
-        time=time,
-        headers=_signed_headers(given["SignedHeaders"], request),
-        value=given["Signature"],
-        validity=None if validity is None else int(validity),
-    )
+    scope = _scope(given["Credential"], given["SignedHeaders"])
+    _check_headers(scope, request)
+    return Signature(scope, time, given["Signature"], None if validity is None else int(validity))
 
 
-def _signed_headers(names: str, request: Request) -> list[str]:
-    signed = names.lower().split(";")
-    wanted = {"host", *(name.decode() for name in request.headers if name.startswith(_AMZ))}
-    if forgotten := wanted - set(signed):
-        raise AwsError(SIGNATURE_MISMATCH, f"These headers must be signed: {', '.join(sorted(forgotten))}.")
-    return signed
+@lru_cache(maxsize=KEPT)
+def _scope(credential: str, signed_headers: str) -> Scope:
+    # A key id may hold slashes; the four parts behind it may not.
+    key_id, *parts = credential.rsplit("/", 4)
+    if len(parts) != 4 or parts[3] != "aws4_request":
+        raise AwsError(INCOMPLETE_SIGNATURE, "Credential must be <key id>/YYYYMMDD/REGION/SERVICE/aws4_request.")
+    names = signed_headers.lower().encode()
+    date, region, service, _ = parts
+    return Scope(key_id, date, region, service, "/".join(parts), tuple(names.split(b";")), names)
+
+
+def _check_headers(scope: Scope, request: Request) -> None:
+    wanted = [name for name in request.headers if name == b"host" or name.startswith(_AMZ)]
+    if forgotten := {b"host", *wanted}.difference(scope.headers):
+        names = b", ".join(sorted(forgotten)).decode()
+        raise AwsError(SIGNATURE_MISMATCH, f"These headers must be signed: {names}.")
+
+
+@lru_cache(maxsize=KEPT)
+def _seconds(time: str) -> float:
+    """Since 1970."""
+    try:
+        return datetime.strptime(time, _DATE).replace(tzinfo=UTC).timestamp()
+    except ValueError as error:
+        raise AwsError(INCOMPLETE_SIGNATURE, "X-Amz-Date must be in ISO 8601's form YYYYMMDDTHHMMSSZ.") from error
 
 
 def _check_time(signature: Signature, now: float) -> None:
-    try:
-        made = datetime.strptime(signature.time, _DATE).replace(tzinfo=UTC).timestamp()
-    except ValueError as error:
-        raise AwsError(INCOMPLETE_SIGNATURE, "X-Amz-Date must be in ISO 8601's form YYYYMMDDTHHMMSSZ.") from error
-    if not signature.time.startswith(signature.date):
-        raise AwsError(SIGNATURE_MISMATCH, f"The credential's date {signature.date} is not that of X-Amz-Date.")
+    made = _seconds(signature.time)
+    date = signature.scope.date
+    if not signature.time.startswith(date):
+        raise AwsError(SIGNATURE_MISMATCH, f"The credential's date {date} is not that of X-Amz-Date.")
     good_for = CLOCK_SKEW if signature.validity is None else signature.validity
     if now > made + good_for:
         raise AwsError(SIGNATURE_MISMATCH, f"Signature expired: it was made at {signature.time}.")
@@ -137,30 +156,44 @@ def _check_time(signature: Signature, now: float) -> None:
 # What was signed
 
 
-def _canonical_request(request: Request, path: str, parameters: list[tuple[str, str]], signature: Signature) -> str:
-    covered = sorted((quote(name, "-_.~"), quote(value, "-_.~")) for name, value in parameters)
-    query = "&".join(f"{name}={value}" for name, value in covered if name != "X-Amz-Signature")
-    headers = "".join([f"{name}:{' '.join(_header(request, name).split())}\n" for name in signature.headers])
-    payload = _header(request, "x-amz-content-sha256")
+def _canonical_request(request: Request, path: str, parameters: list[tuple[str, str]], scope: Scope) -> bytes:
+    covered = sorted([(quote(name, "-_.~"), quote(value, "-_.~")) for name, value in parameters])
+    query = "&".join([f"{name}={value}" for name, value in covered if name != "X-Amz-Signature"])
+    headers = b"".join([b"%b:%b\n" % (name, _trimmed(request.headers.get(name, b""))) for name in scope.headers])
+    payload = _header(request, b"x-amz-content-sha256")
     if payload != UNSIGNED:
-        payload = hashlib.sha256(request.body).hexdigest()
+        payload = _sha256(request.body)
     # The path is encoded a second time (S3 alone does not).
-    return "\n".join([request.method, quote(path, "/-_.~"), query, headers, ";".join(signature.headers), payload])
+    first = f"{request.method}\n{quote(path, '/-_.~')}\n{query}\n"
+    return b"%b%b\n%b\n%b" % (first.encode(), headers, scope.header_names, payload.encode())
 
 
-def _header(request: Request, name: str) -> str:
+def _trimmed(value: bytes) -> bytes:
+    return b" ".join(value.split())
+
+
+def _header(request: Request, name: bytes) -> str:
     """Empty where it is not there. Raises UnicodeDecodeError."""
-    return request.headers.get(name.encode(), b"").decode()
+    return request.headers.get(name, b"").decode()
 
 
 def _query_parameters(query: str) -> list[tuple[str, str]]:
+    if not query:
+        return []
     pairs = (pair.partition("=") for pair in query.split("&") if pair)
     return [(unquote(name), unquote(value)) for name, _, value in pairs]
 
 
-@lru_cache(maxsize=1024)
-def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+def _sha256(content: bytes) -> str:
+    hashed = _SHA256.copy()
+    hashed.update(content)
+    return hashed.hexdigest()
+
+
+@lru_cache(maxsize=KEPT)
+def _signing(secret: str, date: str, region: str, service: str) -> hmac.HMAC:
+    """What signs by the key of a scope."""
     key = f"AWS4{secret}".encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    return hmac.new(key, digestmod="sha256")

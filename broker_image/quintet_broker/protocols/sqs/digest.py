@@ -14,9 +14,8 @@ _LENGTH = struct.Struct(">I")
 _STRING, _BINARY = b"\x01", b"\x02"
 
 
-def of_text(text: str) -> str:
-    """Of a body."""
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+def of_body(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def of_attributes(attributes: Mapping[str, MessageAttribute]) -> str | None:

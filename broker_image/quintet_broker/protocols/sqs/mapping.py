@@ -12,7 +12,7 @@ from quintet_api.queue import QueueSpec
 from quintet_broker.engine.record import Headers
 from quintet_broker.errors import MessageTooLarge
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER, AwsError
-from quintet_broker.protocols.aws.query import NOT_XML
+from quintet_broker.protocols.aws.text import NOT_XML, fits_xml
 from quintet_broker.protocols.sqs import codec, digest
 from quintet_broker.protocols.sqs.codec import MessageAttribute
 from quintet_broker.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_CONTENTS
@@ -58,19 +58,20 @@ _NO_DEDUPLICATION = (
 
 def new_message(sent: codec.NewMessage, spec: QueueSpec, sender: str | None = None) -> messages.NewMessage:
     """For a queue of that spec, from that key. Raises AwsError, MessageTooLarge."""
-    _check_body(sent.message_body)
+    value = sent.message_body.encode()
+    _check_body(value)
     _check_attributes(sent.message_attributes)
     _check_ordering(sent, spec)
     if sent.delay_seconds is not None and not 0 <= sent.delay_seconds <= MAX_DELAY:
         raise _invalid(sent.delay_seconds, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {MAX_DELAY}")
-    if size(sent) > spec.max_message_size:
+    if len(value) + _attributes_size(sent) > spec.max_message_size:
         raise MessageTooLarge(
             f"One or more parameters are invalid. Reason: Message must be shorter than {spec.max_message_size} bytes."
         )
     return messages.NewMessage(
-        value=sent.message_body.encode(),
+        value=value,
         key=None if sent.message_group_id is None else sent.message_group_id.encode(),
-        headers=tuple((name, _content(attribute)) for name, attribute in sent.message_attributes.items()),
+        headers=tuple([(name, _content(attribute)) for name, attribute in sent.message_attributes.items()]),
         delay=sent.delay_seconds,
         system=_system(sent, sender),
         deduplication_id=sent.message_deduplication_id,
@@ -114,18 +115,25 @@ def check_fifo_batch(entries: Sequence[codec.NewMessage], spec: QueueSpec) -> No
 
 def size(sent: codec.NewMessage) -> int:
     """Bytes, as SQS counts them: the body, and each attribute's name, type and value."""
-    attributes = sum(
-        len(name.encode()) + len(attribute.data_type.encode()) + len(_content(attribute))
-        for name, attribute in sent.message_attributes.items()
+    return len(sent.message_body.encode()) + _attributes_size(sent)
+
+
+def _attributes_size(sent: codec.NewMessage) -> int:
+    return sum(
+        [
+            len(name.encode()) + len(attribute.data_type.encode()) + len(_content(attribute))
+            for name, attribute in sent.message_attributes.items()
+        ]
     )
-    return len(sent.message_body.encode()) + attributes
 
 
-def answer(sent: codec.NewMessage, stored: messages.Sent, entry_id: str | None = None) -> codec.Sent:
-    """What is said of a message that was stored; `entry_id` is that of its entry in a batch."""
+def answer(
+    sent: codec.NewMessage, message: messages.NewMessage, stored: messages.Sent, entry_id: str | None = None
+) -> codec.Sent:
+    """What is said of what was sent and stored as a message; `entry_id` is that of its entry in a batch."""
     return codec.Sent(
         message_id=stored.id,
-        body_md5=digest.of_text(sent.message_body),
+        body_md5=digest.of_body(message.value),
         attributes_md5=digest.of_attributes(sent.message_attributes),
         system_attributes_md5=digest.of_attributes(sent.message_system_attributes),
         id=entry_id,
@@ -133,10 +141,10 @@ def answer(sent: codec.NewMessage, stored: messages.Sent, entry_id: str | None =
     )
 
 
-def _check_body(body: str) -> None:
+def _check_body(body: bytes) -> None:
     if not body:
         raise AwsError(MISSING_PARAMETER, "The request must contain the parameter MessageBody.")
-    if found := NOT_XML.search(body):
+    if not fits_xml(body) and (found := NOT_XML.search(body.decode())):
         raise AwsError(
             INVALID_CONTENTS,
             f"Invalid binary character '#x{ord(found[0]):X}' was found in the message body, the set of allowed "
@@ -235,16 +243,17 @@ class Named(Struct, frozen=True):
 
 def message(found: messages.Message, named: Named, account: str, arn_of: Callable[[str], str]) -> codec.Message:
     """As it is delivered. `arn_of` makes the ARN of a queue from which it may have come."""
-    body, attributes = _text(found.value), {}
-    if body is None:
-        body = base64.b64encode(found.value).decode()
+    content, attributes = found.value, {}
+    if (body := _text(content)) is None:
+        content = base64.b64encode(content)
+        body = content.decode()
         attributes[ENCODING] = MessageAttribute("String", "base64")
     if named.others:
         attributes |= {name: value for name, value in _attributes(found).items() if _wanted(name, named.others)}
     return codec.Message(
         message_id=found.id,
         receipt_handle=found.receipt,
-        body_md5=digest.of_text(body),
+        body_md5=digest.of_body(content),
         body=body,
         attributes=_system_attributes(found, named.system, account, arn_of) if named.system else {},
         attributes_md5=digest.of_attributes(attributes),
@@ -324,4 +333,4 @@ def _text(value: bytes) -> str | None:
         text = value.decode()
     except UnicodeDecodeError:
         return None
-    return None if NOT_XML.search(text) else text
+    return text if fits_xml(value) else None

@@ -22,7 +22,7 @@ def shown(queue: Queue) -> str:
 
 async def found(topology: Topology, name: str) -> Queue:
     """Raises QueueNotFound, Unavailable."""
-    queue = await topology.queue(plain(name))
+    queue = topology.known(plain(name)) or await topology.queue(plain(name))
     if shown(queue) != name:
         raise QueueNotFound(f"The queue {name} does not exist.")
     return queue

@@ -39,8 +39,9 @@ MAX_RECEIVE = 10
 async def send_message(call: Call, asked: codec.SendMessage) -> codec.Sent:
     """Store a message; the answer confirms it."""
     found = await call.queue(asked.queue_url, "send")
-    (sent,) = await found.send([mapping.new_message(asked, found.spec, call.key_id)])
-    return mapping.answer(asked, sent)
+    message = mapping.new_message(asked, found.spec, call.key_id)
+    (sent,) = await found.send([message])
+    return mapping.answer(asked, message, sent)
 
 
 async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec.SentBatch:
@@ -61,7 +62,7 @@ async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec
         except (AwsError, MessageTooLarge) as error:
             failed.append(batch.refused(entry, error))
     stored = await found.send(messages) if messages else []
-    sent = [mapping.answer(entry, one, entry.id) for entry, one in zip(good, stored, strict=True)]
+    sent = [mapping.answer(*one, one[0].id) for one in zip(good, messages, stored, strict=True)]
     return codec.SentBatch(sent, failed)
 
 

@@ -5,7 +5,7 @@ from quintet_broker.protocols.sqs.codec import MessageAttribute
 
 
 def test_digests_that_aws_gave() -> None:
-    assert digest.of_text("This is a test message") == "fafb00f5732ab283681e124bf8747ed1"
+    assert digest.of_body(b"This is a test message") == "fafb00f5732ab283681e124bf8747ed1"
     timestamp = MessageAttribute("Number", "1493147359900")
     assert digest.of_attributes({"timestamp": timestamp}) == "235c5c510d26fb653d073faed50ae77c"
 
