@@ -6,8 +6,11 @@ import logging
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from quintet.worker.probe import answering
 
 if TYPE_CHECKING:
     from quintet.worker.worker import Worker
@@ -41,9 +44,12 @@ def find(name: str) -> "Worker":
     return found
 
 
-def run(worker: "Worker", parent: int | None = None) -> None:
-    """Until SIGTERM, SIGINT, or the end of the process that started this one. Raises what Worker.serve raises."""
-    asyncio.run(_serve(worker, parent))
+def run(worker: "Worker", parent: int | None = None, health_port: int | None = None) -> None:
+    """Until SIGTERM, SIGINT, or the end of the process that started this one.
+
+    `health_port`: where probes are answered. Raises what Worker.serve raises, and InvalidArgument for a taken port.
+    """
+    asyncio.run(_serve(worker, parent, health_port))
     if worker.stuck:
         # Python would wait for their threads without end.
         logger.error("handlers that did not let themselves be interrupted: %d; they end by force", worker.stuck)
@@ -52,12 +58,13 @@ def run(worker: "Worker", parent: int | None = None) -> None:
         os._exit(1)
 
 
-async def _serve(worker: "Worker", parent: int | None) -> None:
+async def _serve(worker: "Worker", parent: int | None, health_port: int | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     orphaned = asyncio.create_task(_stop_without(parent, worker)) if parent else None
-    await worker.serve()
+    async with nullcontext() if health_port is None else answering(worker, health_port):
+        await worker.serve()
     if orphaned:
         orphaned.cancel()
 

@@ -1,10 +1,12 @@
 """`python -m quintet.worker`: processes that are stopped and killed."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import psutil
 import pytest
 
 import quintet.sync
-from tests.processes import Broker
+from tests.processes import Broker, free_port
 
 WITHIN = 60.0
 """Seconds."""
@@ -154,6 +156,20 @@ def test_processes_end_with_their_parent(working: Working, queue: quintet.sync.Q
     _, alive = psutil.wait_procs(children, WITHIN)
     assert not alive
     working.waits_for(("waits", 1, "ends"))
+
+
+def test_a_probe_is_answered(working: Working, queue: quintet.sync.Queue) -> None:
+    queue.send("waits")
+    port = free_port()
+    working.start("--health-port", str(port))
+    working.waits_for(("waits", 1, "begins"))
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=WITHIN) as answer:
+        [(name, health)] = json.load(answer).items()
+    assert name == queue.name
+    assert health == {"healthy": True, "held": 1, "counts": {}, "error": None}
+    working.go.touch()
+    working.signalled(signal.SIGTERM)
+    assert working.ends() == 0
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 
 import quintet
 from quintet import Worker
+from quintet.worker.probe import answering
+from tests.processes import free_port
 
 
 async def handle(message: quintet.Message) -> None: ...
@@ -49,6 +52,16 @@ async def test_what_does_not_run_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not worker.healthy
     assert worker.health() == {}
     assert worker.stuck == 0
+
+
+async def test_a_probe_hears_of_a_worker_that_does_not_run() -> None:
+    port = free_port()
+    async with answering(Worker(), port), aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert (answer.status, await answer.json()) == (503, {})
+        with pytest.raises(quintet.InvalidArgument, match=str(port)):
+            async with answering(Worker(), port):
+                pass
 
 
 def test_a_task_is_a_function_still_and_makes_messages() -> None:
