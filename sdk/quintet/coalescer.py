@@ -116,6 +116,7 @@ class Coalescer(Generic[Item, Result]):
         self._crowded = False
         """Whether several calls went together last: if so, others are likely to ask in the same turn of the loop."""
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = math.inf
         """For the first call whose time is over: one timer for all, as most are answered long before."""
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -159,9 +160,9 @@ class Coalescer(Generic[Item, Result]):
         self._waiting[call] = None
         self._items += len(call.items)
         self._bytes += call.size
-        if self._alarm is None or call.ends_at < self._alarm.when():
+        if call.ends_at < self._alarm_at:
             self._set_alarm(call.ends_at)
-        if self._under_way is None:
+        if self._under_way is None and (self._beginning is None or self._gathering.linger):
             self._begin()
 
     def _take_back(self, call: Call[Item, Result]) -> None:
@@ -199,11 +200,11 @@ class Coalescer(Generic[Item, Result]):
         if self._alarm:
             self._alarm.cancel()
         self._alarm = asyncio.get_running_loop().call_at(at, self._end_late_ones)
+        self._alarm_at = at
 
     def _end_late_ones(self) -> None:
-        assert self._alarm
         # The loop's clock may stand a little before the time at which it rings.
-        now, self._alarm = self._alarm.when(), None
+        now, self._alarm, self._alarm_at = self._alarm_at, None, math.inf
         first = math.inf
         asked = self._under_way.calls if self._under_way else []
         for call in chain(asked, *self._apart, self._waiting):

@@ -1,6 +1,6 @@
 """The frames that the client and the broker say to each other, as arrays in MessagePack: docs/protocol.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -267,7 +267,7 @@ def plain(message: NewMessage | str | bytes) -> Plain | None:
         return _bytes("value", message), None, []
     if (message.delay, message.priority, message.expiry, message.deduplication_id) != NOTHING_MORE:
         return None
-    return _content(message)
+    return content(message.value, message.key, message.headers)
 
 
 def new_record(message: NewMessage | str | bytes) -> bytes:
@@ -278,20 +278,28 @@ def new_record(message: NewMessage | str | bytes) -> bytes:
     if not isinstance(message, NewMessage):
         message = NewMessage(message)
     delay, expiry = milliseconds_or_none(message.delay), milliseconds_or_none(message.expiry)
-    return item((*_content(message), delay, message.priority, expiry, message.deduplication_id))
+    plain = content(message.value, message.key, message.headers)
+    return item((*plain, delay, message.priority, expiry, message.deduplication_id))
 
 
-def size(plain: Plain) -> int:
-    """Bytes, about."""
-    value, key, headers = plain
-    return len(value) + len(key or b"") + sum([len(name) + len(content) for name, content in headers])
-
-
-def _content(message: NewMessage) -> Plain:
+def content(value: str | bytes, key: str | bytes | None, headers: Mapping[str, str | bytes] | None) -> Plain:
+    """Raises TypeError, and ValueError for text that is not Unicode."""
     return (
-        _bytes("value", message.value),
-        None if message.key is None else _bytes("key", message.key),
-        [(_name(name), _bytes("headers", content)) for name, content in message.headers.items()],
+        _bytes("value", value),
+        None if key is None else _bytes("key", key),
+        [(_name(name), _bytes("headers", content)) for name, content in headers.items()] if headers else [],
+    )
+
+
+def size(records: Sequence[Plain]) -> int:
+    """Bytes, about."""
+    return sum(
+        [
+            len(value)
+            + (len(key) if key else 0)
+            + (sum([len(name) + len(content) for name, content in headers]) if headers else 0)
+            for value, key, headers in records
+        ]
     )
 
 
@@ -305,6 +313,8 @@ def _name(header: str) -> str:
 def _bytes(field: str, content: str | bytes) -> bytes:
     if isinstance(content, str):
         return content.encode(errors="surrogateescape")
+    if type(content) is bytes:
+        return content
     if not isinstance(content, bytes | bytearray | memoryview):
         raise TypeError(f"{field}: text or bytes are wanted, not {type(content).__name__}")
     return bytes(content)

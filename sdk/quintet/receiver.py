@@ -146,12 +146,14 @@ class Receiver(AsyncIterator[Message]):
 
     def _pop(self) -> Message | None:
         """The first that is held; what is worth no reading any more is released."""
+        if not self._inbox:
+            return None
         self._read_at = self._loop.time()
         came_after = self._read_at - WORTH_READING * (self._hidden_for or math.inf)
-        stale: Inbox = deque()
-        while self._inbox and self._inbox[0][0] < came_after:
-            stale.append(self._inbox.popleft())
-        if stale:
+        if self._inbox[0][0] < came_after:
+            stale: Inbox = deque()
+            while self._inbox and self._inbox[0][0] < came_after:
+                stale.append(self._inbox.popleft())
             self._settling.finish_later(None, stale)
         return self._inbox.popleft()[1] if self._inbox else None
 

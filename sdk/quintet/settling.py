@@ -59,6 +59,8 @@ class Settling:
         if not items:
             return []
         problems = await verb.ask(encode, items, len(items) * receipts.BYTES, self._connection.timeout)
+        if not any(problems):
+            return []
         return [(item, problem.error()) for item, problem in zip(items, problems, strict=True) if problem]
 
     # What is said
