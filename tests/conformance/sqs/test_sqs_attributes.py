@@ -52,6 +52,12 @@ def test_throughput_of_a_fifo_queue_is_kept_and_shown(sqs: Any) -> None:
     assert refused[:2] == ("InvalidAttributeValue", 400)
 
 
+def test_truth_may_begin_with_a_capital(sqs: Any) -> None:
+    given = {"FifoQueue": "True", "ContentBasedDeduplication": "True", "SqsManagedSseEnabled": "True"}
+    url = sqs.create_queue(QueueName=f"{queue_name()}.fifo", Attributes=given)["QueueUrl"]
+    assert attributes(sqs, url, *given) == dict.fromkeys(given, "true")
+
+
 def test_a_dead_letter_queue_says_whose_it_is(sqs: Any) -> None:
     dead, source, other = queue_name(), queue_name(), queue_name()
     url = sqs.create_queue(QueueName=dead, Attributes={"RedriveAllowPolicy": allow("byQueue", source)})["QueueUrl"]

@@ -225,6 +225,21 @@ def test_the_words_of_refused_sends(sqs: Any, queue: str, arguments: dict[str, A
     assert refusal(sqs.send_message, **{"QueueUrl": queue, "MessageBody": "x"} | arguments)[2] == text
 
 
+def test_the_words_of_a_part_of_a_batch_that_is_too_large(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName=queue_name(), Attributes={"MaximumMessageSize": "1024"})["QueueUrl"]
+    big = {"Id": "big", "MessageBody": "x" * 1025}
+    answer = sqs.send_message_batch(QueueUrl=url, Entries=[ENTRY, big])
+    assert answer["Failed"] == [
+        {
+            "Id": "big",
+            "SenderFault": True,
+            "Code": "InvalidParameterValue",
+            "Message": "One or more parameters cannot be validated. Reason: Message must be shorter than 1024 bytes.",
+        }
+    ]
+    assert "Failed" not in sqs.send_message_batch(QueueUrl=url, Entries=[ENTRY])
+
+
 def test_the_words_of_a_queue_that_is_not_there(sqs: Any) -> None:
     for verb, arguments in (sqs.get_queue_url, {"QueueName": "none"}), (sqs.purge_queue, {"QueueUrl": NOTHING}):
         answer = refusal(verb, **arguments)

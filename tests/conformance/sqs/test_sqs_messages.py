@@ -82,6 +82,7 @@ def test_attributes_have_the_digest_that_aws_gives(sqs: Any, queue: str) -> None
         ([], set()),
         (["All"], {"trace.id", "trace.span", "tenant"}),
         ([".*"], {"trace.id", "trace.span", "tenant"}),
+        (["*"], {"trace.id", "trace.span", "tenant"}),
         (["trace.*"], {"trace.id", "trace.span"}),
         (["tenant", "absent"], {"tenant"}),
         (["ten.*", "trace.id"], {"tenant", "trace.id"}),
@@ -317,3 +318,30 @@ def _packed(content: bytes) -> str:
 def _post(url: str, body: Any) -> Any:
     with urllib.request.urlopen(url, json.dumps(body).encode()) as response:
         return json.load(response)
+
+
+def test_the_trace_of_a_request_is_that_of_its_messages(sqs: Any, queue: str) -> None:
+    def add(request: Any, **_: Any) -> None:
+        request.headers["X-Amzn-Trace-Id"] = "Root=1-5759e988"
+
+    own = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=2"}}
+    entries = [{"Id": "1", "MessageBody": "b"}, {"Id": "2", "MessageBody": "c", "MessageSystemAttributes": own}]
+    sqs.meta.events.register("before-sign.sqs.*", add, unique_id="trace")
+    try:
+        sqs.send_message(QueueUrl=queue, MessageBody="a")
+        sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    finally:
+        sqs.meta.events.unregister("before-sign.sqs.*", unique_id="trace")
+    sqs.send_message(QueueUrl=queue, MessageBody="d")
+    found: dict[str, str | None] = {}
+    while len(found) < 4:
+        for message in receive(sqs, queue, AttributeNames=["AWSTraceHeader"]):
+            found[message["Body"]] = message.get("Attributes", {}).get("AWSTraceHeader")
+    assert found == {"a": "Root=1-5759e988", "b": "Root=1-5759e988", "c": "Root=2", "d": None}
+
+
+def test_names_of_attributes_may_have_letters_of_europe(sqs: Any, queue: str) -> None:
+    attributes = {"größe.1": {"DataType": "Number", "StringValue": "42"}}
+    sqs.send_message(QueueUrl=queue, MessageBody="x", MessageAttributes=attributes)
+    (message,) = receive(sqs, queue, MessageAttributeNames=["All"])
+    assert message["MessageAttributes"] == attributes

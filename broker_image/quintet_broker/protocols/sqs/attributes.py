@@ -82,13 +82,14 @@ def _fifo_patch(spec: QueueSpec, attributes: Mapping[str, str], is_new: bool) ->
     given = {name: attributes[name] for name in FIFO if name in attributes}
     fields: Patch = {}
     if "FifoQueue" in given:
-        _check_type(given.pop("FifoQueue"), spec, is_new)
+        _check_type(given.pop("FifoQueue").lower(), spec, is_new)
         fields["ordering"] = "Fifo"
     if given and fields.get("ordering", spec.ordering) != "Fifo":
         raise _only_of_fifo(min(given))
     deduplication: Patch = {}
     if content_based := given.get("ContentBasedDeduplication"):
-        deduplication["contentBased"] = _one_of("ContentBasedDeduplication", content_based, ["true", "false"]) == "true"
+        of_content = _one_of("ContentBasedDeduplication", content_based.lower(), ["true", "false"])
+        deduplication["contentBased"] = of_content == "true"
     if scope := given.get("DeduplicationScope"):
         deduplication["scope"] = SCOPES[_one_of("DeduplicationScope", scope, list(SCOPES))]
     if deduplication:

@@ -20,6 +20,8 @@ class Call(Struct, frozen=True):
     account: str
     base_url: str
     """Scheme and host that were called."""
+    trace: str | None = None
+    """What the request says of its trace: the header X-Amzn-Trace-Id."""
 
     async def queue(self, url: str, verb: Verb) -> Queue:
         """The queue of a QueueUrl, whatever host that names. Raises AwsError, QueueNotFound, AccessDenied."""

@@ -43,7 +43,7 @@ class BatchResult(Shape):
     """What became of each part of a batch."""
 
     successful: list[Entry]
-    failed: list[BatchError]
+    failed: list[BatchError] = []
 
 
 # Queues
@@ -170,7 +170,7 @@ class Sent(Shape):
 
 class SentBatch(Shape):
     successful: list[Sent]
-    failed: list[BatchError]
+    failed: list[BatchError] = []
 
 
 # Receiving

@@ -68,7 +68,10 @@ class Face:
     def _call(self, request: Request) -> Call:
         key_id = sigv4.verify(request, "sqs", self._access.secret, time.time()) if self._access.enabled else None
         host = request.headers.get(b"host", b"").decode()
-        return Call(self._topology, self._access, key_id, self._account, f"http://{host}")
+        trace = request.headers.get(b"x-amzn-trace-id")
+        return Call(
+            self._topology, self._access, key_id, self._account, f"http://{host}", trace.decode() if trace else None
+        )
 
 
 def _exchange(request: Request) -> json_rpc.Exchange | query.Exchange:

@@ -28,7 +28,7 @@ ENCODING, KEY, HEADERS = "quintet.encoding", "quintet.key", "quintet.headers"
 """Attributes that say what SQS cannot express: `base64` for the body; the key; headers that cannot be attributes."""
 
 _OWN = "quintet."
-_NAME = re.compile(r"(?!\.)(?!(?i:aws|amazon)\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
+_NAME = re.compile(r"(?!\.)(?!(?i:aws|amazon)\.)(?!.*\.\.)[A-Za-z0-9_.\u00c0-\u017f-]{1,256}(?<!\.)")
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?")
 _NUMBER = re.compile(r"[+-]?(?=(\.?[0-9]){1,38}\.?(?![0-9.]))([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _GROUP = re.compile(r"[!-~]{1,128}")
@@ -46,7 +46,8 @@ _SYSTEM = frozenset(
         "SequenceNumber",
     ]
 )
-_ALL = frozenset(["All", ".*"])
+_ALL = frozenset(["All", ".*", "*"])
+_INVALID = "One or more parameters are invalid."
 _NO_GROUP = "The request must contain the parameter MessageGroupId."
 _NO_DEDUPLICATION = (
     "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
@@ -56,8 +57,13 @@ _NO_DEDUPLICATION = (
 # Sending
 
 
-def new_message(sent: codec.NewMessage, spec: QueueSpec, sender: str | None = None) -> messages.NewMessage:
-    """For a queue of that spec, from that key. Raises AwsError, MessageTooLarge."""
+def new_message(
+    sent: codec.NewMessage, spec: QueueSpec, sender: str | None = None, trace: str | None = None
+) -> messages.NewMessage:
+    """For a queue of that spec, from that key; `trace` is that of the request, for a message that has none of its own.
+
+    Raises AwsError, MessageTooLarge.
+    """
     value = sent.message_body.encode()
     _check_body(value)
     _check_attributes(sent.message_attributes)
@@ -65,17 +71,20 @@ def new_message(sent: codec.NewMessage, spec: QueueSpec, sender: str | None = No
     if sent.delay_seconds is not None and not 0 <= sent.delay_seconds <= MAX_DELAY:
         raise _invalid(sent.delay_seconds, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {MAX_DELAY}")
     if len(value) + _attributes_size(sent) > spec.max_message_size:
-        raise MessageTooLarge(
-            f"One or more parameters are invalid. Reason: Message must be shorter than {spec.max_message_size} bytes."
-        )
+        raise MessageTooLarge(f"{_INVALID} Reason: Message must be shorter than {spec.max_message_size} bytes.")
     return messages.NewMessage(
         value=value,
         key=None if sent.message_group_id is None else sent.message_group_id.encode(),
         headers=tuple([(name, _content(attribute)) for name, attribute in sent.message_attributes.items()]),
         delay=sent.delay_seconds,
-        system=_system(sent, sender),
+        system=_system(sent, sender, trace),
         deduplication_id=sent.message_deduplication_id,
     )
+
+
+def too_large_in_batch(error: MessageTooLarge) -> AwsError:
+    """In the words that AWS has for one part of a batch."""
+    return AwsError(INVALID_VALUE, error.message.replace(_INVALID, "One or more parameters cannot be validated."))
 
 
 def _check_ordering(sent: codec.NewMessage, spec: QueueSpec) -> None:
@@ -185,7 +194,7 @@ def _check_value(name: str, attribute: MessageAttribute) -> None:
         raise _bad_attribute(name, "its value has a character that is not allowed in text")
 
 
-def _system(sent: codec.NewMessage, sender: str | None) -> Headers:
+def _system(sent: codec.NewMessage, sender: str | None, trace: str | None) -> Headers:
     kept = [(SENDER, sender.encode())] if sender else []
     types = {name: a.data_type for name, a in sent.message_attributes.items() if a.data_type != "String"}
     if types:
@@ -197,6 +206,8 @@ def _system(sent: codec.NewMessage, sender: str | None) -> Headers:
         if attribute.data_type != "String" or attribute.binary_value is not None or not text or NOT_XML.search(text):
             raise AwsError(INVALID_VALUE, f"The message system attribute {name} must be a non-empty String of text.")
         kept.append((TRACE, text.encode()))
+    if trace and not sent.message_system_attributes and not NOT_XML.search(trace):
+        kept.append((TRACE, trace.encode()))
     return tuple(kept)
 
 
@@ -268,7 +279,8 @@ def _system_attributes(
     every = {
         "SenderId": system[SENDER].decode() if SENDER in system else account,
         "SentTimestamp": str(found.sent_at),
-        "ApproximateReceiveCount": str(found.deliveries),
+        # As on AWS, those of the queue that it came from count too.
+        "ApproximateReceiveCount": str(found.deliveries + (found.dead_letter.receives if found.dead_letter else 0)),
         "ApproximateFirstReceiveTimestamp": str(found.first_received_at),
     }
     if group := _group(found.key):

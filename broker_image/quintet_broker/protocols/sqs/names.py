@@ -1,5 +1,7 @@
 """What queues are called: a Fifo queue `orders` is `orders.fifo` to SQS."""
 
+import re
+
 from quintet_api.queue import sqs_name
 from quintet_broker.errors import QueueNotFound
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, AwsError
@@ -9,6 +11,8 @@ from quintet_broker.services.topology import Topology
 SUFFIX = ".fifo"
 MOST = 80
 """Characters of a FIFO queue's name, with the suffix."""
+
+_PLAIN = re.compile("[A-Za-z0-9_-]{1,80}")
 
 
 def plain(name: str) -> str:
@@ -30,13 +34,13 @@ async def found(topology: Topology, name: str) -> Queue:
 
 def check_new(name: str, is_fifo: bool) -> None:
     """Of a queue that is to be made. Raises AwsError."""
-    if is_fifo and not (name.endswith(SUFFIX) and len(name) <= MOST):
+    if is_fifo and not (name.endswith(SUFFIX) and len(name) <= MOST and _PLAIN.fullmatch(plain(name))):
         raise AwsError(
             INVALID_VALUE,
             "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with "
             ".fifo suffix and be 1 to 80 in length.",
         )
-    if not is_fifo and name.endswith(SUFFIX):
+    if not is_fifo and not _PLAIN.fullmatch(name):
         raise AwsError(
             INVALID_VALUE, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
         )

@@ -24,6 +24,8 @@ MAX_KEY = 2048
 def changes(given: Mapping[str, str], account: str, queue: str) -> Patch:
     """What attributes change in a queue's extras; `queue` is the name that SQS has for it. Raises AwsError."""
     kept = {name: value for name, value in given.items() if name in NEUTRAL}
+    if MANAGED in kept:
+        kept[MANAGED] = kept[MANAGED].lower()
     wanted: dict[str, str | None] = {}
     for name, value in kept.items():
         _check(name, value)

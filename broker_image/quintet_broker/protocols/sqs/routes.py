@@ -39,7 +39,7 @@ MAX_RECEIVE = 10
 async def send_message(call: Call, asked: codec.SendMessage) -> codec.Sent:
     """Store a message; the answer confirms it."""
     found = await call.queue(asked.queue_url, "send")
-    message = mapping.new_message(asked, found.spec, call.key_id)
+    message = mapping.new_message(asked, found.spec, call.key_id, call.trace)
     (sent,) = await found.send([message])
     return mapping.answer(asked, message, sent)
 
@@ -57,10 +57,12 @@ async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec
     mapping.check_fifo_batch(asked.entries, found.spec)
     for entry in asked.entries:
         try:
-            messages.append(mapping.new_message(entry, found.spec, call.key_id))
+            messages.append(mapping.new_message(entry, found.spec, call.key_id, call.trace))
             good.append(entry)
-        except (AwsError, MessageTooLarge) as error:
+        except AwsError as error:
             failed.append(batch.refused(entry, error))
+        except MessageTooLarge as error:
+            failed.append(batch.refused(entry, mapping.too_large_in_batch(error)))
     stored = await found.send(messages) if messages else []
     sent = [mapping.answer(*one, one[0].id) for one in zip(good, messages, stored, strict=True)]
     return codec.SentBatch(sent, failed)

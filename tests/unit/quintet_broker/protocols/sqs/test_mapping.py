@@ -61,7 +61,7 @@ def test_what_was_sent_is_what_is_delivered() -> None:
     assert found.attributes == {
         "SenderId": ACCOUNT,
         "SentTimestamp": "1",
-        "ApproximateReceiveCount": "3",
+        "ApproximateReceiveCount": "6",
         "ApproximateFirstReceiveTimestamp": "2",
         "MessageGroupId": "g",
         "AWSTraceHeader": "Root=1",
