@@ -7,9 +7,9 @@ provider nothing is done.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from msgspec import structs
@@ -21,20 +21,26 @@ from quintet.message import Content, Message, NewMessage
 from quintet.queue import Queue
 from quintet.receiver import Receiver
 
+if TYPE_CHECKING:
+    import quintet.sync
+
+Attributes = dict[str, str | int]
+
 SETTLING = ("acknowledge", "release")
+BATCH = "messaging.batch.message_count"
 
 
 @contextmanager
-def process(message: Message) -> Iterator[None]:
+def process(message: "Message | quintet.sync.Message") -> Iterator[None]:
     """A span for what is done with a message, which is linked to where it was created.
 
     Outside of any other span that is its parent too. The baggage that came with the message is there.
     """
-    queue, tracer = message.queue, _tracer()
-    if tracer is None or not isinstance(queue, TracedQueue):
+    tracer = _tracer()
+    if tracer is None:
         yield
         return
-    with _inside(message), queue._span(tracer, "process", SpanKind.CONSUMER, [message]):
+    with _inside(message), _span(tracer, "process", message.queue.name, SpanKind.CONSUMER, [message], {}):
         yield
 
 
@@ -95,7 +101,6 @@ class TracedQueue(Queue):
         with inside, self._span(tracer, verb, SpanKind.CLIENT, messages, is_batch=is_batch):
             yield
 
-    @contextmanager
     def _span(
         self,
         tracer: Tracer,
@@ -105,29 +110,15 @@ class TracedQueue(Queue):
         *,
         is_batch: bool = False,
         began: int | None = None,
-    ) -> Iterator[Span]:
-        """One that is current inside, linked to where the messages were created. `began`: nanoseconds since 1970."""
+    ) -> AbstractContextManager[Span]:
         server = urlsplit(self._connection.url)
-        attributes: dict[str, str | int] = {
-            "messaging.system": "quintet",
-            "messaging.operation.name": verb,
-            "messaging.operation.type": "settle" if verb in SETTLING else verb,
-            "messaging.destination.name": self.name,
+        attributes: Attributes = {
             "server.address": server.hostname or "",
             "server.port": server.port or (443 if server.scheme == "https" else 80),
         }
         if is_batch:
-            attributes["messaging.batch.message_count"] = len(messages)
-        elif messages and isinstance(messages[0], Content):
-            attributes["messaging.message.id"] = messages[0].id
-        with tracer.start_as_current_span(
-            f"{verb} {self.name}", kind=kind, attributes=attributes, links=_links(messages), start_time=began
-        ) as span:
-            try:
-                yield span
-            except Exception as error:
-                span.set_attribute("error.type", type(error).__qualname__)
-                raise
+            attributes[BATCH] = len(messages)
+        return _span(tracer, verb, self.name, kind, messages, attributes, began)
 
 
 class TracedReceiver(Receiver):
@@ -143,6 +134,35 @@ class TracedReceiver(Receiver):
 
 
 TracedQueue._receiver = TracedReceiver
+
+
+@contextmanager
+def _span(
+    tracer: Tracer,
+    verb: str,
+    queue: str,
+    kind: SpanKind,
+    messages: Sequence[NewMessage | Content],
+    attributes: Attributes,
+    began: int | None = None,
+) -> Iterator[Span]:
+    """One that is current inside, linked to where the messages were created. `began`: nanoseconds since 1970."""
+    attributes = attributes | {
+        "messaging.system": "quintet",
+        "messaging.operation.name": verb,
+        "messaging.operation.type": "settle" if verb in SETTLING else verb,
+        "messaging.destination.name": queue,
+    }
+    if BATCH not in attributes and messages and isinstance(messages[0], Content):
+        attributes["messaging.message.id"] = messages[0].id
+    with tracer.start_as_current_span(
+        f"{verb} {queue}", kind=kind, attributes=attributes, links=_links(messages), start_time=began
+    ) as span:
+        try:
+            yield span
+        except Exception as error:
+            span.set_attribute("error.type", type(error).__qualname__)
+            raise
 
 
 def _tracer() -> Tracer | None:

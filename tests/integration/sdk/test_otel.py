@@ -1,5 +1,7 @@
 """Spans and context through a real broker."""
 
+import asyncio
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 import quintet
+import quintet.sync
 from quintet import NewMessage, Worker
 from quintet.otel import process
 from tests.integration.sdk.test_worker import emptied, working
@@ -145,6 +148,49 @@ async def test_a_worker_goes_on_with_the_trace_and_its_baggage(
     assert (failed.kind, failed.status.status_code) == (SpanKind.CONSUMER, StatusCode.ERROR)
     assert (failed.attributes or {})["error.type"] == "KeyError"
     assert succeeded.status.status_code == StatusCode.UNSET
+
+
+async def test_threads_go_on_with_the_span_that_is_current_in_them(
+    spans: Spans, broker: Broker, client: quintet.Client, queue: quintet.Queue
+) -> None:
+    worker = Worker(broker.http_url)
+    answers = client.queue(f"{queue.name}-answers")
+    await client.create_queue(answers.name)
+
+    @worker.on(queue.name)
+    def handle(message: quintet.sync.Message) -> None:
+        worker.from_thread(worker.client.queue(answers.name).send("with sugar"))
+
+    def send() -> None:
+        span = trace.get_tracer("test").start_as_current_span("outer")
+        with quintet.sync.connect(broker.http_url) as client, span:
+            client.queue(queue.name).send("tea")
+
+    await asyncio.to_thread(send)
+    async with working(worker):
+        await emptied(queue)
+    [outer] = [span for span in spans.all() if span.name == "outer"]
+    first, second = spans.of("send")
+    for span, parent in ((first, outer), (second, spans.one("process"))):
+        assert span.parent
+        assert span.parent.span_id == span_id(parent)
+    assert len({span.context.trace_id for span in (first, second, outer) if span.context}) == 1
+
+
+def test_a_span_around_ones_own_loop(spans: Spans, broker: Broker) -> None:
+    with quintet.sync.connect(broker.http_url) as client:
+        queue = client.queue(f"otel-{uuid.uuid4().hex[:8]}")
+        client.create_queue(queue.name)
+        sent = queue.send("tea")
+        [message] = queue.receive_batch(wait=20)
+        with process(message):
+            message.acknowledge()
+    found, acknowledge = spans.one("process"), spans.one("acknowledge")
+    assert (found.attributes or {})["messaging.message.id"] == sent
+    assert found.parent
+    assert found.parent.span_id == span_id(spans.one("send"))
+    assert acknowledge.parent
+    assert acknowledge.parent.span_id == span_id(found)
 
 
 async def test_inside_another_span_that_is_the_parent(spans: Spans, queue: quintet.Queue) -> None:
