@@ -31,12 +31,18 @@ class Owners:
         """One more with each change of who is there."""
         self.members = {member.name: member for member in members}
         self._seeds = [(_seed(member.name), member) for member in members]
+        self._found: dict[int, Member] = {}
+        """By shard."""
 
     def of(self, shard: int) -> Member | None:
         """The owner of a shard; None where no broker is there."""
         if not self._seeds:
             return None
-        return max(self._seeds, key=lambda pair: (_weight(pair[0], shard), pair[1].name))[1]
+        found = self._found.get(shard)
+        if found is None:
+            found = max(self._seeds, key=lambda pair: (_weight(pair[0], shard), pair[1].name))[1]
+            self._found[shard] = found
+        return found
 
 
 def _seed(name: str) -> int:

@@ -63,6 +63,8 @@ class Ticker:
         """Those that may hold something in memory; the others cost nothing."""
         self._timers: Schedule[Shard] = Schedule()
         self._event = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        """Sets it when a shard has something to do."""
         self._lost = True
         self._pause = 0.0
         """Seconds before the next attempt to connect: they grow until a turn succeeds."""
@@ -113,8 +115,6 @@ class Ticker:
                 await self._sleep()
                 while not self._holds():  # noqa: ASYNC110 - a lease ends by time alone
                     await asyncio.sleep(LEASE_LOOK_EVERY)
-                # Let everything else of this turn arrive before the tick is closed.
-                await asyncio.sleep(0)
                 try:
                     await self._turn()
                 except Unavailable as error:
@@ -122,6 +122,8 @@ class Ticker:
                 if not self._lost:
                     self._pause = 0.0
         finally:
+            if self._alarm:
+                self._alarm.cancel()
             for task in self._tasks:
                 task.cancel()
 
@@ -196,17 +198,29 @@ class Ticker:
     async def _sleep(self) -> None:
         while not self._event.is_set() and not self._lost:
             next_time = self._timers.next()
-            pause = (next_time - self._store.now()) / 1000 if next_time is not None else None
-            if pause is not None and pause <= 0:
+            if next_time is not None and not self._ring_at(next_time):
                 break
-            try:
-                async with asyncio.timeout(pause):
-                    await self._event.wait()
-            except TimeoutError:
-                break
+            await self._event.wait()
         self._event.clear()
         for shard in self._timers.take(self._store.now()):
             self._awake[shard] = None
+
+    def _ring_at(self, time: int) -> bool:
+        """End the sleep at that millisecond; False where that is past. An alarm that is set for one before stays: most
+        turns end the sleep sooner, and to set another one each time would cost more."""
+        pause = (time - self._store.now()) / 1000
+        if pause <= 0:
+            return False
+        loop = asyncio.get_running_loop()
+        if self._alarm is None or loop.time() + pause < self._alarm.when():
+            if self._alarm:
+                self._alarm.cancel()
+            self._alarm = loop.call_later(pause, self._ring)
+        return True
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._event.set()
 
     async def _turn(self) -> None:
         self.allowance.renew()

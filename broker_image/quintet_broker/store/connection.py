@@ -38,20 +38,20 @@ def connection(url: str, connections: int = CONNECTIONS, timeout: float = TIMEOU
     }
     options = limits | own | address.options
     if address.kind == "sentinel":
-        return _by_sentinel(address, options)
+        return _by_sentinel(address, options, timeout)
     options["connection_class"] = address.connection_class
 
     def connect(host: str, port: int) -> Node:
-        return Node(name_of(host, port), _redis(BlockingConnectionPool(host=host, port=port, **options)))
+        return Node(name_of(host, port), _redis(BlockingConnectionPool(host=host, port=port, **options)), timeout)
 
     if address.kind == "cluster":
         return ClusterConnection(address.hosts, connect)
     if address.hosts:
         return Connection(connect(*address.hosts[0]))
-    return Connection(Node(str(options["path"]), _redis(BlockingConnectionPool(**options))))
+    return Connection(Node(str(options["path"]), _redis(BlockingConnectionPool(**options)), timeout))
 
 
-def _by_sentinel(address: Address, options: dict[str, Any]) -> SentinelConnection:
+def _by_sentinel(address: Address, options: dict[str, Any], timeout: float) -> SentinelConnection:
     tls = address.connection_class is SSLConnection
     of_sentinels: dict[str, Any] = {
         "ssl": tls,
@@ -67,7 +67,7 @@ def _by_sentinel(address: Address, options: dict[str, Any]) -> SentinelConnectio
     pool = SentinelPool(  # type: ignore[no-untyped-call]
         address.master, sentinels, connection_class=to_primary, **options
     )
-    return SentinelConnection(Node(address.master, _redis(pool)), pool, sentinels)
+    return SentinelConnection(Node(address.master, _redis(pool), timeout), pool, sentinels)
 
 
 def _redis(pool: BlockingConnectionPool) -> Redis:

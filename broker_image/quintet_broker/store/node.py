@@ -1,17 +1,22 @@
 """Node: one Redis that takes writes. Connection: the nodes that a URL leads to, this one to a single node."""
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.exceptions import MovedError, RedisError
+from redis.asyncio.connection import AbstractConnection as RedisConnection
+from redis.exceptions import MovedError, RedisError, ResponseError
 
 REPLICATED_WITHIN = 1000
 """Milliseconds that replicas have for what is written; far more than they need, unless they are ill."""
 ALL_WITHIN = 50
 """Milliseconds that all replicas have, if there are more than must have it."""
+IDLE = 1.0
+"""Seconds for which a connection that was not used counts as one that is still there."""
 REDIRECTIONS = 3
 """How often one question follows a Cluster that moves its slots."""
 
@@ -28,9 +33,14 @@ class NotReplicated(RedisError):
 class Node:
     """One Redis that takes writes."""
 
-    def __init__(self, name: str, redis: Redis) -> None:
+    def __init__(self, name: str, redis: Redis, timeout: float) -> None:
+        """`timeout`: seconds after which an answer counts as lost."""
         self.name = name
         self.redis = redis
+        self._timeout = timeout
+        self._writer: RedisConnection | None = None
+        """Of `write` alone, from the pool, while it is used."""
+        self._written_at = 0.0
         self.identity = ""
         """Of this Redis between two starts, and of the history that it continues; empty until somebody asked."""
         self.replicas = 0
@@ -46,26 +56,77 @@ class Node:
         Where they are to be replicated, everything that was written before them is too. Raises NotReplicated; other
         RedisErrors, OSError where answers were lost.
         """
+        waits = self._waits() if replicated else []
         pipe = self.redis.pipeline(transaction=False)
-        for arguments, options in commands:
+        for arguments, options in [*commands, *((wait, {}) for wait in waits)]:
             pipe.execute_command(*arguments, **options)
-        if not replicated or not self.replicas:
-            return await self._execute(pipe)
+        answers = await self._execute(pipe.execute(raise_on_error=False))
+        return self._replicated(answers, len(waits))
+
+    async def write(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """As `send`, of what is replicated and whose answers need no reading; one call after the other.
+
+        It has a connection of its own and no layer in between: each tick goes this way.
+        """
+        waits = self._waits()
+        answers = await self._execute(self._write([*commands, *waits]))
+        return self._replicated(answers, len(waits))
+
+    def _waits(self) -> list[tuple[Any, ...]]:
+        """Commands behind those after which enough replicas have what was written."""
+        if not self.replicas:
+            return []
+        waits: list[tuple[Any, ...]] = [("WAIT", self.replicas, REPLICATED_WITHIN)]
         if self.connected > self.replicas:
             # Who chooses the next primary may know the offsets of a moment ago.
-            pipe.wait(self.connected, ALL_WITHIN)
-        pipe.wait(self.replicas, REPLICATED_WITHIN)
-        *answers, have = await self._execute(pipe)
+            waits.insert(0, ("WAIT", self.connected, ALL_WITHIN))
+        return waits
+
+    def _replicated(self, answers: list[Any], waits: int) -> list[Any]:
+        """The answers to what stood before so many waits. Raises NotReplicated, RedisError."""
+        if not waits:
+            return answers
+        have = answers[-1]
         if isinstance(have, RedisError):
             raise have
         if have < self.replicas:
             raise NotReplicated(f"{have} replicas of {self.name} have all of it, and {self.replicas} must.")
-        return answers[: len(commands)]
+        return answers[:-waits]
 
-    async def _execute(self, pipe: Pipeline) -> list[Any]:
+    async def _write(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        async with asyncio.timeout(self._timeout), self._writing() as connection:
+            await connection.send_packed_command(b"".join(map(pack_command, commands)), check_health=False)
+            return [await _answer(connection) for _ in commands]
+
+    @contextlib.asynccontextmanager
+    async def _writing(self) -> AsyncIterator[RedisConnection]:
+        """The connection of `write`, which is ended where not all answers were read."""
+        pool, clock = self.redis.connection_pool, asyncio.get_running_loop().time
+        connection, self._writer = self._writer, None
+        if connection and clock() > self._written_at + IDLE:
+            # Redis may have ended it since; the pool looks.
+            connection.socket_timeout = self._timeout
+            await pool.release(connection)
+            connection = None
+        if connection is None:
+            connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+            # One timeout for all is enough, and redis-py's costs two turns of the event loop.
+            connection.socket_timeout = None
+        try:
+            yield connection
+        except BaseException:
+            connection.socket_timeout = self._timeout
+            await connection.disconnect(nowait=True)
+            await pool.release(connection)
+            raise
+        self._writer, self._written_at = connection, clock()
+
+    async def _execute(self, run: Coroutine[Any, Any, list[Any]]) -> list[Any]:
         dropped = self._dropped
         try:
-            return await pipe.execute(raise_on_error=False)
+            return await run
+        except TimeoutError as error:
+            raise RedisError(f"{self.name} does not answer.") from error
         except (AttributeError, RuntimeError) as error:
             if dropped == self._dropped:
                 raise
@@ -81,6 +142,14 @@ class Node:
     async def close(self) -> None:
         self._dropped += 1
         await self.redis.aclose(close_connection_pool=True)
+
+
+async def _answer(connection: RedisConnection) -> Any:
+    """The next one, or the error that Redis answers."""
+    try:
+        return await connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return error
 
 
 class Connection:

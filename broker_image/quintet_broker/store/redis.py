@@ -248,17 +248,17 @@ class Store:
 
     async def _write_to(self, node: Node, ticks: Sequence[Tick]) -> list[Outcome]:
         try:
-            answers = await node.send([self._call(tick) for tick in ticks], replicated=True)
+            answers = await node.write([self._call(tick) for tick in ticks])
         except (RedisError, OSError) as error:
             logger.warning("a write to the Redis %s is not confirmed: %s", node.name, error)
             return [Outcome.LOST] * len(ticks)
         return [_outcome(answer) for answer in answers]
 
-    def _call(self, tick: Tick) -> Command:
+    def _call(self, tick: Tick) -> tuple[Any, ...]:
         """Of the script that applies a tick."""
         keys, arguments = self._pack(tick)
         script = self._tick if tick.grows else self._tick_freeing
-        return ("EVALSHA", script, len(keys), *keys, *arguments), {}
+        return ("EVALSHA", script, len(keys), *keys, *arguments)
 
     def _pack(self, tick: Tick) -> tuple[list[str], list[bytes]]:
         keys = [

@@ -1,5 +1,7 @@
 """Durability Replicated, on a primary with a replica."""
 
+import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,7 +30,12 @@ def pair(tmp_path: Path) -> Iterator[list[RedisNode]]:
 @pytest.fixture
 async def store(pair: list[RedisNode]) -> AsyncIterator[Store]:
     store = Store(f"redis://{pair[0].host}", str(uuid.uuid4()), "Replicated")
-    await store.connect()
+    async with asyncio.timeout(60):
+        while True:
+            # On a busy machine a replica may be late.
+            with contextlib.suppress(Unavailable):
+                await store.connect()
+                break
     yield store
     await store.close()
 

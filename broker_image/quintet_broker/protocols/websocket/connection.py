@@ -44,7 +44,7 @@ class Connection:
         self._handshake = request
         self._socket = socket
         self._wire = connections.of(request)
-        self._outbox = Outbox(socket.send_bytes)
+        self._outbox = Outbox(socket.send_bytes, self._is_clear)
         self._key_id = key_id
         self._serving = Serving(self._queue, self._send, app[ADMISSION])
         self._receives: dict[int, tuple[asyncio.Task[None], Receiving]] = {}
@@ -87,6 +87,10 @@ class Connection:
             closing.cancel()
             if self._handshake.transport:
                 self._handshake.transport.abort()
+
+    def _is_clear(self) -> bool:
+        transport = self._handshake.transport
+        return transport is not None and transport.get_write_buffer_size() == 0
 
     async def _say_goodbye(self, code: WSCloseCode, why: str) -> None:
         await self._outbox.written()

@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+AT_ONCE = 16 * 1024
+"""Bytes of a frame that does not fill an empty socket, so that its writer need not wait."""
 ROOM = 256 * 1024
 """Bytes. Who has more to tell waits; one frame may be larger."""
 
@@ -15,18 +17,28 @@ class Outbox:
     cancelled before it was taken is not told, what was taken is told unless the client goes.
     """
 
-    def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(self, write: Callable[[bytes], Awaitable[None]], is_clear: Callable[[], bool]) -> None:
+        """`is_clear` tells whether nothing that was written waits for the client to read."""
         self._write = write
+        self._is_clear = is_clear
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._turn = asyncio.Lock()
         self._filled = asyncio.Event()
         self._written = asyncio.Event()
         self._gone = False
+        self._writes = False
+        """Whether the task is just writing one."""
         self._writing = asyncio.create_task(self._run())
 
     async def put(self, frame: bytes) -> None:
         """Take it, once there is room. Raises ConnectionError where the client has gone."""
+        if len(frame) <= AT_ONCE and not self._frames and not self._writes and self._is_clear():
+            # There is room for it in the socket: nobody waits, and a lone answer is not late by a turn of the loop.
+            if self._gone:
+                raise ConnectionResetError("The client has gone.")
+            await self._write(frame)
+            return
         async with self._turn:
             while self._bytes > ROOM and not self._gone:
                 await self._next_written()
@@ -54,7 +66,9 @@ class Outbox:
             while True:
                 while self._frames:
                     frame = self._frames.popleft()
+                    self._writes = True
                     await self._write(frame)
+                    self._writes = False
                     self._bytes -= len(frame)
                     self._written.set()
                 self._filled.clear()

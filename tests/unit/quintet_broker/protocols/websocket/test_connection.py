@@ -81,7 +81,7 @@ class Client:
             ADMISSION: Admission(),
             SETTINGS: SimpleNamespace(pod_name="broker-0"),
         }
-        self.transport = SimpleNamespace(aborted=False, abort=self._abort)
+        self.transport = SimpleNamespace(aborted=False, abort=self._abort, get_write_buffer_size=lambda: 1)
         self.reads = asyncio.Event()
         self.reads.set()
         self.closed: tuple[int, bytes] | None = None

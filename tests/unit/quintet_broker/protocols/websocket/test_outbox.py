@@ -35,7 +35,7 @@ async def turns() -> None:
 
 async def test_who_is_cancelled_leaves_the_others_waiting() -> None:
     socket = Socket()
-    outbox = Outbox(socket.write)
+    outbox = Outbox(socket.write, lambda: False)
     first = [LONG, LONG]
     for frame in first:
         await outbox.put(frame)
@@ -54,7 +54,7 @@ async def test_who_is_cancelled_leaves_the_others_waiting() -> None:
 @pytest.mark.parametrize("ends", ["breaks", "is closed"])
 async def test_who_waits_hears_that_the_client_has_gone(ends: str) -> None:
     socket = Socket()
-    outbox = Outbox(socket.write)
+    outbox = Outbox(socket.write, lambda: False)
     for frame in LONG, LONG:
         await outbox.put(frame)
     waiting = [asyncio.ensure_future(outbox.put(b"a")) for _ in range(3)]
@@ -72,3 +72,21 @@ async def test_who_waits_hears_that_the_client_has_gone(ends: str) -> None:
     assert all(isinstance(result, ConnectionError) for result in results)
     with pytest.raises(ConnectionError):
         await outbox.put(b"late")
+
+
+async def test_a_lone_frame_is_written_at_once_where_nothing_waits() -> None:
+    socket = Socket()
+    socket.take_all()
+    clear = True
+    outbox = Outbox(socket.write, lambda: clear)
+    await outbox.put(b"a")
+    assert socket.written == [b"a"]
+    clear = False
+    await outbox.put(b"b")
+    clear = True
+    # The one before is still to be written: nothing overtakes it.
+    await outbox.put(b"c")
+    assert socket.written == [b"a"]
+    await outbox.written()
+    assert socket.written == [b"a", b"b", b"c"]
+    outbox.close()
