@@ -47,6 +47,13 @@ def process(message: "Message | quintet.sync.Message") -> Iterator[None]:
 class TracedQueue(Queue):
     """A queue whose verbs leave spans."""
 
+    async def send(self, value: str | bytes, **options: Any) -> str:
+        if _tracer() is None:
+            return await super().send(value, **options)
+        headers = options.pop("headers", None) or {}
+        [message_id] = await self.send_batch([NewMessage(value, headers=headers, **options)])
+        return message_id
+
     async def send_batch(self, messages: Sequence[NewMessage | str | bytes]) -> list[str]:
         """A single message takes the context of the span that sends it; each of several has a span of its own."""
         tracer = _tracer()
