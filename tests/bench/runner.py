@@ -13,8 +13,10 @@ from tests.bench.system import System
 from tools.shell import Failed
 
 OURS = System.title
-WARM_UP = 4
-"""That part of a round comes first and is not counted: what compiles as it runs, or fills its pools, has done so."""
+WARM_UP = 10
+"""That part of a round comes first and is not counted: it tells how many messages a round has for who is slow."""
+ROUND = 1.5
+"""Seconds, about, of a round: who is slow brings fewer messages."""
 MEMORY, FSYNC = ("Memory",), ("Fsync",)
 BOTH = (*MEMORY, *FSYNC)
 
@@ -62,9 +64,9 @@ class Row:
     title: str
     contenders: Sequence[Contender]
     messages: int
-    """Of a round, if nothing else is asked for."""
-    rounds: int | None = None
-    """Where it is so long that rounds make no sense."""
+    """Of a round at most, if nothing else is asked for."""
+    once: bool = False
+    """Whether a round is so long that one has to do; then it has all messages."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Measure:
     """What else the run measured."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Line:
     """All runs of one contender at one durability."""
 
@@ -87,6 +89,8 @@ class Line:
     server: str
     durability: str
     promise: str
+    messages: int
+    """Of a round."""
     runs: list[Measure]
 
 
@@ -119,15 +123,17 @@ def run(
                     results.left_out.append(f"{contender.name}, {durability}: {error}")
                     continue
                 kind = contender.server
-                line = Line(contender.name, kind.title, durability, kind.promises[durability], [])
+                line = Line(contender.name, kind.title, durability, kind.promises[durability], count, [])
                 taking_part.append((contender, server, line))
-        for number in range(1 + (row.rounds or rounds)):
+        for number in range(1 if row.once else 1 + rounds):
             for contender, server, line in list(taking_part):
                 try:
-                    if number:
-                        line.runs.append(asyncio.run(_measured(contender, server, count)))
-                    elif row.rounds is None:
-                        asyncio.run(_measured(contender, server, count // WARM_UP))
+                    if row.once or number:
+                        line.runs.append(asyncio.run(_measured(contender, server, line.messages)))
+                    else:
+                        least = count // WARM_UP
+                        rate = asyncio.run(_measured(contender, server, least)).rate
+                        line.messages = max(least, min(count, round(rate * ROUND)))
                 except Failed as error:
                     results.left_out.append(f"{line.contender}, {line.durability}: {error}")
                     taking_part.remove((contender, server, line))

@@ -53,6 +53,7 @@ def document(name: str, results: Results) -> dict[str, Any]:
             "server": line.server,
             "durability": line.durability,
             "promise": line.promise,
+            "messages": line.messages,
             "messages_per_second": [round(run.rate, 1) for run in line.runs],
             "cpu_seconds_per_10000": [run.cpu for run in line.runs],
             "figures": [run.figures for run in line.runs],

@@ -42,10 +42,10 @@ def message(payload: bytes, kind: int = BINARY) -> bytes:
 class Frames(Connection):
     def __init__(self, queue: str) -> None:
         super().__init__()
-        self._queue = queue
+        self.queue = queue
         self._upgraded = False
         self._welcome = False
-        self._id = RECEIVE
+        self.id = RECEIVE
         record = msgspec.msgpack.encode([[MESSAGE.encode()]])
         self._behind_id = msgspec.msgpack.encode([queue, None, 0])[1:] + record
 
@@ -56,29 +56,29 @@ class Frames(Connection):
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
         )
         await self.until(lambda: self._upgraded)
-        self._tell(HELLO, [1])
+        self.tell(HELLO, [1])
         await self.until(lambda: self._welcome)
 
     def receive(self) -> None:
-        self._tell(RECEIVES, RECEIVE, self._queue, CREDIT)
+        self.tell(RECEIVES, RECEIVE, self.queue, CREDIT)
 
     def publish(self, count: int) -> None:
         begin = b"\x96\x01\xce"
-        ids = range(self._id + 1, self._id + 1 + count)
-        self._id += count
+        ids = range(self.id + 1, self.id + 1 + count)
+        self.id += count
         self.transport.write(b"".join([message(begin + pack(">I", one) + self._behind_id) for one in ids]))
 
     async def settle(self) -> int:
         count = await super().settle()
         await self.answers(count)
-        self._tell(GRANT, RECEIVE, count)
+        self.tell(GRANT, RECEIVE, count)
         return count
 
     def acknowledge(self, tokens: list[Any]) -> None:
         encode = msgspec.msgpack.encode
-        ids = range(self._id + 1, self._id + 1 + len(tokens))
-        self._id += len(tokens)
-        frames = [encode([ACKNOWLEDGE, one, self._queue, [token]]) for one, (token, _) in zip(ids, tokens, strict=True)]
+        ids = range(self.id + 1, self.id + 1 + len(tokens))
+        self.id += len(tokens)
+        frames = [encode([ACKNOWLEDGE, one, self.queue, [token]]) for one, (token, _) in zip(ids, tokens, strict=True)]
         self.transport.write(b"".join(map(message, frames)))
 
     def take(self, data: bytes) -> int:
@@ -108,13 +108,13 @@ class Frames(Connection):
 
     def _message(self, kind: int, payload: bytes) -> None:
         if kind == BINARY:
-            self._frame(*msgspec.msgpack.decode(payload))
+            self.frame(*msgspec.msgpack.decode(payload))
         elif kind == PING:
             self.transport.write(message(payload, PONG))
         elif kind == CLOSE:
             raise ConnectionError(f"The broker closed the connection: {payload!r}")
 
-    def _frame(self, tag: int, *elements: Any) -> None:
+    def frame(self, tag: int, *elements: Any) -> None:
         if tag == CONFIRM:
             self.answer()
         elif tag == SETTLED:
@@ -128,14 +128,14 @@ class Frames(Connection):
         elif tag == WELCOME:
             self._welcome = True
 
-    def _tell(self, *elements: Any) -> None:
+    def tell(self, *elements: Any) -> None:
         self.transport.write(message(msgspec.msgpack.encode(elements)))
 
 
 @asynccontextmanager
-async def frames(system: System, *, receive: bool = True) -> AsyncIterator[Client]:
+async def frames(system: System, make: type[Frames] = Frames, *, receive: bool = True) -> AsyncIterator[Client]:
     async with new_queue(system) as name:
-        producer, consumer = [await connect(system.broker.settings["http_port"], lambda: Frames(name)) for _ in "12"]
+        producer, consumer = [await connect(system.broker.settings["http_port"], lambda: make(name)) for _ in "12"]
         for connection in (producer, consumer):
             await connection.open(system.broker.http_url)
         if receive:

@@ -3,6 +3,8 @@
 from functools import partial
 
 from tests.bench.clients.amqp import amqp
+from tests.bench.clients.frame_batches import FrameBatches
+from tests.bench.clients.frames import frames
 from tests.bench.clients.http import http
 from tests.bench.clients.nats import nats
 from tests.bench.clients.resp import resp
@@ -23,6 +25,7 @@ ROW = Row(
     "Batches: 1 KiB, sent, confirmed, received, acknowledged",
     [
         Contender("our client, 100 a call", System, FLOW(batches)),
+        Contender("our protocol by hand, batches unopened", System, FLOW(partial(frames, make=FrameBatches))),
         Contender("/v1/, 100 a request", System, FLOW(http, producers=16, consumers=16)),
         Contender("raw Redis Streams by hand, pipelined by 100", System, FLOW(partial(resp, multiple=True))),
         Contender("RabbitMQ by hand, classic queue", RabbitMQ, FLOW(CLASSIC)),

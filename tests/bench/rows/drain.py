@@ -94,5 +94,5 @@ ROW = Row(
         Contender("sent until the pool is full, then drained", System, doing(full), MEMORY),
     ],
     messages=2_000_000,
-    rounds=1,
+    once=True,
 )

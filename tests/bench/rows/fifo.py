@@ -86,7 +86,7 @@ def row(minutes: float) -> Row:
         Contender("another group each message", System, fifo(1), MEMORY),
     ]
     title = f"Fifo with deduplication, {len(GROUPS)} groups, 1 KiB, by our client, {minutes:g} minutes each"
-    return Row(title, contenders, messages=1_000, rounds=1)
+    return Row(title, contenders, messages=1_000, once=True)
 
 
 async def through(system: System, traffic: Traffic, minutes: float) -> Done:
