@@ -194,6 +194,18 @@ async def test_queues_can_be_made_soon_after_redis_was_started_anew(tmp_path: Pa
     redis.kill()
 
 
+async def test_a_change_of_what_somebody_else_changed_meanwhile_is_refused(store: FailingStore) -> None:
+    async with serving(store) as topology:
+        queue = await topology.create_queue("orders", {}, {"tags": {"a": "1"}})
+        seen = queue.extras
+        await topology.update_queue("orders", {}, {"tags": {"b": "2"}}, unless_changed=seen)
+        with pytest.raises(Unavailable, match="somebody else"):
+            await topology.update_queue("orders", {}, {"tags": {"c": "3"}}, unless_changed=seen)
+        # What needs no look at what was there, is merged.
+        await topology.update_queue("orders", {}, {"tags": {"a": None, "d": "4"}})
+        assert queue.extras.tags == {"b": "2", "d": "4"}
+
+
 async def made(topology: Topology, name: str) -> bool:
     try:
         await topology.create_queue(name, {})

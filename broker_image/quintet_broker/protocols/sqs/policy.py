@@ -175,13 +175,17 @@ def principal_of(value: str, account: str) -> str | None:
 
 
 def _is_of(resource: str, account: str, queue: str) -> bool:
-    """Whether a resource is this queue, of whatever partition and region."""
+    """Whether a resource is this queue, of whatever partition and region; as on AWS it may be any text."""
     if resource == "*":
         return True
     parts = resource.split(":", 5)
-    if len(parts) != 6 or parts[0] != "arn":
-        raise BadPolicy(f"the resource {resource} is no ARN")
-    return _like("sqs", parts[2]) and _like(account, parts[4]) and _like(queue, parts[5])
+    return (
+        len(parts) == 6
+        and parts[0] == "arn"
+        and _like("sqs", parts[2])
+        and _like(account, parts[4])
+        and _like(queue, parts[5])
+    )
 
 
 def _holds(operator: str, key: str, values: Sequence[str | bool]) -> bool:
