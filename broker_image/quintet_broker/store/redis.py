@@ -238,9 +238,9 @@ class Store:
             except RedisError:
                 continue
             by_node.setdefault(node, []).append(place)
-        written = await asyncio.gather(
-            *(self._write_to(node, [ticks[place] for place in places]) for node, places in by_node.items())
-        )
+        writing = [self._write_to(node, [ticks[place] for place in places]) for node, places in by_node.items()]
+        # Most have one node, and gather makes a task even for one.
+        written = [await writing[0]] if len(writing) == 1 else await asyncio.gather(*writing)
         for places, found in zip(by_node.values(), written, strict=True):
             for place, outcome in zip(places, found, strict=True):
                 outcomes[place] = outcome
