@@ -137,6 +137,11 @@ class Cursor:
         else:
             self._ranges.insert(Range(offset, 0, count, 0, NOBODYS, 0, count, due=True))
 
+    def range_end(self, offset: int) -> int:
+        """Behind the records that were delivered, or passed over, together with one that is due."""
+        found = self._ranges.find(offset)
+        return found.end if found else offset
+
     def next_due(self, offset: int) -> int:
         """The first record from `offset` on that is due; `read_to` behind the last of them."""
         if offset >= self.read_to:

@@ -18,7 +18,7 @@ LEARNED_AT_ONCE = 5000
 
 
 class GroupAhead(ReadAhead):
-    """Holds unread records, and of those that wait the ones whose groups are ready. Passed over, a record is let go."""
+    """Holds unread records, and of those that wait the ones whose groups are ready; others as far as there is room."""
 
     def __init__(self, log: Log, cursor: Cursor, groups: Groups) -> None:
         super().__init__(log, cursor, groups, cursor)
@@ -33,6 +33,12 @@ class GroupAhead(ReadAhead):
     def waiting(self, offset: int) -> Record | None:
         """A record that waits, if it is held, and stays so."""
         return self._waiting.get(offset)
+
+    def keep_waiting(self, offset: int, record: Record) -> None:
+        """Hold one that is passed over, if there is room: it need not be read again."""
+        if not self._is_crowded:
+            self._waiting[offset] = record
+            self._waiting_bytes += record.size
 
     def take_waiting(self, offset: int) -> Record | None:
         """A record that waits, if it is held."""

@@ -20,6 +20,8 @@ class OrderedClaim(ChoosyClaim):
         lane = self._state.lanes[0]
         assert isinstance(lane.ahead, GroupAhead)
         self._mine: set[Group] = set()
+        self._waited: list[tuple[int, Record]] = []
+        """Taken of what waits, and not delivered yet: offset and record."""
         self._take_waiting(lane, lane.ahead)
         self._look_at_unread(lane, lane.ahead)
         self._deliver_run(lane)
@@ -31,7 +33,24 @@ class OrderedClaim(ChoosyClaim):
         while True:
             refused = [self._take_group(lane, ahead, g) for g in ahead.groups.ready(READY_AT_ONCE, self._text)]
             if not any(refused):
-                return
+                break
+        self._deliver_waited(lane)
+
+    def _deliver_waited(self, lane: Lane) -> None:
+        """Group by group, what was taken lies here and there; neighbours are delivered together all the same."""
+        self._waited.sort(key=lambda pair: pair[0])
+        records: list[Record] = []
+        start = end = 0
+        for offset, record in self._waited:
+            if records and (offset != start + len(records) or offset >= end):
+                self._deliver_records(lane, start, records)
+                records = []
+            if not records:
+                start, end = offset, lane.cursor.range_end(offset)
+            records.append(record)
+        if records:
+            self._deliver_records(lane, start, records)
+        self._waited.clear()
 
     def _take_group(self, lane: Lane, ahead: GroupAhead, group: Group) -> bool:
         """Take what waits of a group, as long as it matches; whether its first record does not."""
@@ -44,7 +63,12 @@ class OrderedClaim(ChoosyClaim):
             if not self._may_take(lane, offset, record):
                 return self._refuse(groups, group)
             ahead.take_waiting(offset)
-            self._take_one(lane, ahead, offset, record)
+            if self._policy.is_expired(record, self._now):
+                self._drop(lane, offset, record)
+                continue
+            self._waited.append((offset, record))
+            self._mine.add(group)
+            groups.deliver(offset, group)
         return False
 
     def _refuse(self, groups: Groups, group: Group) -> bool:
@@ -57,6 +81,10 @@ class OrderedClaim(ChoosyClaim):
     @property
     def _ends(self) -> bool:
         return self._is_served or self.goes_on
+
+    @property
+    def _is_served(self) -> bool:
+        return self.taken + len(self._run) + len(self._waited) >= self._limit
 
     def _may_take(self, lane: Lane, offset: int, record: Record) -> bool:
         return self._policy.is_expired(record, self._now) or self._matches(lane, offset, record)
@@ -73,6 +101,7 @@ class OrderedClaim(ChoosyClaim):
                 continue
             self._pass_over(lane, offset)
             groups.wait(offset, group)
+            ahead.keep_waiting(offset, record)
             if is_next:
                 self._refuse(groups, group)
 

@@ -171,7 +171,13 @@ async def test_what_could_not_leave_comes_again_before_what_follows() -> None:
     assert other.record.value == b"1"
     bench.store.time += 1000
     await bench.acknowledge(shard, other)
-    assert values(await bench.receive(shard, 10)) == [b"0", b"2", b"3"]
+    came: list[bytes] = []
+    while len(came) < 3:
+        some = await bench.receive(shard, 10)
+        assert some
+        came += values(some)
+        await bench.acknowledge(shard, *some)
+    assert came == [b"0", b"2", b"3"]
 
 
 async def test_what_left_unread_and_could_not_go_comes_before_what_is_behind_it() -> None:
