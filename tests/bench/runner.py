@@ -113,32 +113,63 @@ def run(
     results, count = Results(row, [], []), messages or row.messages
     wanted = [one for one in row.contenders if peers is None or _takes_part(one.server.title, peers)]
     with ExitStack() as stack:
-        taking_part: list[tuple[Contender, Server, Line]] = []
-        servers = _Servers(stack)
-        for durability in durabilities:
-            for contender in [one for one in wanted if durability in one.durabilities]:
-                try:
-                    server = servers.get(contender.server, durability)
-                except Failed as error:
-                    results.left_out.append(f"{contender.name}, {durability}: {error}")
-                    continue
-                kind = contender.server
-                line = Line(contender.name, kind.title, durability, kind.promises[durability], count, [])
-                taking_part.append((contender, server, line))
+        parts = _parts(_Servers(stack), wanted, durabilities, count, results.left_out)
         for number in range(1 if row.once else 1 + rounds):
-            for contender, server, line in list(taking_part):
+            for part in list(parts):
                 try:
-                    if row.once or number:
-                        line.runs.append(asyncio.run(_measured(contender, server, line.messages)))
+                    if number or row.once:
+                        part.run()
                     else:
-                        least = count // WARM_UP
-                        rate = asyncio.run(_measured(contender, server, least)).rate
-                        line.messages = max(least, min(count, round(rate * ROUND)))
-                except Failed as error:
-                    results.left_out.append(f"{line.contender}, {line.durability}: {error}")
-                    taking_part.remove((contender, server, line))
-        results.lines = [line for _, _, line in taking_part]
+                        _warm_up(part, count)
+                except Exception as error:
+                    # What another system does not do is told; what ours does not do is a defect.
+                    if part.line.server == OURS and not isinstance(error, Failed):
+                        raise
+                    results.left_out.append(f"{part.line.contender}, {part.line.durability}: {error!r}")
+                    parts.remove(part)
+        results.lines = [part.line for part in parts]
     return results
+
+
+def _parts(
+    servers: "_Servers", contenders: Sequence[Contender], durabilities: Sequence[str], count: int, left_out: list[str]
+) -> list["_Part"]:
+    """Who takes part; who cannot is told in `left_out`."""
+    parts = []
+    for durability in durabilities:
+        for contender in [one for one in contenders if durability in one.durabilities]:
+            kind = contender.server
+            try:
+                server = servers.get(kind, durability)
+            except Failed as error:
+                left_out.append(f"{contender.name}, {durability}: {error}")
+                continue
+            line = Line(contender.name, kind.title, durability, kind.promises[durability], count, [])
+            parts.append(_Part(contender, server, line))
+    return parts
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A contender beside its server, and what became of it."""
+
+    contender: Contender
+    server: Server
+    line: Line
+
+    def run(self) -> None:
+        self.line.runs.append(asyncio.run(self.bring(self.line.messages)))
+
+    async def bring(self, messages: int) -> Measure:
+        async with self.contender.open(self.server) as bring:
+            return await measure(bring, self.server, messages)
+
+
+def _warm_up(part: _Part, count: int) -> None:
+    """Find out how many messages its rounds have."""
+    least = count // WARM_UP
+    rate = asyncio.run(part.bring(least)).rate
+    part.line.messages = max(least, min(count, round(rate * ROUND)))
 
 
 def _takes_part(title: str, peers: Sequence[str]) -> bool:
@@ -173,11 +204,6 @@ def _running(kind: ServerKind, durability: str) -> Iterator[Server]:
         yield server
     finally:
         server.close()
-
-
-async def _measured(contender: Contender, server: Server, messages: int) -> Measure:
-    async with contender.open(server) as bring:
-        return await measure(bring, server, messages)
 
 
 async def measure(bring: Run, server: Server, messages: int) -> Measure:

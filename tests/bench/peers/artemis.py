@@ -24,7 +24,7 @@ class Artemis(Peer):
         self._instance = self.directory / "instance"
         create = [
             *(str(distribution / "bin/artemis"), "create", str(self._instance), "--silent"),
-            *("--user", "bench", "--password", "bench", "--allow-anonymous", "--no-autotune", "--no-web", "--nio"),
+            *("--user", "bench", "--password", "bench", "--allow-anonymous", "--no-web"),
             *("--no-amqp-acceptor", "--no-mqtt-acceptor", "--no-hornetq-acceptor", "--no-stomp-acceptor"),
             *("--host", "127.0.0.1", "--default-port", str(self.port), "--java-options", "-Xmx1G"),
             *(["--no-fsync"] if durability == "Memory" else []),

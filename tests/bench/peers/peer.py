@@ -10,6 +10,7 @@ from typing import ClassVar
 import psutil
 
 from tests.processes import Process
+from tools.shell import Failed
 
 
 class Peer(Process):
@@ -25,6 +26,13 @@ class Peer(Process):
         self.directory = Path(tempfile.mkdtemp(prefix="quintet-bench-"))
         super().__init__(self.directory, self.title)
         self._names = (f"bench{number}" for number in itertools.count())
+
+    def wait_until_up(self) -> None:
+        """Raises Failed."""
+        try:
+            super().wait_until_up()
+        except RuntimeError as error:
+            raise Failed(str(error)) from error
 
     def new_name(self) -> str:
         """Of a queue that no run used before."""

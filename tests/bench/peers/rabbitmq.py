@@ -2,13 +2,12 @@
 
 import os
 import socket
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from tests.bench.peers.peer import Peer
-from tests.processes import free_port
+from tests.processes import Process, free_port
 from tools.shell import Failed
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -18,6 +17,22 @@ log.file.level = error
 vm_memory_high_watermark.relative = 0.6
 disk_free_limit.absolute = 200MB
 """
+
+
+class NameServer(Process):
+    """Erlang's, for one node: else that would start one that outlives it."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        super().__init__(directory, "epmd")
+        self._port = port
+
+    def command(self) -> list[str]:
+        return ["epmd", "-port", str(self._port), "-address", "127.0.0.1"]
+
+    def is_up(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=2):
+            return True
+        return False
 
 
 class RabbitMQ(Peer):
@@ -34,7 +49,7 @@ class RabbitMQ(Peer):
         self.port, self._distribution, self._names_port = free_port(), free_port(), free_port()
         (self.directory / "rabbitmq.conf").write_text(CONFIGURATION)
         (self.directory / "plugins").write_text("[].")
-        self._name_server: subprocess.Popen[bytes] | None = None
+        self._name_server = NameServer(self.directory, self._names_port)
 
     def command(self) -> list[str]:
         return [str(PROGRAM)]
@@ -61,11 +76,7 @@ class RabbitMQ(Peer):
         }
 
     def launch(self) -> None:
-        # Erlang would start one that outlives the node.
-        if self._name_server is None:
-            self._name_server = subprocess.Popen(
-                ["epmd", "-port", str(self._names_port), "-address", "127.0.0.1"], stderr=subprocess.DEVNULL
-            )
+        self._name_server.start()
         super().launch()
 
     def is_up(self) -> bool:
@@ -77,7 +88,4 @@ class RabbitMQ(Peer):
 
     def kill(self) -> None:
         super().kill()
-        if self._name_server:
-            self._name_server.kill()
-            self._name_server.wait()
-            self._name_server = None
+        self._name_server.kill()
