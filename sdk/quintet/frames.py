@@ -263,6 +263,8 @@ def plain(message: NewMessage | str | bytes) -> Plain | None:
 
     Raises TypeError, and ValueError for text that is not Unicode.
     """
+    if type(message) is str:
+        return message.encode(errors="surrogateescape"), None, []
     if not isinstance(message, NewMessage):
         return _bytes("value", message), None, []
     if (message.delay, message.priority, message.expiry, message.deduplication_id) != NOTHING_MORE:

@@ -14,33 +14,23 @@ BYTES = 40
 Results = Callable[[frames.Settled], Sequence[frames.Problem | None]]
 
 
-def check(*held: Held) -> None:
+def check(held: Sequence[Held]) -> None:
     """Raises TypeError, and ValueError for text that is not Unicode, so that none spoils another's request."""
     for one in held:
-        if isinstance(one, str):
-            one.encode()
-        elif not isinstance(one, Content):
+        if isinstance(one, Content):
+            continue
+        if not isinstance(one, str):
             raise TypeError(f"A message or its receipt is wanted, not {type(one).__name__}")
+        one.encode()
 
 
 def packed(held: Sequence[Held]) -> tuple[list[Any], Results]:
     """For a frame, and what makes a result for each out of its answer. Messages may come in any order."""
-    order = sorted(range(len(held)), key=[_rank(one) for one in held].__getitem__)
-    receipts: list[Any] = []
-    delivery: Delivery | None = None
-    first = count = 0
-    for index in order:
-        one = held[index]
-        if isinstance(one, str):
-            receipts.append(one)
-        elif one._delivery is delivery and one._place == first + count:
-            count += 1
-        else:
-            if delivery:
-                receipts.append(delivery.receipts_at(first, count))
-            delivery, first, count = one._delivery, one._place, 1
-    if delivery:
-        receipts.append(delivery.receipts_at(first, count))
+    order: Sequence[int] = range(len(held))
+    receipts, deliveries = _merged(held)
+    if len(receipts) > deliveries:
+        order = sorted(order, key=[_rank(one) for one in held].__getitem__)
+        receipts, _ = _merged([held[index] for index in order])
 
     def results(settled: frames.Settled) -> Sequence[frames.Problem | None]:
         found: list[frames.Problem | None] = [None] * len(held)
@@ -50,6 +40,30 @@ def packed(held: Sequence[Held]) -> tuple[list[Any], Results]:
         return found
 
     return receipts, results
+
+
+def _merged(held: Sequence[Held]) -> tuple[list[Any], int]:
+    """Those that follow each other as one, and of how many deliveries they are."""
+    receipts: list[Any] = []
+    deliveries: set[int] = set()
+    delivery: Delivery | None = None
+    first = end = 0
+    for one in held:
+        if isinstance(one, Content) and one._delivery is delivery and one._place == end:
+            end += 1
+            continue
+        if delivery:
+            receipts.append(delivery.receipts_at(first, end - first))
+            delivery = None
+        if isinstance(one, Content):
+            delivery, first, end = one._delivery, one._place, one._place + 1
+            deliveries.add(id(delivery))
+        else:
+            receipts.append(one)
+            deliveries.add(id(one))
+    if delivery:
+        receipts.append(delivery.receipts_at(first, end - first))
+    return receipts, len(deliveries)
 
 
 def _rank(held: Held) -> int:

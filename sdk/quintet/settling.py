@@ -32,22 +32,22 @@ class Settling:
         self._acknowledges, self._releases, self._unread, self._extends = (connection.settles(queue) for _ in range(4))
 
     async def acknowledge(self, held: Held) -> None:
-        receipts.check(held)
+        receipts.check([held])
         _raise_one(await self._settle(self._acknowledges, self._acknowledge, [held]))
 
     async def acknowledge_batch(self, held: Sequence[Held]) -> None:
         """Raises NotSettled."""
-        receipts.check(*held)
+        receipts.check(held)
         _raise_all(await self._settle(self._acknowledges, self._acknowledge, held))
 
     async def release(self, held: Held, delivered: bool) -> None:
-        receipts.check(held)
+        receipts.check([held])
         verb, encode = (self._releases, self._release) if delivered else (self._unread, self._release_unread)
         _raise_one(await self._settle(verb, encode, [held]))
 
     async def release_batch(self, held: Sequence[Held]) -> None:
         """Raises NotSettled."""
-        receipts.check(*held)
+        receipts.check(held)
         _raise_all(await self._settle(self._releases, self._release, held))
 
     async def extend(self, held: Held, seconds: float) -> None:
