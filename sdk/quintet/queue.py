@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from msgspec import Raw
@@ -70,11 +70,8 @@ class Queue:
         Raises MessageTooLarge, QueueFull, InvalidArgument, QueueNotFound; TypeError for what is no text or bytes.
         After ConnectionLost, TimedOut and Unavailable, or if the caller was cancelled, it may have been stored.
         """
-        if delay is None and priority is None and expiry is None and deduplication_id is None:
-            [message_id] = await self._send_all([frames.content(value, key, headers)])
-        else:
-            message = NewMessage(value, key, headers or {}, delay, priority, expiry, deduplication_id)
-            [message_id] = await self.send_batch([message])
+        message = NewMessage(value, key, headers or {}, delay, priority, expiry, deduplication_id)
+        [message_id] = await self.send_batch([message])
         return message_id
 
     async def send_batch(self, messages: Sequence[NewMessage | str | bytes]) -> list[str]:
@@ -87,13 +84,10 @@ class Queue:
         records = [frames.plain(message) for message in messages]
         plain = [record for record in records if record is not None]
         if len(plain) == len(records):
-            return list(await self._send_all(plain))
+            return list(await self._sends.ask(self._send_plain, plain, frames.size(plain), self._connection.timeout))
         encoded = [frames.new_record(message) for message in messages]
         size = sum([len(record) for record in encoded])
         return list(await self._sends.ask(self._send_encoded, encoded, size, self._connection.timeout))
-
-    def _send_all(self, records: Sequence[Plain]) -> Awaitable[Sequence[str]]:
-        return self._sends.ask(self._send_plain, records, frames.size(records), self._connection.timeout)
 
     def _send_plain(self, records: Sequence[Plain]) -> Request:
         if len(records) < WORTH_A_BATCH:

@@ -217,3 +217,17 @@ async def test_reader_that_is_cancelled_leaves_no_credit() -> None:
     await settled()
     broker.both[0].deliver(1)
     assert (await reading).id == "0"
+
+
+async def test_readers_that_wait_hear_of_what_comes_while_others_are_called() -> None:
+    broker: Any = Broker()
+    messages = Receiver(cast(Queue, Orders()), broker, broker, 30.0, None, AHEAD)
+    reading = [asyncio.ensure_future(anext(messages)) for _ in range(6)]
+    await settled()
+    for _ in range(2):
+        broker.both[0].deliver(2)
+        await asyncio.sleep(0)
+    await settled()
+    assert sum(task.done() for task in reading) == 4
+    broker.both[0].deliver(2)
+    await asyncio.gather(*reading)
