@@ -109,6 +109,7 @@ class LaneConnection(Connection):
         elif self._serving or self.writing_paused:
             self._next.append(data)
             self._wire.pause_reading()
+            self.came(len(data))
         elif self._pieces:
             self._go_on_in_pieces(data)
         else:
@@ -134,8 +135,10 @@ class LaneConnection(Connection):
         except Exception:
             logger.exception("%s %s failed", request.method, request.target)
             answer = FAILED
-        self._wire.write(self._lane.written(answer, last=self._closes))
         self._serving = None
+        if self._wire.is_closing():
+            return
+        self._wire.write(self._lane.written(answer, last=self._closes))
         self._quiet_since = self._loop.time()
         if self._closes:
             self.force_close()
@@ -146,6 +149,7 @@ class LaneConnection(Connection):
         if self._next and not self._serving and not self.writing_paused:
             data = b"".join(self._next)
             self._next.clear()
+            self.whole()
             self._wire.resume_reading()
             self.data_received(data)
 

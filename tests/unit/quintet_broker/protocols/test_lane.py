@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from aiohttp import web
 
+from quintet_broker.errors import Overloaded
 from quintet_broker.protocols import lane
 from quintet_broker.protocols.connections import IDLE, Connections
 from quintet_broker.protocols.lane import LONGEST, Lane, LaneConnection
@@ -134,6 +135,27 @@ async def test_pipelined_requests_are_answered_in_order_once_each(client: Client
         port.released.set()
         assert [(await other.body()).lower() for _ in range(3)] == [b"wait", b"four", b""]
     assert port.served.count(b"wait") == 1
+
+
+async def test_what_comes_before_it_can_be_served_is_counted(client: Client, port: Port) -> None:
+    client.say(post(b"wait"))
+    await asyncio.wait_for(port.waits.wait(), WITHIN)
+    client.say(post(b"x" * 1000))
+    await unfinished(port, len(post(b"x" * 1000)))
+    port.released.set()
+    assert [await client.body() for _ in range(2)] == [b"wait", b"x" * 1000]
+    assert port.connections._unfinished == 0
+
+
+async def test_who_is_refused_gets_no_answer_behind_it(client: Client, port: Port) -> None:
+    client.say(post(b"wait"))
+    await asyncio.wait_for(port.waits.wait(), WITHIN)
+    (connection,) = port.server.connections
+    assert isinstance(connection, LaneConnection)
+    port.released.set()
+    connection.refuse(Overloaded())
+    assert (await client.hear())[0] == 503
+    assert await client.ends()
 
 
 async def test_a_request_may_come_in_pieces(client: Client, port: Port) -> None:
