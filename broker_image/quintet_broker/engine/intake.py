@@ -48,6 +48,8 @@ from quintet_broker.store import tick as stored
 
 TICK_BYTES = 4 * 1024 * 1024
 """A tick takes no more requests once it appends this much."""
+SETTLE_BYTES = 128
+"""What a record that is asked about counts for in that: a tick is not to take long either, where receipts are stale."""
 
 
 class Intake:
@@ -78,6 +80,7 @@ class Intake:
         while size < TICK_BYTES and (request := arrivals.take()):
             if not isinstance(request, Append):
                 self._work.answers.append((request, self._settle(request)))
+                size += SETTLE_BYTES * request.settles
             elif refusal := self._accept(request):
                 request.refuse(refusal)
             else:

@@ -28,6 +28,8 @@ class Request(Generic[Answer]):
 
     size = 0
     """Bytes that it keeps in memory."""
+    settles = 0
+    """Records that it is about, one by one at worst."""
     answer_type: ClassVar[Any] = None
 
     def __init__(self, at: int) -> None:
@@ -172,6 +174,7 @@ class Acknowledge(Request[list[BrokerError | None]]):
     def __init__(self, at: int, receipts: list[Receipt]) -> None:
         super().__init__(at)
         self.receipts = receipts
+        self.settles = sum([receipt[3] for receipt in receipts])
 
 
 class Extend(Request[list[BrokerError | None]]):
@@ -182,6 +185,7 @@ class Extend(Request[list[BrokerError | None]]):
     def __init__(self, at: int, receipts: list[tuple[Receipt, int]]) -> None:
         super().__init__(at)
         self.receipts = receipts
+        self.settles = sum([receipt[3] for receipt, _ in receipts])
 
 
 class GiveBack(Request[None]):
@@ -190,6 +194,7 @@ class GiveBack(Request[None]):
     def __init__(self, at: int, receipts: list[Receipt]) -> None:
         super().__init__(at)
         self.receipts = receipts
+        self.settles = sum([receipt[3] for receipt in receipts])
 
 
 class Counts(Struct, frozen=True, array_like=True):

@@ -8,6 +8,7 @@ Layout: https://kafka.apache.org/documentation/#recordbatch
 
 import struct
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import google_crc32c
@@ -24,10 +25,18 @@ _CRC_AT = 17
 _CRC_FROM = 21
 _COUNTED_FROM = 12
 """The length counts from there."""
+_COUNT = struct.Struct(">I")
+_COUNT_AT = 57
 _PRODUCER = struct.Struct(">q")
 _PRODUCER_AT = 43
 _MAGIC = 2
 _LOG_APPEND_TIME = 0x08
+_64_BITS = (1 << 64) - 1
+MOST_RECORDS = 10_000
+MOST_HEADERS = 64
+"""Of one record. What is decoded of a byte takes up to forty, so more are refused before they are decoded."""
+LARGE = 256 * 1024
+"""Bytes of a batch, and of a record, in which more headers could be than may be decoded for nothing."""
 PRODUCER_BITS = 63
 SEQUENCE_BITS = 31
 
@@ -41,8 +50,8 @@ class Sealed:
 
     __slots__ = ("_ends", "count", "data", "names", "offset", "start", "timestamp")
 
-    def __init__(self, data: bytes) -> None:
-        """Of bytes that `is_sealed`."""
+    def __init__(self, data: bytes, ends: list[int] | None = None) -> None:
+        """Of bytes that `is_sealed`; `ends` is where its header ends and each record, if that is known."""
         self.data = data
         fields = _HEADER.unpack_from(data)
         self.timestamp: int = fields[8]
@@ -53,7 +62,7 @@ class Sealed:
         self.start: int = fields[6] - self.count + 1
         self.offset: int = fields[0] + self.start
         """Of its first record, once it is placed."""
-        self._ends: list[int] | None = None
+        self._ends = ends
 
     @property
     def size(self) -> int:
@@ -97,20 +106,7 @@ class Sealed:
     def _records_end(self) -> list[int]:
         """Where the header ends, and each record."""
         if self._ends is None:
-            data, at = self.data, _HEADER.size
-            self._ends = [at]
-            for _ in range(self.count):
-                # The length of a record: a zigzag varint, and never below 0 here.
-                byte = data[at]
-                at += 1
-                length, shift = byte & 0x7F, 7
-                while byte & 0x80:
-                    byte = data[at]
-                    at += 1
-                    length |= (byte & 0x7F) << shift
-                    shift += 7
-                at += length >> 1
-                self._ends.append(at)
+            self._ends = _ends(self.data, self.count)
         return self._ends
 
 
@@ -127,18 +123,85 @@ def seal(batch: bytes, names: tuple[int, int], now: int) -> tuple[Sealed, Sequen
         raise NotABatch("it is no RecordBatch v2 without compression, transaction and control records")
     if length != len(batch) - _COUNTED_FROM or not 0 < count <= length or last_delta != count - 1:
         raise NotABatch("its length or count is wrong")
+    if count > MOST_RECORDS:
+        raise NotABatch(f"it has more than {MOST_RECORDS} records")
     if crc != google_crc32c.value(batch[_CRC_FROM:]):
         raise NotABatch("its CRC-32C does not match")
     try:
+        ends = _checked_ends(batch, count) if length > LARGE else None
         # Its base offset means nothing.
-        records = list(DefaultRecordBatch(bytes(8) + batch[8:]))
+        records = _checked(DefaultRecordBatch(bytes(8) + batch[8:]))
+    except NotABatch:
+        raise
     except (CorruptRecordException, ValueError, IndexError, MemoryError, OverflowError) as error:
         raise NotABatch(f"its records cannot be read: {error}") from error
-    if any(record.offset != place for place, record in enumerate(records)):
-        raise NotABatch("its offsets are not 0, 1, 2, ...")
-    if any(value is None for record in records for _, value in record.headers):
-        raise NotABatch("a header has no value")
-    return Sealed(_sealed((0, 0, 0), 0, count, now, names, batch[_HEADER.size :])), records
+    return Sealed(_sealed((0, 0, 0), 0, count, now, names, batch[_HEADER.size :]), ends), records
+
+
+def _checked(batch: DefaultRecordBatch) -> list[Any]:
+    """Its records. Raises NotABatch."""
+    records = []
+    for place, record in enumerate(batch):
+        if record.offset != place:
+            raise NotABatch("its offsets are not 0, 1, 2, ...")
+        if record.headers:
+            if len(record.headers) > MOST_HEADERS:
+                raise NotABatch(f"a record has more than {MOST_HEADERS} headers")
+            if any(value is None for _, value in record.headers):
+                raise NotABatch("a header has no value")
+        records.append(record)
+    return records
+
+
+def _checked_ends(batch: bytes, count: int) -> list[int]:
+    """Where the header ends, and each record. Raises NotABatch where one has too many headers to be decoded at all."""
+    ends = _ends(batch, count)
+    for start, end in pairwise(ends):
+        if end - start > LARGE and _headers(batch, start) > MOST_HEADERS:
+            raise NotABatch(f"a record has more than {MOST_HEADERS} headers")
+    return ends
+
+
+def _headers(batch: bytes, at: int) -> int:
+    """How many headers a record has. Raises IndexError where it ends before."""
+    _, at = _varint(batch, at)
+    # Behind its attributes.
+    _, at = _varint(batch, at + 1)
+    _, at = _varint(batch, at)
+    for _ in "key", "value":
+        size, at = _varint(batch, at)
+        at += max(size, 0)
+    return _varint(batch, at)[0]
+
+
+def _ends(batch: bytes, count: int) -> list[int]:
+    """Where the header ends, and each record, of which none has a length below 0."""
+    at = _HEADER.size
+    ends = [at]
+    for _ in range(count):
+        length, at = _varint(batch, at)
+        at += length
+        ends.append(at)
+    return ends
+
+
+def _varint(batch: bytes, at: int) -> tuple[int, int]:
+    """A zigzag varint of 64 bits, and where it ends. Raises IndexError."""
+    byte = batch[at]
+    at += 1
+    value, shift = byte & 0x7F, 7
+    while byte & 0x80:
+        byte = batch[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+    value &= _64_BITS
+    return value >> 1 ^ -(value & 1), at
+
+
+def told_count(batch: bytes) -> int:
+    """How many records it has, as a client says that has not been checked."""
+    return int(_COUNT.unpack_from(batch, _COUNT_AT)[0]) if len(batch) >= _HEADER.size else 0
 
 
 def is_sealed(batch: bytes) -> bool:

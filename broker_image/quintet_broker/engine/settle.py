@@ -38,6 +38,7 @@ def _settle(verb: Callable[..., None], receipt: Receipt, *more: Any) -> Results:
         verb(offset, nonce, count, *more)
     except BrokerError as error:
         if count == 1:
-            return [error]
+            # It is kept until it is told, and its traceback would keep four times as much.
+            return [error.with_traceback(None)]
         return [result for place in range(count) for result in _settle(verb, (0, offset + place, nonce, 1), *more)]
     return [None] * count

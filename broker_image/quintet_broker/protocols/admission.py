@@ -36,7 +36,7 @@ class Admission:
             # Most have come whole with their head.
             body = await (self._read(request) if request.content.is_eof() else self._read_on(request))
         except web.RequestPayloadError as error:
-            raise InvalidArgument("The request's body is not as its Transfer- or Content-Encoding says.") from error
+            raise InvalidArgument(connections.NOT_AS_ENCODED) from error
         try:
             yield body
         finally:
@@ -52,6 +52,9 @@ class Admission:
         why: list[BrokerError] = [BodyTimeout()]
 
         def refuse(error: BrokerError) -> None:
+            if request.content.is_eof():
+                # It came meanwhile, and is not read yet.
+                return
             why.append(error)
             limit.reschedule(asyncio.get_running_loop().time())
 

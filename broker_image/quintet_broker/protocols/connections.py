@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from quintet_broker.errors import BodyTimeout, BrokerError, Overloaded
+from quintet_broker.errors import BodyTimeout, BrokerError, InvalidArgument, Overloaded
 from quintet_broker.protocols import problems
 
 UNFINISHED_BYTES = 64 * 1024 * 1024
@@ -22,7 +22,7 @@ WITHIN = 90.0
 
 Longer than a request's body may take alone, whose client is told by its answer.
 """
-LOOKED_AT_EVERY = 5.0
+LOOKED_AT_EVERY = 1.0
 """Seconds."""
 IDLE = 120.0
 """Seconds after which a connection without a request is closed; clients of AWS and Go leave it sooner."""
@@ -30,6 +30,7 @@ BACKLOG = 4096
 """Connections that wait to be accepted."""
 CITED = 500
 """Characters of what is told of a head that cannot be read."""
+NOT_AS_ENCODED = "The request's body is not as its Transfer- or Content-Encoding says."
 CLOSES_WITHIN = 2.0
 """Seconds in which a client may read why it is refused."""
 
@@ -83,7 +84,7 @@ class Connections:
         connection.unfinished = 0
 
     def does_not_read(self, connection: "Connection") -> None:
-        connection.unread, connection.unread_since = connection.to_read(), self._loop.time()
+        connection.unread, connection.unread_since = connection.to_write(), self._loop.time()
         self._slow.add(connection)
         # Whoever writes is not done.
         self._loop.call_soon(self._bound_unread)
@@ -101,10 +102,11 @@ class Connections:
         for connection in [one for one in self._open if one.unfinished and one.unfinished_since < late]:
             connection.refuse(BodyTimeout("What was begun did not come whole in time."))
         for connection in list(self._slow):
-            if (size := connection.to_read()) < connection.unread:
+            if (size := connection.to_write()) < connection.unread:
                 connection.unread, connection.unread_since = size, self._loop.time()
             elif connection.unread_since < late:
                 connection.drop()
+        self._bound_unread()
         self._look = self._loop.call_later(LOOKED_AT_EVERY, self._look_at_all) if self._open else None
 
 
@@ -116,6 +118,7 @@ class Connection(web.RequestHandler):
         "_refused",
         "_wire",
         "farewell",
+        "kept",
         "refuse_body",
         "unfinished",
         "unfinished_since",
@@ -132,6 +135,8 @@ class Connection(web.RequestHandler):
         """What is written last to a client that is refused."""
         self.refuse_body: Callable[[BrokerError], None] | None = None
         """Who reads the body of a request, and answers."""
+        self.kept: Callable[[], int] = lambda: 0
+        """Bytes that wait to be written."""
         self.unfinished = 0
         """Bytes that came since something was whole."""
         self.unfinished_since = 0.0
@@ -156,6 +161,9 @@ class Connection(web.RequestHandler):
             self.came(len(data))
         if not self._refused:
             super().data_received(data)
+            if self.refuse_body and self._messages:
+                # Nothing follows a body that is not whole but what is no part of one.
+                self.refuse_body(InvalidArgument(NOT_AS_ENCODED))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -186,9 +194,13 @@ class Connection(web.RequestHandler):
         """A request or a frame was taken."""
         self._all.whole(self)
 
-    def to_read(self) -> int:
-        """Bytes that were written, and that the client has not read."""
+    def to_write(self) -> int:
+        """Bytes that the client's end has no room for."""
         return self._wire.get_write_buffer_size()
+
+    def to_read(self) -> int:
+        """Bytes of all that the client is to read."""
+        return self.to_write() + self.kept()
 
     def refuse(self, error: BrokerError) -> None:
         """Tell the client why, as far as it reads, and close it, unless whoever reads a body answers."""

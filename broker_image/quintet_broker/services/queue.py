@@ -33,7 +33,7 @@ from quintet_broker.engine.requests import (
     TellRedrives,
     sum_of,
 )
-from quintet_broker.engine.sealed import NotABatch, Sealed, seal
+from quintet_broker.engine.sealed import MOST_HEADERS, MOST_RECORDS, NotABatch, Sealed, seal
 from quintet_broker.engine.selector import compiled
 from quintet_broker.engine.spread import Spread
 from quintet_broker.engine.work import Totals
@@ -62,7 +62,9 @@ Delivered = tuple[int, Delivery]
 """Records that were delivered together, and the number of their shard."""
 
 MAX_RECEIVE = 1000
-MAX_SEND = 10_000
+MAX_SEND = MOST_RECORDS
+MAX_HEADERS = MOST_HEADERS
+"""Of one message."""
 FEW = 4
 """Messages that are sooner stored together with others, than as a batch of their own."""
 MAX_DELAY = 15 * 60
@@ -222,10 +224,12 @@ class Queue:
         most = self.spec.max_message_size
         for message in messages:
             size = len(message.value or b"")
+            if len(message.headers) > MAX_HEADERS:
+                raise InvalidArgument(f"A message has {MAX_HEADERS} headers at most.")
             for name, value in message.headers:
                 if name.startswith(OWN):
                     raise InvalidArgument(f"Header names that begin with {OWN!r} are reserved.")
-                size += len(name) + len(value)
+                size += (len(name) if name.isascii() else len(name.encode())) + len(value)
             if size > most:
                 raise MessageTooLarge(f"The message has {size} bytes; the queue takes at most {most}.")
 

@@ -195,6 +195,20 @@ async def test_upgraded_without_a_hello(victim: Broker, others: Others) -> None:
         await others.served()
 
 
+async def test_thousand_receives_of_one_who_does_not_read(victim: Broker, others: Others) -> None:
+    """96 MiB wait. What is claimed for it is bounded, however many receives it opens."""
+    async with quintet.connect(victim.http_url) as client:
+        await client.create_queue("large")
+        queue = client.queue("large")
+        await asyncio.gather(*(queue.send(bytes(MIB // 4)) for _ in range(384)))
+        async with welcomed(victim) as slow:
+            for number in range(1100):
+                await slow.say(RECEIVE, number, "large", 1000)
+            await others.served(50)
+            assert (await queue.info()).counts.in_flight < 192
+        await client.delete_queue("large")
+
+
 async def test_one_who_never_acknowledges(victim: Broker, others: Others) -> None:
     async with quintet.connect(victim.http_url) as client:
         await client.create_queue("held")

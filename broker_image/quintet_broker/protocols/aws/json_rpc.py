@@ -15,6 +15,9 @@ from quintet_broker.protocols.whole import Answer
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 
+NULLS_BYTES = 2 * 1024 * 1024
+"""Of a body in which nulls are passed over: without types it takes up to thirty times as many, decoded."""
+
 Found = TypeVar("Found", bound=Struct)
 
 
@@ -51,6 +54,8 @@ def _decode(body: bytes, kind: type[Found]) -> Found:
         found: Found = _decoder(kind).decode(body)
         return found
     except msgspec.ValidationError:
+        if len(body) > NULLS_BYTES:
+            raise
         # Few clients send a null; it says that the member is not there.
         return msgspec.convert(_without_nulls(msgspec.json.decode(body)), kind)
 

@@ -6,9 +6,13 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from quintet_api.common import parse_duration
-from quintet_broker.errors import InvalidArgument
+from quintet_broker.errors import InvalidArgument, MessageTooLarge
+from quintet_broker.services.queue import MAX_HEADERS
 
 Found = TypeVar("Found")
+
+FIELDS_BYTES = 64 * 1024
+"""Of a body of any fields: decoded it takes up to thirty times as many."""
 
 Text = Annotated[str, Meta(description="Text, UTF-8.")]
 Base64 = Annotated[str, Meta(description="Bytes in base64, as RFC 4648 section 4 has it.")]
@@ -25,7 +29,7 @@ Consumer = Annotated[
         max_length=128,
     ),
 ]
-HeaderValues = Annotated[dict[str, str], Meta(description="Headers by name.")]
+HeaderValues = Annotated[dict[str, str], Meta(description="Headers by name.", max_length=MAX_HEADERS)]
 
 
 class Body(Struct, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
@@ -275,6 +279,13 @@ def decode(body: bytes, kind: type[Found]) -> Found:
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidArgument(f"The body is not as it must be: {error}") from error
+
+
+def decode_fields(body: bytes) -> dict[str, Any]:
+    """An object of whatever fields, which a spec is checked for later. Raises InvalidArgument, MessageTooLarge."""
+    if len(body) > FIELDS_BYTES:
+        raise MessageTooLarge(f"A queue's spec has {FIELDS_BYTES} bytes at most.")
+    return decode(body, dict[str, Any])
 
 
 def seconds(duration: str | UnsetType, field: str) -> float | None:

@@ -62,13 +62,13 @@ async def put_queue(request: web.Request) -> codec.QueueInfo:
     """Create a queue from the fields of a manifest's spec; an existing one must have the same."""
     topology = request.app[TOPOLOGY]
     # An existing one must have what is not said by its default.
-    asked = patched(topology.defaults, codec.decode(request[BODY], dict[str, Any]))
+    asked = patched(topology.defaults, codec.decode_fields(request[BODY]))
     return await mapping.info(await topology.create_queue(request.match_info["name"], whole(parse(asked))))
 
 
 async def patch_queue(request: web.Request) -> codec.QueueInfo:
     """Change fields of a run-time queue's spec, as a JSON Merge Patch (RFC 7396): null sets one back to its default."""
-    patch = codec.decode(request[BODY], dict[str, Any])
+    patch = codec.decode_fields(request[BODY])
     return await mapping.info(await request.app[TOPOLOGY].update_queue(request.match_info["name"], patch))
 
 

@@ -5,11 +5,19 @@ What an operation takes is called as the operation; what it gives, by what that 
 Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html
 """
 
-from msgspec import Struct, field
+from typing import Annotated, TypeVar
+
+from msgspec import Meta, Struct, field
 
 from quintet_broker.protocols.aws.shapes import Names
 
-Attributes = dict[str, str]
+Item = TypeVar("Item")
+
+MANY = 1000
+"""Items that are decoded, of lists and maps which may have far fewer, as their operations tell."""
+Items = Annotated[list[Item], Meta(max_length=MANY)]
+Named = Annotated[dict[str, Item], Meta(max_length=MANY)]
+Attributes = Named[str]
 
 
 class Shape(Struct, rename="pascal", omit_defaults=True, gc=False):
@@ -52,7 +60,7 @@ class BatchResult(Shape):
 class CreateQueue(Shape):
     queue_name: str
     attributes: Attributes = {}
-    tags: dict[str, str] = field(default_factory=dict, name="tags")
+    tags: Attributes = field(default_factory=dict, name="tags")
 
 
 class GetQueueUrl(Shape):
@@ -90,7 +98,7 @@ class PurgeQueue(OfQueue):
 
 
 class GetQueueAttributes(OfQueue):
-    attribute_names: list[str] = []
+    attribute_names: Items[str] = []
 
 
 class QueueAttributes(Shape):
@@ -105,11 +113,11 @@ class SetQueueAttributes(OfQueue):
 
 
 class TagQueue(OfQueue):
-    tags: dict[str, str] = {}
+    tags: Attributes = {}
 
 
 class UntagQueue(OfQueue):
-    tag_keys: list[str] = []
+    tag_keys: Items[str] = []
 
 
 class ListQueueTags(OfQueue):
@@ -117,13 +125,13 @@ class ListQueueTags(OfQueue):
 
 
 class QueueTags(Shape):
-    tags: dict[str, str] = {}
+    tags: Attributes = {}
 
 
 class AddPermission(OfQueue):
     label: str
-    aws_account_ids: list[str] = field(default_factory=list, name="AWSAccountIds")
-    actions: list[str] = []
+    aws_account_ids: Items[str] = field(default_factory=list, name="AWSAccountIds")
+    actions: Items[str] = []
 
 
 class RemovePermission(OfQueue):
@@ -138,8 +146,8 @@ class NewMessage(Shape):
 
     message_body: str
     delay_seconds: int | None = None
-    message_attributes: dict[str, MessageAttribute] = {}
-    message_system_attributes: dict[str, MessageAttribute] = {}
+    message_attributes: Named[MessageAttribute] = {}
+    message_system_attributes: Named[MessageAttribute] = {}
     message_deduplication_id: str | None = None
     message_group_id: str | None = None
 
@@ -153,7 +161,7 @@ class NewMessageEntry(NewMessage, kw_only=True):
 
 
 class SendMessageBatch(OfQueue):
-    entries: list[NewMessageEntry] = []
+    entries: Items[NewMessageEntry] = []
 
 
 class Sent(Shape):
@@ -177,9 +185,9 @@ class SentBatch(Shape):
 
 
 class ReceiveMessage(OfQueue):
-    attribute_names: list[str] = []
-    message_system_attribute_names: list[str] = []
-    message_attribute_names: list[str] = []
+    attribute_names: Items[str] = []
+    message_system_attribute_names: Items[str] = []
+    message_attribute_names: Items[str] = []
     max_number_of_messages: int | None = None
     visibility_timeout: int | None = None
     wait_time_seconds: int | None = None
@@ -195,7 +203,7 @@ class Message(Shape):
     body: str
     attributes: Attributes = {}
     attributes_md5: str | None = field(default=None, name="MD5OfMessageAttributes")
-    message_attributes: dict[str, MessageAttribute] = {}
+    message_attributes: Named[MessageAttribute] = {}
 
 
 class Messages(Shape):
@@ -211,7 +219,7 @@ class DeleteEntry(Entry):
 
 
 class DeleteMessageBatch(OfQueue):
-    entries: list[DeleteEntry] = []
+    entries: Items[DeleteEntry] = []
 
 
 class ChangeMessageVisibility(OfQueue):
@@ -225,7 +233,7 @@ class VisibilityEntry(Entry):
 
 
 class ChangeMessageVisibilityBatch(OfQueue):
-    entries: list[VisibilityEntry] = []
+    entries: Items[VisibilityEntry] = []
 
 
 # Dead-letter queues

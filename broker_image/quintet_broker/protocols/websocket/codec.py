@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from quintet_broker.services.queue import MAX_SEND
+from quintet_broker.services.queue import MAX_HEADERS, MAX_SEND
 from quintet_broker.services.receipts import MAX_SETTLE, Handle
 
 VERSION = 1
@@ -17,8 +17,6 @@ FRAME_BYTES = 16 * 1024 * 1024
 """Of one frame, at most."""
 CREDIT_MAX = 100_000
 """Messages that one receive may have been granted and not used."""
-HEADERS_MAX = 256
-"""Of one message."""
 RECEIVE_WAIT_MAX = 24 * 60 * 60 * 1000
 """Milliseconds."""
 
@@ -54,7 +52,7 @@ class NewRecord(Struct, array_like=True, gc=False):
 
     value: bytes
     key: bytes | None = None
-    headers: Annotated[tuple[tuple[str, bytes], ...], Meta(max_length=HEADERS_MAX)] = ()
+    headers: Annotated[tuple[tuple[str, bytes], ...], Meta(max_length=MAX_HEADERS)] = ()
     delay: int | None = None
     priority: int | None = None
     expiry: int | None = None

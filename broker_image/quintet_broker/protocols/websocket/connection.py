@@ -15,7 +15,7 @@ from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.problems import InternalError
 from quintet_broker.protocols.websocket import codec, mapping
 from quintet_broker.protocols.websocket.outbox import Outbox
-from quintet_broker.protocols.websocket.receiving import Receiving
+from quintet_broker.protocols.websocket.receiving import Receiving, Room
 from quintet_broker.protocols.websocket.serving import Serving
 from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
@@ -45,9 +45,12 @@ class Connection:
         self._socket = socket
         self._wire = connections.of(request)
         self._outbox = Outbox(socket.send_bytes, self._is_clear)
+        if self._wire:
+            self._wire.kept = self._outbox.kept
         self._key_id = key_id
         self._serving = Serving(self._queue, self._send, app[ADMISSION])
         self._receives: dict[int, tuple[asyncio.Task[None], Receiving]] = {}
+        self._room = Room()
         self._moved: dict[str, str] = {}
         """Where queues are, as the client was told last."""
         self._leaving = False
@@ -170,7 +173,7 @@ class Connection:
             error = Overloaded(f"One connection has {RECEIVES_MAX} receives at most.")
             await self._send(mapping.refused(frame.id, error))
             return
-        receiving = Receiving(frame, lambda: self._queue(frame.queue, "receive"), self._send)
+        receiving = Receiving(frame, lambda: self._queue(frame.queue, "receive"), self._send, self._room)
         task = asyncio.create_task(self._receive(frame.id, receiving))
         self._receives[frame.id] = task, receiving
         # What is cancelled before it has begun never runs, and could not tell its end.

@@ -23,6 +23,7 @@ class Outbox:
         self._is_clear = is_clear
         self._frames: deque[bytes] = deque()
         self._bytes = 0
+        self._waiting = 0
         self._turn = asyncio.Lock()
         self._filled = asyncio.Event()
         self._written = asyncio.Event()
@@ -39,14 +40,22 @@ class Outbox:
                 raise ConnectionResetError("The client has gone.")
             await self._write(frame)
             return
-        async with self._turn:
-            while self._bytes > ROOM and not self._gone:
-                await self._next_written()
-            if self._gone:
-                raise ConnectionResetError("The client has gone.")
-            self._frames.append(frame)
-            self._bytes += len(frame)
-            self._filled.set()
+        self._waiting += len(frame)
+        try:
+            async with self._turn:
+                while self._bytes > ROOM and not self._gone:
+                    await self._next_written()
+                if self._gone:
+                    raise ConnectionResetError("The client has gone.")
+                self._frames.append(frame)
+                self._bytes += len(frame)
+                self._filled.set()
+        finally:
+            self._waiting -= len(frame)
+
+    def kept(self) -> int:
+        """Bytes of all frames, of those too for which there is no room yet."""
+        return self._bytes + self._waiting
 
     async def written(self) -> None:
         """Until all is, or the client has gone."""

@@ -15,11 +15,36 @@ Found = Message | Batch
 
 DELIVER_BYTES = 1024 * 1024
 """Of the values in one Deliver, unless there is only one."""
+HELD_BYTES = 8 * 1024 * 1024
+"""Of what all receives of a connection were given. Who is given more gives it back, for others who read."""
 PAUSE = 0.02
 """Seconds, where a receive was answered before its time with nothing, as brokers do that are about to stop."""
 
 _UNDER_WAY: set[asyncio.Task[None]] = set()
 """The loop holds its tasks weakly."""
+
+
+class Room:
+    """What the receives of one connection hold, of what they were given and its client has no room for yet."""
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._freed = asyncio.Event()
+
+    def take(self, size: int) -> bool:
+        """Whether so many bytes fit; if nothing is held, whatever their number."""
+        if self._held and self._held + size > HELD_BYTES:
+            return False
+        self._held += size
+        return True
+
+    def free(self, size: int) -> None:
+        self._held -= size
+        self._freed.set()
+
+    async def some_freed(self) -> None:
+        self._freed.clear()
+        await self._freed.wait()
 
 
 class Receiving:
@@ -30,8 +55,10 @@ class Receiving:
         asked: codec.Receive,
         find: Callable[[], Awaitable[Queue]],
         send: Callable[[codec.Deliver | codec.DeliverBatches], Awaitable[None]],
+        room: Room,
     ) -> None:
         self._asked = asked
+        self._room = room
         self._find = find
         self._send = send
         self._credit = asked.credit
@@ -49,9 +76,19 @@ class Receiving:
                 self._granted.clear()
                 await self._granted.wait()
             queue, found = await self._next()
+            size = sum(map(_size, found))
+            if not self._room.take(size):
+                await _give_back(queue, found)
+                # It holds nothing of them while it waits.
+                del found
+                await self._room.some_freed()
+                continue
             self._credit -= sum(map(_count, found))
             over = self._asked.once or not found
-            await self._deliver(queue, found, over)
+            try:
+                await self._deliver(queue, found, over)
+            finally:
+                self._room.free(size)
             if over:
                 return
 
@@ -96,12 +133,8 @@ class Receiving:
                 await self._send(self._frame(unsent[0], len(unsent) > 1 or not over))
                 unsent.popleft()
         finally:
-            if receipts := [_receipt(one) for part in unsent for one in part]:
-                giving_back = asyncio.create_task(_give_back(queue, receipts))
-                # Goes on where this is cancelled once more.
-                _UNDER_WAY.add(giving_back)
-                giving_back.add_done_callback(_UNDER_WAY.discard)
-                await asyncio.shield(giving_back)
+            if left := [one for part in unsent for one in part]:
+                await _give_back(queue, left)
 
     def _frame(self, part: list[Found], is_open: bool) -> codec.Deliver | codec.DeliverBatches:
         """Of some that are all batches, or none is."""
@@ -112,10 +145,18 @@ class Receiving:
         return codec.Deliver(self._asked.id, messages, is_open)
 
 
-async def _give_back(queue: Queue, receipts: list[str | Handle]) -> None:
+async def _give_back(queue: Queue, found: list[Found]) -> None:
     """As if they had not been delivered. What fails to be is visible after its visibility timeout."""
-    with contextlib.suppress(BrokerError):
-        await queue.release(receipts, delivered=False)
+
+    async def release() -> None:
+        with contextlib.suppress(BrokerError):
+            await queue.release([_receipt(one) for one in found], delivered=False)
+
+    releasing = asyncio.create_task(release())
+    # Goes on where this is cancelled once more.
+    _UNDER_WAY.add(releasing)
+    releasing.add_done_callback(_UNDER_WAY.discard)
+    await asyncio.shield(releasing)
 
 
 def _frames(found: list[Found]) -> Iterator[list[Found]]:

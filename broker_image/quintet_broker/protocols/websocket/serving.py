@@ -13,18 +13,21 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from quintet_broker.engine.sealed import told_count
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, Overloaded, QueueFull, Unavailable
 from quintet_broker.protocols.admission import Admission
 from quintet_broker.protocols.problems import InternalError
 from quintet_broker.protocols.websocket import codec, mapping
 from quintet_broker.services.messages import Producer
 from quintet_broker.services.permissions import Verb
-from quintet_broker.services.queue import Queue
+from quintet_broker.services.queue import MAX_SEND, Queue
 
 logger = logging.getLogger(__name__)
 
 REQUESTS_MAX = 10_000
 """Under way. More are refused: what is not read could hide a ping."""
+MESSAGES_MAX = 100_000
+"""That requests under way are about: an answer may say a hundred bytes of each."""
 TOGETHER_BYTES = 1024 * 1024
 """What is served together takes no more requests beyond."""
 
@@ -43,28 +46,31 @@ class Serving:
         self._say = say
         self._admission = admission
         self._under_way = 0
+        self._messages = 0
+        """That these are about."""
         self._lines: dict[Key, deque[Together]] = {}
         """What waits until what came before is answered, and more may join."""
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, frame: codec.Request, size: int) -> None:
         """Begin to serve one of `size` bytes."""
-        if self._under_way >= REQUESTS_MAX:
+        messages = _messages(frame)
+        if self._under_way >= REQUESTS_MAX or (self._under_way and self._messages + messages > MESSAGES_MAX):
             await self._say(mapping.refused(frame.id, Overloaded()))
             return
         self._under_way += 1
+        self._messages += messages
         if not _joins(frame):
-            self._start(self._serve(Together([frame], size)))
+            self._start(self._serve(Together([frame], size, messages)))
             return
         key = type(frame), frame.queue
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = deque()
             self._start(self._serve_line(key, line))
-        if not line or line[-1].size + size > TOGETHER_BYTES:
+        if not line or not line[-1].has_room(size, messages):
             line.append(Together())
-        line[-1].frames.append(frame)
-        line[-1].size += size
+        line[-1].add(frame, size, messages)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -87,6 +93,7 @@ class Serving:
             logger.debug("a client went before it was answered")
         finally:
             self._under_way -= len(together.frames)
+            self._messages -= together.messages
 
     async def _answers(self, frames: Sequence[Any], size: int) -> list[Any]:
         """One for each."""
@@ -149,10 +156,23 @@ class Serving:
 
 
 class Together(Struct):
-    """Requests of one verb and queue, and the bytes of their frames."""
+    """Requests of one verb and queue."""
 
     frames: list[Any] = field(default_factory=list)
     size: int = 0
+    """Bytes of their frames."""
+    messages: int = 0
+    """That they are about."""
+
+    def has_room(self, size: int, messages: int) -> bool:
+        if not self.frames:
+            return True
+        return self.size + size <= TOGETHER_BYTES and self.messages + messages <= MAX_SEND
+
+    def add(self, frame: Any, size: int, messages: int) -> None:
+        self.frames.append(frame)
+        self.size += size
+        self.messages += messages
 
 
 _SERVERS: dict[type, Callable[[Serving, Any], Awaitable[Any]]] = {
@@ -174,5 +194,12 @@ def _producer(frame: codec.Send | codec.SendBatch) -> Producer | None:
     return None if frame.producer is None else Producer(frame.producer, frame.sequence)
 
 
-def _messages(frame: codec.Acknowledge) -> int:
+def _messages(frame: codec.Request) -> int:
+    """How many it is about, as it says."""
+    if isinstance(frame, codec.Send):
+        return len(frame.records)
+    if isinstance(frame, codec.SendBatch):
+        return min(told_count(frame.batch), MAX_SEND)
+    if isinstance(frame, codec.Extend):
+        return len(frame.extensions)
     return sum([1 if isinstance(receipt, str) else receipt.count for receipt in frame.receipts])
