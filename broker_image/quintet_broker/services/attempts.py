@@ -5,12 +5,12 @@ one is asked again. It is memory alone: what is forgotten is delivered once the 
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from quintet_broker.engine.engine import Engine
-from quintet_broker.engine.owners import Member
-from quintet_broker.errors import BrokerError
+from quintet_broker.errors import BrokerError, NotOwner
 from quintet_broker.services.messages import Message
 from quintet_broker.services.queue import Queue
 
@@ -18,6 +18,9 @@ KEPT = 5 * 60 * 1000
 """Milliseconds for which an attempt is remembered."""
 MAX_BYTES = 32 * 1024 * 1024
 """Of what is remembered at a broker; beyond that the oldest is forgotten."""
+TRIES = 20
+TRY_AGAIN_AFTER = 0.05
+"""Seconds, where the owner cannot be reached yet."""
 
 Name = tuple[int, str]
 """Number of the queue's first shard, and what the client calls the attempt."""
@@ -57,8 +60,12 @@ class Attempts:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._answers = Answers()
-        engine.on_call("find_attempt", self._find_here)
-        engine.on_call("keep_attempt", self._keep_here)
+        self._verbs: dict[str, Callable[[bytes], Awaitable[bytes | None]]] = {
+            "find_attempt": self._find,
+            "keep_attempt": self._keep,
+        }
+        for verb, does in self._verbs.items():
+            engine.on_call(verb, does)
 
     async def receive(
         self, queue: Queue, attempt: str, limit: int, *, visibility_timeout: float | None, wait: float | None
@@ -66,42 +73,36 @@ class Attempts:
         """As the queue's receive; the messages of an earlier attempt of that name if all of them are still held by it,
         hidden for the whole visibility timeout from now on."""
         name = queue.spread.number, attempt
-        home = self._engine.owner_of(queue.spread.number)
-        if again := await self._find(home, name):
+        if found := await self._at_home(name, "find_attempt", msgspec.msgpack.encode(name)):
+            again = msgspec.msgpack.decode(found, type=list[Message])
             hidden = queue.spec.visibility_timeout.total_seconds() if visibility_timeout is None else visibility_timeout
             if not any(await queue.extend([(message.receipt, hidden) for message in again])):
                 return again
         messages = await queue.receive(limit, visibility_timeout=visibility_timeout, wait=wait)
         if messages:
+            kept = msgspec.msgpack.encode((name, msgspec.msgpack.encode(messages)))
             # Above all if the client is gone meanwhile.
-            await asyncio.shield(self._keep(home, name, messages))
+            await asyncio.shield(self._at_home(name, "keep_attempt", kept))
         return messages
 
-    async def _find(self, home: Member | None, name: Name) -> list[Message]:
-        argument = msgspec.msgpack.encode(name)
-        try:
-            if home is None or home == self._engine.me:
-                found = await self._find_here(argument)
-            else:
-                found = msgspec.msgpack.decode(await self._engine.call(home, "find_attempt", argument))
-        except BrokerError:
-            return []
-        return msgspec.msgpack.decode(found, type=list[Message]) if found else []
+    async def _at_home(self, name: Name, verb: str, argument: bytes) -> bytes | None:
+        """What the owner of the first shard answers; None where it gives no answer, by which time is lost alone."""
+        for _ in range(TRIES):
+            home = self._engine.owner_of(name[0])
+            try:
+                if home is None or home == self._engine.me:
+                    return await self._verbs[verb](argument)
+                found: bytes | None = msgspec.msgpack.decode(await self._engine.call(home, verb, argument))
+                return found
+            except NotOwner:
+                await self._engine.owners_changed(TRY_AGAIN_AFTER)
+            except BrokerError:
+                break
+        return None
 
-    async def _keep(self, home: Member | None, name: Name, messages: list[Message]) -> None:
-        argument = msgspec.msgpack.encode((name, msgspec.msgpack.encode(messages)))
-        try:
-            if home is None or home == self._engine.me:
-                await self._keep_here(argument)
-            else:
-                await self._engine.call(home, "keep_attempt", argument)
-        except BrokerError:
-            # Nothing is lost but time.
-            return
-
-    async def _find_here(self, argument: bytes) -> bytes | None:
+    async def _find(self, argument: bytes) -> bytes | None:
         return self._answers.find(msgspec.msgpack.decode(argument, type=Name), self._engine.now())
 
-    async def _keep_here(self, argument: bytes) -> None:
+    async def _keep(self, argument: bytes) -> None:
         name, answer = msgspec.msgpack.decode(argument, type=tuple[Name, bytes])
         self._answers.keep(name, answer, self._engine.now())
