@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from quintet_api.common import parse_duration
-from quintet_broker.errors import InvalidArgument, MessageTooLarge
+from quintet_broker.errors import InvalidArgument
 from quintet_broker.services.queue import MAX_HEADERS
 
 Found = TypeVar("Found")
@@ -282,9 +282,9 @@ def decode(body: bytes, kind: type[Found]) -> Found:
 
 
 def decode_fields(body: bytes) -> dict[str, Any]:
-    """An object of whatever fields, which a spec is checked for later. Raises InvalidArgument, MessageTooLarge."""
+    """An object of whatever fields, which a spec is checked for later. Raises InvalidArgument."""
     if len(body) > FIELDS_BYTES:
-        raise MessageTooLarge(f"A queue's spec has {FIELDS_BYTES} bytes at most.")
+        raise InvalidArgument(f"The body is not as it must be: a queue's spec has {FIELDS_BYTES} bytes at most.")
     return decode(body, dict[str, Any])
 
 
