@@ -55,6 +55,6 @@ class Expiry:
             self._work.totals.expired += lane.drop_before(end)
             return
         # Claims need room for what they find expired.
-        most = max(self._policy.in_flight // 2 - self._state.leaving, 0)
+        most = max((self._policy.in_flight + 1) // 2 - self._state.leaving, 0)
         for offset in islice(lane.waiting(end), min(AT_ONCE, most)):
             self._state.leave(lane, offset, self._policy.expired_to, Reason.EXPIRED)

@@ -19,7 +19,8 @@ async def peek(lanes: Mapping[int, Lane], policy: Policy, store: Reader, shard: 
     """Records that are visible or in flight, of the highest priority first, and where to go on. Raises Unavailable."""
     seen: list[Seen] = []
     size = reads = 0
-    for number, lane in lanes.items():
+    # Others may begin meanwhile.
+    for number, lane in list(lanes.items()):
         if asked.place and in_turn(number) < in_turn(asked.place[0]):
             continue
         begin = asked.place[1] if asked.place and number == asked.place[0] else 0

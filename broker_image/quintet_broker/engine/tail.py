@@ -20,7 +20,8 @@ async def tail(lanes: Mapping[int, Lane], first_offset: int, store: Reader, shar
     found: list[Record] = []
     places = dict(asked.places or {})
     missed = size = 0
-    for number, lane in lanes.items():
+    # Others may begin meanwhile.
+    for number, lane in list(lanes.items()):
         first = lane.log.segments[0].base if lane.log.segments else lane.confirmed
         if asked.places is not None:
             # A log that nobody knew of then has begun since.

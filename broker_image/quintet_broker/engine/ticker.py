@@ -244,6 +244,9 @@ class Ticker:
         for shard in shards:
             if shard in self._shards:
                 self._follow(shard, now)
+        if not ticks:
+            # It may be awake again, and nothing was waited for: a turn of the event loop is over.
+            await asyncio.sleep(0)
 
     async def _take(self, shards: list[Shard]) -> None:
         results = await asyncio.gather(*(shard.take() for shard in shards), return_exceptions=True)

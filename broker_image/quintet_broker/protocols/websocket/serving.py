@@ -7,7 +7,8 @@ costs little more than one that says many.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -55,55 +56,72 @@ class Serving:
     async def take(self, frame: codec.Request, size: int) -> None:
         """Begin to serve one of `size` bytes."""
         messages = _messages(frame)
-        if self._under_way >= REQUESTS_MAX or (self._under_way and self._messages + messages > MESSAGES_MAX):
-            await self._say(mapping.refused(frame.id, Overloaded()))
+        try:
+            if self._under_way >= REQUESTS_MAX or (self._under_way and self._messages + messages > MESSAGES_MAX):
+                raise Overloaded
+            self._admission.take(size)
+        except Overloaded as error:
+            await self._say(mapping.refused(frame.id, error))
             return
         self._under_way += 1
         self._messages += messages
         if not _joins(frame):
-            self._start(self._serve(Together([frame], size, messages)))
+            self._start(deque([Together([frame], size, messages)]))
             return
         key = type(frame), frame.queue
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = deque()
-            self._start(self._serve_line(key, line))
+            self._start(line, key)
         if not line or not line[-1].has_room(size, messages):
             line.append(Together())
         line[-1].add(frame, size, messages)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _start(self, line: "deque[Together]", key: Key | None = None) -> None:
+        task = asyncio.create_task(self._serve_line(line, key))
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(partial(self._ended, line))
 
-    async def _serve_line(self, key: Key, line: "deque[Together]") -> None:
+    def _ended(self, line: "deque[Together]", task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        # What it was cancelled before.
+        for together in line:
+            self._admission.give_back(together.size)
+
+    async def _serve_line(self, line: "deque[Together]", key: Key | None) -> None:
         """One after the other, so that what is sent in order is stored in order."""
         try:
             while line:
                 await self._serve(line.popleft())
         finally:
-            del self._lines[key]
+            if key:
+                del self._lines[key]
 
     async def _serve(self, together: "Together") -> None:
+        count = len(together.frames)
         try:
-            for answer in await self._answers(together.frames, together.size):
+            try:
+                answers = await self._answers(together.frames)
+            finally:
+                # Who does not read answers takes no room of others.
+                self._admission.give_back(together.size)
+                together.frames.clear()
+            for answer in answers:
                 await self._say(answer)
         except ConnectionError:
             logger.debug("a client went before it was answered")
         finally:
-            self._under_way -= len(together.frames)
+            self._under_way -= count
             self._messages -= together.messages
 
-    async def _answers(self, frames: Sequence[Any], size: int) -> list[Any]:
+    async def _answers(self, frames: Sequence[Any]) -> list[Any]:
         """One for each."""
         try:
-            with self._admission.held(size):
-                answers: list[Any] = await _SERVERS[type(frames[0])](self, frames)
-                return answers
+            answers: list[Any] = await _SERVERS[type(frames[0])](self, frames)
+            return answers
         except OF_ONE as error:
             if len(frames) > 1:
-                return [answer for frame in frames for answer in await self._answers([frame], 0)]
+                return [answer for frame in frames for answer in await self._answers([frame])]
             return [mapping.refused(frames[0].id, error)]
         except BrokerError as error:
             return [mapping.refused(frame.id, error) for frame in frames]

@@ -51,6 +51,18 @@ async def test_expired_records_go_though_nobody_receives() -> None:
     assert shard.counts.visible == 0
 
 
+async def test_expired_records_leave_where_one_alone_may_be_in_flight() -> None:
+    bench = Bench()
+    dead = bench.open(2)
+    shard = bench.open(1, structs.replace(POLICY, in_flight=1, expired_to=2))
+    await bench.send(shard, b"a", b"b", headers=expiring(bench, 10))
+    bench.store.time += 10
+    for _ in range(2):
+        await bench.turn()
+        await bench.move(shard)
+    assert (shard.counts.visible, shard.leaving, dead.counts.visible) == (0, 0, 2)
+
+
 async def test_among_records_that_do_not_expire_they_wait_for_a_receive() -> None:
     bench = Bench()
     shard = bench.open(1)

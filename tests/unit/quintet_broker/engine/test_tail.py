@@ -4,12 +4,14 @@ import asyncio
 import itertools
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet_broker.engine import tail
 from quintet_broker.engine.headers import PRIORITY
-from quintet_broker.engine.requests import Purge, Tail, Tailed
+from quintet_broker.engine.record import Record
+from quintet_broker.engine.requests import Append, Purge, Tail, Tailed
 from quintet_broker.engine.shard import Shard
 from tests.unit.shard_bench import HOUR, Bench
 
@@ -49,6 +51,28 @@ async def test_what_comes_to_a_log_that_nobody_knew_of_is_shown() -> None:
     values, end, _ = await look(bench, shard, end)
     assert values == [b"a", b"urgent"]
     assert await look(bench, shard, end) == ([], end, 0)
+
+
+async def test_a_log_may_begin_while_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    shard = bench.open(1)
+    _, end, _ = await look(bench, shard)
+    await bench.send(shard, b"a")
+    read = bench.store.read
+
+    async def read_and_send(*asked: int) -> list[tuple[int, bytes]]:
+        monkeypatch.undo()
+        shard.ask(Append(bench.store.now(), [Record(b"urgent", bench.store.now(), None, ((PRIORITY, b"5"),))], [None]))
+        tick = shard.collect(bench.store.now())
+        assert tick
+        [outcome] = await bench.store.write([tick])
+        shard.complete(outcome)
+        return await read(*asked)
+
+    monkeypatch.setattr(bench.store, "read", read_and_send)
+    first, end, _ = await look(bench, shard, end)
+    second, end, missed = await look(bench, shard, end)
+    assert (first, second, missed) == ([b"a"], [b"urgent"], 0)
 
 
 async def test_it_goes_on_where_its_limit_ended_it() -> None:

@@ -77,6 +77,31 @@ async def test_a_request_ends_though_the_store_answers_nothing(monkeypatch: pyte
     running.cancel()
 
 
+class Restless(Shard):
+    """Awake again after each of many turns, in which nothing is written."""
+
+    turns = 0
+
+    def collect(self, now: int) -> Tick | None:
+        self.turns += 1
+        if self.turns < 1000:
+            self._pod.wake(self)
+        return super().collect(now)
+
+
+async def test_a_shard_that_is_awake_all_the_time_keeps_nobody_else_out() -> None:
+    store = SilentStore()
+    loop = Ticker(cast(Store, store), lambda shard: None)
+    shard = Restless(1, POLICY, cast(Store, store), loop)
+    loop.add(shard)
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(30):
+        while not shard.turns:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
+    assert shard.turns < 10
+    running.cancel()
+
+
 async def test_a_closed_shard_does_nothing_any_more() -> None:
     """Though its last write failed, so that it would be taken again, and something still wakes it."""
     store = SilentStore()

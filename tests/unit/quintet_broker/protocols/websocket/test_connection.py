@@ -9,7 +9,7 @@ import msgpack
 from aiohttp import WSMsgType
 
 from quintet_broker.errors import BrokerError
-from quintet_broker.protocols.admission import ADMISSION, Admission
+from quintet_broker.protocols.admission import ADMISSION, HELD_BYTES, Admission
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.websocket import connection
 from quintet_broker.protocols.websocket import serving as requests
@@ -75,10 +75,11 @@ class Client:
         async def find(name: str) -> Queue:
             return queue
 
+        self.admission = Admission()
         app = {
             TOPOLOGY: SimpleNamespace(queue=find),
             ACCESS: SimpleNamespace(check=lambda *_: None),
-            ADMISSION: Admission(),
+            ADMISSION: self.admission,
             SETTINGS: SimpleNamespace(pod_name="broker-0"),
         }
         self.transport = SimpleNamespace(aborted=False, abort=self._abort, get_write_buffer_size=lambda: 1)
@@ -251,3 +252,33 @@ async def test_requests_beyond_the_bound_are_refused(monkeypatch: Any) -> None:
         await client.until(lambda: len(client.frames(SETTLED)) == 3)
 
     await serving(steps)
+
+
+async def test_requests_that_wait_for_others_take_their_room() -> None:
+    """It is free again once they were served."""
+
+    async def steps(client: Client, queue: Queue) -> None:
+        client.admission.take(HELD_BYTES - 1000)
+        for number in range(10):
+            client.say(ACKNOWLEDGE, number, "a", ["r" * 200])
+        await client.until(lambda: len(client.frames(REFUSED)) == 6)
+        assert {frame[2] for frame in client.frames(REFUSED)} == {"Overloaded"}
+        queue.acknowledges.set()
+        await client.until(lambda: len(client.frames(SETTLED)) == 4)
+        client.admission.take(1000)
+
+    await serving(steps)
+
+
+async def test_requests_of_a_client_that_goes_leave_their_room() -> None:
+    clients = []
+
+    async def steps(client: Client, queue: Queue) -> None:
+        clients.append(client)
+        for number in range(10):
+            client.say(ACKNOWLEDGE, number, "a", ["r0"])
+            client.say(ACKNOWLEDGE, number, f"b{number}", ["r0"])
+
+    await serving(steps)
+    await clients[0].until(lambda: not clients[0].connection._tasks())
+    clients[0].admission.take(HELD_BYTES)
