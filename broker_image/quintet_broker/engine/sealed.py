@@ -179,8 +179,15 @@ def _ends(batch: bytes, count: int) -> list[int]:
     at = _HEADER.size
     ends = [at]
     for _ in range(count):
-        length, at = _varint(batch, at)
-        at += length
+        # Most take two bytes at most.
+        byte = batch[at]
+        if byte < 0x80:
+            at += 1 + (byte >> 1)
+        elif (next_byte := batch[at + 1]) < 0x80:
+            at += 2 + ((byte & 0x7F | next_byte << 7) >> 1)
+        else:
+            length, at = _varint(batch, at)
+            at += length
         ends.append(at)
     return ends
 

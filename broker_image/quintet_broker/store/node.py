@@ -17,6 +17,8 @@ ALL_WITHIN = 50
 """Milliseconds that all replicas have, if there are more than must have it."""
 IDLE = 1.0
 """Seconds for which a connection that was not used counts as one that is still there."""
+LARGE = 16 * 1024
+"""Bytes of an argument."""
 REDIRECTIONS = 3
 """How often one question follows a Cluster that moves its slots."""
 
@@ -95,7 +97,8 @@ class Node:
 
     async def _write(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         async with asyncio.timeout(self._timeout), self._writing() as connection:
-            await connection.send_packed_command(b"".join(map(pack_command, commands)), check_health=False)
+            packed = [part for command in commands for part in _packed(connection, command)]
+            await connection.send_packed_command(packed, check_health=False)
             return [await _answer(connection) for _ in commands]
 
     @contextlib.asynccontextmanager
@@ -142,6 +145,13 @@ class Node:
     async def close(self) -> None:
         self._dropped += 1
         await self.redis.aclose(close_connection_pool=True)
+
+
+def _packed(connection: RedisConnection, command: tuple[Any, ...]) -> list[bytes]:
+    """A command as Redis reads it: by hiredis, which is faster, or in parts, by which what is large is not copied."""
+    if any(len(argument) > LARGE for argument in command if type(argument) is bytes):
+        return connection.pack_command(*command)
+    return [pack_command(command)]
 
 
 async def _answer(connection: RedisConnection) -> Any:
