@@ -10,7 +10,18 @@ HEAD_BYTES = 8190
 """Of a whole head; aiohttp takes as many in each of its lines."""
 
 _ADDRESS = re.compile(rb"POST (/(?:[0-9]{12}/[A-Za-z0-9_.-]{1,100})?) HTTP/1\.1\r\n")
-_NOT_PLAIN = frozenset([b"content-encoding", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"])
+_NOT_PLAIN = frozenset(
+    [
+        b"content-encoding",
+        b"expect",
+        # The parser takes nothing more behind one that says close, and all share the parser.
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    ]
+)
 
 
 class Reader:

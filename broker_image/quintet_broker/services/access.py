@@ -9,6 +9,8 @@ from quintet_broker.services.permissions import GRANTABLE, Rule, Verb, judge
 OF_ITS_QUEUE = GRANTABLE - {"purge"} | {"redrive"}
 OF_ITS_DEAD_LETTERS = OF_ITS_QUEUE - {"send"}
 """What a queue's key may do with its queue, and with that queue's dead-letter queue."""
+OF_REDRIVE: tuple[Verb, ...] = ("receive", "acknowledge")
+"""What a redrive does with its source: whoever is forbidden one of these must not have it done by a redrive."""
 
 
 class Access:
@@ -56,6 +58,9 @@ class Access:
             judged = self._may(key, verb, queue)
         if not judged:
             raise AccessDenied
+        if verb == "redrive":
+            for part in OF_REDRIVE:
+                self.check(key_id, part, queue)
 
     def _may(self, key: KeyId, verb: Verb, queue: str | None) -> bool:
         """Whether a key may do that where no rule speaks of it."""

@@ -24,6 +24,8 @@ LONGEST_VALIDITY = 7 * 24 * 60 * 60
 UNSIGNED = "UNSIGNED-PAYLOAD"
 KEPT = 1024
 """Of each thing that signatures have in common."""
+LONGEST_KEPT = 512
+"""Characters of what a scope is read from. A longer one is read each time: it would be kept whoever sent it."""
 
 _AMZ = b"x-amz-"
 _DATE = "%Y%m%dT%H%M%SZ"
@@ -109,12 +111,12 @@ def _signature(given: Mapping[str, str], time: str, validity: str | None, reques
         raise AwsError(INCOMPLETE_SIGNATURE, f"The signature lacks {', '.join(missing)}.")
     if validity is not None and not (_EXPIRES.fullmatch(validity) and 1 <= int(validity) <= LONGEST_VALIDITY):
         raise AwsError(INCOMPLETE_SIGNATURE, f"X-Amz-Expires must be 1 to {LONGEST_VALIDITY} seconds.")
-    scope = _scope(given["Credential"], given["SignedHeaders"])
+    said = given["Credential"], given["SignedHeaders"]
+    scope = (_kept_scope if sum(map(len, said)) <= LONGEST_KEPT else _scope)(*said)
     _check_headers(scope, request)
     return Signature(scope, time, given["Signature"], None if validity is None else int(validity))
 
 
-@lru_cache(maxsize=KEPT)
 def _scope(credential: str, signed_headers: str) -> Scope:
     # A key id may hold slashes; the four parts behind it may not.
     key_id, *parts = credential.rsplit("/", 4)
@@ -123,6 +125,9 @@ def _scope(credential: str, signed_headers: str) -> Scope:
     names = signed_headers.lower().encode()
     date, region, service, _ = parts
     return Scope(key_id, date, region, service, "/".join(parts), tuple(names.split(b";")), names)
+
+
+_kept_scope = lru_cache(maxsize=KEPT)(_scope)
 
 
 def _check_headers(scope: Scope, request: Request) -> None:

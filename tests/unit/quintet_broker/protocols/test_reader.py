@@ -53,6 +53,7 @@ NOT_PLAIN = [
     post(b"{}", b"Expect: 100-continue"),
     post(b"{}", b"Content-Encoding: gzip"),
     post(b"{}", b"Connection: close"),
+    post(b"{}", b"Proxy-Connection: close"),
     post(b"{}", b"Connection: Upgrade", b"Upgrade: websocket"),
     post(b"{}", b"X: " + b"x" * HEAD_BYTES),
     post(b"{}", b"Content-Length: 2"),

@@ -83,6 +83,14 @@ def test_what_a_rule_forbids_no_other_one_allows() -> None:
     rules = Rule(True, None, GRANTABLE), Rule(False, frozenset(["Q.shop.others", "Q.shop.orders"]), READING)
     for order in rules, rules[::-1]:
         assert allowed("Q.shop.others.1", "orders", *order) == GRANTABLE - READING
-        assert allowed("Q.shop.orders.1", "orders", *order) == (GRANTABLE | {"redrive"}) - READING
+        assert allowed("Q.shop.orders.1", "orders", *order) == GRANTABLE - READING
     # The pool's key can still change the rules.
-    assert allowed("P.shop.default.1", "orders", Rule(False, None, frozenset(VERBS))) == {"manage", "redrive"}
+    assert allowed("P.shop.default.1", "orders", Rule(False, None, frozenset(VERBS))) == {"manage"}
+
+
+@pytest.mark.parametrize("part", READING)
+def test_a_redrive_takes_nothing_that_may_not_be_taken(part: Verb) -> None:
+    forbidden = Rule(False, None, frozenset([part]))
+    for key in "Q.shop.orders.1", "P.shop.default.1":
+        assert "redrive" not in allowed(key, "orders", forbidden)
+        assert "redrive" in allowed(key, "orders", Rule(False, None, frozenset(["send"])))

@@ -1,6 +1,8 @@
 """Signature Version 4 against botocore's own signer."""
 
+import gc
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -186,3 +188,24 @@ def test_dates_that_cannot_be() -> None:
         headers = dict(good.headers)
         headers[b"x-amz-date"] = date.encode()
         assert refused(structs.replace(good, headers=headers))[0] == code
+
+
+def test_wrong_signatures_of_many_headers_leave_little_behind() -> None:
+    date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+
+    def request(number: int) -> Request:
+        names = ";".join(["host", "x-amz-date", *(f"{number}-{place}" for place in range(1000))])
+        said = f"Credential={KEY}/{date[:8]}/r/sqs/aws4_request, SignedHeaders={names}, Signature={0:064}"
+        headers = {"Host": HOST, "X-Amz-Date": date, "Authorization": f"AWS4-HMAC-SHA256 {said}"}
+        return Request("POST", "/", on_the_wire(headers), b"")
+
+    refused(request(0))
+    tracemalloc.start()
+    try:
+        for number in range(1, 101):
+            assert refused(request(number)) == ("SignatureDoesNotMatch", 403)
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1024 * 1024
