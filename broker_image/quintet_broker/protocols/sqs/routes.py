@@ -6,9 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from quintet_broker.errors import MessageTooLarge
-from quintet_broker.protocols.aws.errors import (
-    AwsError,
-)
+from quintet_broker.protocols.aws.errors import AwsError
 from quintet_broker.protocols.aws.shapes import Names
 from quintet_broker.protocols.sqs import (
     batch,
@@ -26,9 +24,6 @@ from quintet_broker.protocols.sqs import (
 from quintet_broker.protocols.sqs.call import Call
 from quintet_broker.services.queue import MAX_VISIBILITY
 
-NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
-TARGET = "AmazonSQS."
-"""What X-Amz-Target has before the operation."""
 MAX_BATCH_BYTES = 1024 * 1024
 MAX_RECEIVE = 10
 

@@ -196,8 +196,9 @@ def test_wrong_signatures_of_many_headers_leave_little_behind() -> None:
     def request(number: int) -> Request:
         names = ";".join(["host", "x-amz-date", *(f"{number}-{place}" for place in range(1000))])
         said = f"Credential={KEY}/{date[:8]}/r/sqs/aws4_request, SignedHeaders={names}, Signature={0:064}"
-        headers = {"Host": HOST, "X-Amz-Date": date, "Authorization": f"AWS4-HMAC-SHA256 {said}"}
-        return Request("POST", "/", on_the_wire(headers), b"")
+        authorization = f"AWS4-HMAC-SHA256 {said}"
+        headers = on_the_wire({"Host": HOST, "X-Amz-Date": date, "Authorization": authorization})
+        return Request("POST", "/", headers, b"")
 
     refused(request(0))
     tracemalloc.start()
