@@ -85,7 +85,7 @@ def row(minutes: float) -> Row:
         Contender("a group a call, of 100 messages", System, fifo(BATCH), MEMORY),
         Contender("another group each message", System, fifo(1), MEMORY),
     ]
-    title = f"Fifo with deduplication, {len(GROUPS)} groups, 1 KiB, by our client, {minutes:g} minutes each"
+    title = f"Fifo with deduplication, {len(GROUPS)} groups, 1 KiB, by our client, {minutes:g} min each"
     return Row(title, contenders, messages=1_000, once=True)
 
 
