@@ -68,6 +68,19 @@ def build(module: Path, into: Path, *, linked: str = "") -> Path:
     return made
 
 
+def build_tests(module: Path, package: str, into: Path) -> Path:
+    """The program of a package's tests, with the versions that a module of ours requires. Raises Failed."""
+    name = package.rpartition("/")[2].strip(".") or module.name
+    made = into / f"{name}-tests-{digest([*contents(module), *FLAGS, package])}"
+    if not made.exists():
+        say("suites", f"building the tests of {name} with Go (once)")
+        with beside(made) as work:
+            output = Path(work, name)
+            run(go(), "test", "-c", *FLAGS, "-o", str(output), package, folder=module, environment=environment())
+            output.replace(made)
+    return made
+
+
 def install(package: str, into: Path) -> Path:
     """The program of `module/path/to/program@version`. Raises Failed."""
     path, _, version = package.partition("@")

@@ -178,6 +178,10 @@ def test_receipts_that_hold_nothing(sqs: Any, queue: str) -> None:
     reason = "Message does not exist or is not available for visibility timeout change."
     text = f"Value {message['ReceiptHandle']} for parameter ReceiptHandle is invalid. Reason: {reason}"
     assert answer == ("InvalidParameterValue", 400, text)
+    # A batch has another code for the same.
+    entry = {"Id": "1", "VisibilityTimeout": 1, "ReceiptHandle": message["ReceiptHandle"]}
+    (failed,) = sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[entry])["Failed"]
+    assert (failed["Code"], failed["Message"]) == ("ReceiptHandleIsInvalid", reason.rstrip("."))
 
 
 @pytest.mark.parametrize(

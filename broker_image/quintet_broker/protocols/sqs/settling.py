@@ -7,6 +7,8 @@ from quintet_broker.protocols.sqs.call import Call
 from quintet_broker.protocols.sqs.errors import RECEIPT_INVALID
 from quintet_broker.services.queue import MAX_VISIBILITY, Queue
 
+_NOT_HELD = "Message does not exist or is not available for visibility timeout change"
+
 
 async def delete_message(call: Call, asked: codec.DeleteMessage) -> None:
     """Settle a message for good."""
@@ -35,9 +37,9 @@ async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibi
     """Hide a message for so long from now; 0 releases it."""
     found = await call.queue(asked.queue_url, "extend")
     hidden = bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY) or 0
-    (error,) = await _changed(found, [(asked.receipt_handle, hidden)])
-    if error:
-        raise error
+    (error,) = await found.extend([(asked.receipt_handle, hidden)])
+    if refused := _refused(asked.receipt_handle, error, _NOT_HELD):
+        raise refused
 
 
 async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessageVisibilityBatch) -> codec.BatchResult:
@@ -51,14 +53,17 @@ async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessage
             good.append(entry)
         except AwsError as error:
             failed.append(batch.refused(entry, error))
-    result = batch.settled(good, await _changed(found, wanted))
+    results = await found.extend(wanted)
+    changed = [_refused_entry(receipt, error) for (receipt, _), error in zip(wanted, results, strict=True)]
+    result = batch.settled(good, changed)
     return codec.BatchResult(result.successful, result.failed + failed)
 
 
-async def _changed(found: Queue, wanted: list[tuple[str, int]]) -> list[AwsError | BrokerError | None]:
-    reason = "Message does not exist or is not available for visibility timeout change"
-    results = await found.extend(wanted)
-    return [_refused(receipt, error, reason) for (receipt, _), error in zip(wanted, results, strict=True)]
+def _refused_entry(receipt: str, error: BrokerError | None) -> AwsError | BrokerError | None:
+    """A batch has a code of its own for what is no longer held; libraries look at it where they settle twice."""
+    return (
+        AwsError(RECEIPT_INVALID, _NOT_HELD) if isinstance(error, ReceiptStale) else _refused(receipt, error, _NOT_HELD)
+    )
 
 
 def _refused(receipt: str, error: BrokerError | None, reason: str) -> AwsError | BrokerError | None:
