@@ -81,7 +81,8 @@ async def test_a_port_that_breaks_is_opened_again_where_it_was(
     first, again, *_ = calls(script)
     assert first == "port-forward service/a :9400 --address=127.0.0.1"
     assert again == "port-forward service/a 41234:9400 --address=127.0.0.1"
-    assert not caplog.records
+    # asyncio warns where a child had ended before it was told to end.
+    assert not [record for record in caplog.records if record.name != "asyncio"]
 
 
 async def test_a_port_is_closed_in_the_end(script: Path) -> None:
