@@ -14,6 +14,9 @@ from tests.conformance.suites import packages
 from tests.processes import Broker
 from tools.shell import Failed
 
+# What is fetched, once, takes a minute or two.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _celery() -> None:

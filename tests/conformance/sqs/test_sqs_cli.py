@@ -67,3 +67,28 @@ def test_the_aws_command_with_a_fifo_queue(aws: Aws) -> None:
     aws("delete-message", "--queue-url", url, "--receipt-handle", message["ReceiptHandle"])
     (message,) = aws(*receive)["Messages"]
     assert message["Body"] == "b"
+
+
+def test_the_aws_command_with_batches_dead_letters_and_tags(aws: Aws) -> None:
+    name = queue_name()
+    dead = aws("create-queue", "--queue-name", f"{name}-dead")["QueueUrl"]
+    arn = aws("get-queue-attributes", "--queue-url", dead, "--attribute-names", "QueueArn")["Attributes"]["QueueArn"]
+    url = aws("create-queue", "--queue-name", name, "--tags", "team=orders")["QueueUrl"]
+    redrive = json.dumps({"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})})
+    aws("set-queue-attributes", "--queue-url", url, "--attributes", redrive)
+    assert aws("list-queue-tags", "--queue-url", url)["Tags"] == {"team": "orders"}
+    assert aws("list-dead-letter-source-queues", "--queue-url", dead)["queueUrls"] == [url]
+    assert sorted(aws("list-queues", "--queue-name-prefix", name)["QueueUrls"]) == [url, dead]
+    sent = aws("send-message-batch", "--queue-url", url, "--entries", "Id=a,MessageBody=1", "Id=b,MessageBody=2")
+    assert len(sent["Successful"]) == 2
+    receive = ("--wait-time-seconds", "20", "--max-number-of-messages", "10")
+    held = aws("receive-message", "--queue-url", url, "--visibility-timeout", "0", *receive)["Messages"]
+    # What was received as often as it may be is found dead at the next look.
+    aws("receive-message", "--queue-url", url)
+    (first, *_) = aws("receive-message", "--queue-url", dead, *receive)["Messages"]
+    assert first["MessageId"] in {message["MessageId"] for message in held}
+    entry = f"Id=1,ReceiptHandle={first['ReceiptHandle']}"
+    assert aws("delete-message-batch", "--queue-url", dead, "--entries", entry)["Successful"] == [{"Id": "1"}]
+    aws("purge-queue", "--queue-url", dead)
+    aws("delete-queue", "--queue-url", url)
+    assert aws("list-queues", "--queue-name-prefix", name)["QueueUrls"] == [dead]

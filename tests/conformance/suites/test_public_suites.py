@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from tests.conformance.suites import packages
 from tests.conformance.suites.suite import Outcome, Suite, run
 from tests.processes import Broker, RedisServer
 from tools.shell import Failed
@@ -43,6 +44,10 @@ def outcomes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer
 ) -> Iterator[Callable[[str], Outcome]]:
     """Starts all suites that are asked for; answers what came of one."""
+    try:
+        packages.installed()
+    except Failed as reason:
+        pytest.skip(f"the suites cannot be had: {reason}")
 
     def on_a_broker_of_its_own(suite: Suite) -> Outcome:
         folder = tmp_path_factory.mktemp(suite.package)
@@ -62,12 +67,9 @@ def outcomes(
         yield lambda package: running[package].result()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("package", sorted(SUITES))
 def test_a_public_suite(outcomes: Callable[[str], Outcome], package: str) -> None:
-    try:
-        outcome = outcomes(package)
-    except Failed as reason:
-        pytest.skip(f"the suite cannot be had: {reason}")
+    outcome = outcomes(package)
     assert outcome.failed == {}, outcome.said
     assert outcome.passed >= AT_LEAST[package]
