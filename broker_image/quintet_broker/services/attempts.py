@@ -18,6 +18,8 @@ KEPT = 5 * 60 * 1000
 """Milliseconds for which an attempt is remembered."""
 MAX_BYTES = 32 * 1024 * 1024
 """Of what is remembered at a broker; beyond that the oldest is forgotten."""
+EACH = 512
+"""Bytes that an attempt takes beside its answer: its name, and its place."""
 TRIES = 20
 TRY_AGAIN_AFTER = 0.05
 """Seconds, where the owner cannot be reached yet."""
@@ -38,7 +40,7 @@ class Answers:
         """In place of an earlier one of that name."""
         self._drop(name)
         self._kept[name] = now, answer
-        self._room -= len(answer)
+        self._room -= EACH + len(answer)
         while self._kept:
             oldest = next(iter(self._kept))
             if self._room >= 0 and self._kept[oldest][0] + KEPT > now:
@@ -51,7 +53,7 @@ class Answers:
 
     def _drop(self, name: Name) -> None:
         if name in self._kept:
-            self._room += len(self._kept.pop(name)[1])
+            self._room += EACH + len(self._kept.pop(name)[1])
 
 
 class Attempts:
