@@ -235,7 +235,7 @@ def check_names(names: Sequence[str]) -> None:
     """Of system attributes to deliver. Raises AwsError."""
     for name in names:
         if name not in _SYSTEM:
-            raise AwsError(INVALID_ATTRIBUTE_NAME, f"Unknown Attribute {name}.")
+            raise AwsError(INVALID_ATTRIBUTE_NAME, f"Unknown Attribute {name[:100]}.")
 
 
 def check_attempt(attempt: str, spec: QueueSpec) -> None:
