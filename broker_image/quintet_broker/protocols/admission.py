@@ -61,14 +61,14 @@ class Admission:
         try:
             async with asyncio.timeout(self._within) as limit:
                 if connection:
-                    connection.refuse_body = refuse
+                    connection.reads_body(refuse)
                 return await self._read(request)
         except TimeoutError as error:
             # An error that is raised here and kept here would keep the body.
             raise why.pop() from error
         finally:
             if connection:
-                connection.refuse_body = None
+                connection.reads_body(None)
 
     async def _read(self, request: web.Request) -> bytes:
         most = request.client_max_size

@@ -115,11 +115,11 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_all",
+        "_refuse_body",
         "_refused",
         "_wire",
         "farewell",
         "kept",
-        "refuse_body",
         "unfinished",
         "unfinished_since",
         "unread",
@@ -133,7 +133,7 @@ class Connection(web.RequestHandler):
         self._refused = False
         self.farewell: Callable[[BrokerError], bytes] = _farewell
         """What is written last to a client that is refused."""
-        self.refuse_body: Callable[[BrokerError], None] | None = None
+        self._refuse_body: Callable[[BrokerError], None] | None = None
         """Who reads the body of a request, and answers."""
         self.kept: Callable[[], int] = lambda: 0
         """Bytes that wait to be written."""
@@ -161,9 +161,17 @@ class Connection(web.RequestHandler):
             self.came(len(data))
         if not self._refused:
             super().data_received(data)
-            if self.refuse_body and self._messages:
-                # Nothing follows a body that is not whole but what is no part of one.
-                self.refuse_body(InvalidArgument(NOT_AS_ENCODED))
+            self._check_body()
+
+    def reads_body(self, refuse: Callable[[BrokerError], None] | None) -> None:
+        """Somebody reads the body of a request, and answers where it is refused; None: no more."""
+        self._refuse_body = refuse
+        self._check_body()
+
+    def _check_body(self) -> None:
+        if self._refuse_body and self._messages:
+            # Nothing follows a body that is not whole but what is no part of one.
+            self._refuse_body(InvalidArgument(NOT_AS_ENCODED))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -205,8 +213,8 @@ class Connection(web.RequestHandler):
     def refuse(self, error: BrokerError) -> None:
         """Tell the client why, as far as it reads, and close it, unless whoever reads a body answers."""
         self._all.whole(self)
-        if self.refuse_body:
-            self.refuse_body(error)
+        if self._refuse_body:
+            self._refuse_body(error)
             return
         if self.to_read():
             self.drop()
