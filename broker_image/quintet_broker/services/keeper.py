@@ -5,6 +5,7 @@ here, then told to the other brokers.
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 import uuid
@@ -306,19 +307,19 @@ class Keeper:
 
     async def _change(self, work: Coroutine[Any, Any, None], document: bytes | None = None) -> int:
         """Run a verb and store what it changed; the version with which that is known."""
-        async with self._changing:
-            try:
-                self._check_keeping()
-                await self._settle()
-                await work
-                if self._pending or document:
-                    await self._store(document)
-            finally:
-                self._pending = {}
-                work.close()
-            if document:
-                self._applied()
-            return self._catalogue.version
+        with contextlib.closing(work):
+            async with self._changing:
+                try:
+                    self._check_keeping()
+                    await self._settle()
+                    await work
+                    if self._pending or document:
+                        await self._store(document)
+                finally:
+                    self._pending = {}
+                if document:
+                    self._applied()
+                return self._catalogue.version
 
     def _applied(self) -> None:
         """What was judged last is stored."""
