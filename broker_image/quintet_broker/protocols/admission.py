@@ -81,6 +81,9 @@ class Admission:
             body += chunk
             if len(body) > most:
                 raise web.HTTPRequestEntityTooLarge(most)
+            if len(body) > self._room:
+                # The rest is not waited for, nor kept.
+                raise Overloaded
             if packed and connection:
                 connection.came(len(chunk))
                 # It unpacks without waiting for anything.

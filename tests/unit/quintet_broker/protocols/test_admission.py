@@ -60,6 +60,7 @@ async def test_bodies_that_are_held_take_the_room(holding: Holding, url: str) ->
     for _ in bodies:
         await holding.held.acquire()
     assert await post(url, b"x") == b"Overloaded"
+    assert await post(url, unending()) == b"Overloaded", "what cannot have room is not waited for"
     holding.released.set()
     assert await asyncio.gather(*answers) == bodies
     assert await post(url, b"x") == b"x"
