@@ -34,6 +34,7 @@ class Room:
     def take(self, size: int) -> bool:
         """Whether so many bytes fit; if nothing is held, whatever their number."""
         if self._held and self._held + size > HELD_BYTES:
+            self._freed.clear()
             return False
         self._held += size
         return True
@@ -43,7 +44,7 @@ class Room:
         self._freed.set()
 
     async def some_freed(self) -> None:
-        self._freed.clear()
+        """Since something did not fit."""
         await self._freed.wait()
 
 
