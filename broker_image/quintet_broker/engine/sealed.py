@@ -193,11 +193,13 @@ def _ends(batch: bytes, count: int) -> list[int]:
 
 
 def _varint(batch: bytes, at: int) -> tuple[int, int]:
-    """A zigzag varint of 64 bits, and where it ends. Raises IndexError."""
+    """A zigzag varint of 64 bits, and where it ends. Raises IndexError, ValueError where it goes on and on."""
     byte = batch[at]
     at += 1
     value, shift = byte & 0x7F, 7
     while byte & 0x80:
+        if shift > 63:
+            raise ValueError("a number has more than 64 bits")
         byte = batch[at]
         at += 1
         value |= (byte & 0x7F) << shift

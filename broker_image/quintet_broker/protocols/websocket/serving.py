@@ -217,7 +217,7 @@ def _messages(frame: codec.Request) -> int:
     if isinstance(frame, codec.Send):
         return len(frame.records)
     if isinstance(frame, codec.SendBatch):
-        return min(told_count(frame.batch), MAX_SEND)
+        return max(0, min(told_count(frame.batch), MAX_SEND))
     if isinstance(frame, codec.Extend):
         return len(frame.extensions)
     return sum([1 if isinstance(receipt, str) else receipt.count for receipt in frame.receipts])

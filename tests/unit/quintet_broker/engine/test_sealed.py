@@ -129,6 +129,7 @@ def put(layout: str, at: int, value: int) -> Callable[[bytearray], None]:
         lying(lambda batch: batch.__setitem__(64, 8)),
         lying(lambda batch: batch.__delitem__(slice(-4, None))),
         encode([Record(b"one", 0)])[:-1] + b"!",
+        lying(lambda batch: batch.__setitem__(slice(61, None), b"\xff" * 300_000)),
     ],
 )
 def test_what_is_no_batch_is_refused(batch: bytes) -> None:
