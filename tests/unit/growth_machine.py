@@ -121,7 +121,8 @@ class GrowthMachine(RuleBasedStateMachine):
                 break
             for shard in list(self.bench.shards.values()):
                 await self.bench.turn_one(shard)
-                if (shard.wants_to_join or shard.wants_to_begin) and shard not in joiners:
+                is_helped = shard in joiners and not joiners[shard].done()
+                if (shard.wants_to_join or shard.wants_to_begin) and not is_helped:
                     joiners[shard] = asyncio.ensure_future(join(shard, self._way, self.bench.store.now))
             await asyncio.sleep(0)
         done = task.done()
