@@ -12,7 +12,7 @@ import psutil
 from tests.bench.system import System, running
 from tests.integration.hostile.sockets import many, request
 
-CONNECTIONS = 5_000
+CONNECTIONS = 4_500
 """Of each kind."""
 ROUNDS = 300
 SMOKE = (20, 3)

@@ -205,7 +205,10 @@ _SERVERS: dict[type, Callable[[Serving, Any], Awaitable[Any]]] = {
 
 def _joins(frame: codec.Request) -> bool:
     """Whether it may be served together with others. Numbered sends are stored one by one."""
-    return isinstance(frame, codec.Acknowledge) or (isinstance(frame, codec.Send) and frame.producer is None)
+    if isinstance(frame, codec.Send):
+        # One without records is refused by itself.
+        return frame.producer is None and bool(frame.records)
+    return isinstance(frame, codec.Acknowledge)
 
 
 def _producer(frame: codec.Send | codec.SendBatch) -> Producer | None:
