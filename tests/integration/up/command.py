@@ -36,6 +36,11 @@ def until(condition: Callable[[], object], what: str | Callable[[], str]) -> Non
         time.sleep(0.01)
 
 
+def _hear_interrupts() -> None:
+    """As from a terminal: where these tests run in the background, SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Up:
     """`quintet up` on a state directory of its own, and the other commands against it."""
 
@@ -131,6 +136,7 @@ class Up:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=_hear_interrupts,
         )
 
     def counts(self, name: str) -> dict[str, int]:
