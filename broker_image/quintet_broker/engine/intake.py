@@ -119,9 +119,9 @@ class Intake:
         """Take an append's records into the tick, those for now into `_fresh`; or why it is refused."""
         if request.shards > 1:
             self._split(request.shards)
-        if request.batch is not None:
+        if request.sealed:
             if not self._policy.ordered and not self._state.growth.count:
-                return self._accept_batch(request, Sealed(request.batch))
+                return self._accept_batch(request, request.sealed)
             request.open()
         if request.shards < self._state.growth.count and self._gave_away(request):
             # Even where the sequence is known here: what another shard takes of it may be stored nowhere.

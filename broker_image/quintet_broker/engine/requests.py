@@ -90,18 +90,22 @@ class Append(Request[list[Sent] | None]):
         self.deduplication = deduplication or [None] * len(records)
         self.shards = shards
         self.batch = batch
+        self.sealed = Sealed(batch) if batch else None
+        """The batch, with what is known of it here."""
         self.size = len(batch) if batch else sum([record.size for record in records])
 
     @classmethod
     def of_batch(cls, at: int, batch: Sealed, producer: int | None, sequence: int) -> "Append":
-        return cls(at, [], [], producer, [sequence], batch=batch.data)
+        append = cls(at, [], [], producer, [sequence], batch=batch.data)
+        append.sealed = batch
+        return append
 
     def open(self) -> None:
         """Have the records of a batch one by one."""
         if self.batch is None:
             return
         self.records = records_of(self.batch)
-        self.batch = None
+        self.batch = self.sealed = None
         self.due = [None] * len(self.records)
         self.sequences = self.sequences * len(self.records)
         self.deduplication = [None] * len(self.records)

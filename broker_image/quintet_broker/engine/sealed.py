@@ -77,7 +77,7 @@ class Sealed:
         """The same with its first record at an offset, written by the owner of `epoch`."""
         data = bytearray(self.data)
         _PLACE.pack_into(data, 0, offset - self.start, len(data) - _COUNTED_FROM, epoch)
-        return Sealed(bytes(data))
+        return Sealed(bytes(data), self._ends)
 
     def part(self, place: int, count: int) -> "Sealed":
         """`count` of its records, from that place on."""
@@ -86,7 +86,9 @@ class Sealed:
         ends = self._records_end()
         records = self.data[ends[place] : ends[place + count]]
         first = self.start + place
-        return Sealed(_sealed(_PLACE.unpack_from(self.data), first, count, self.timestamp, self.names, records))
+        data = _sealed(_PLACE.unpack_from(self.data), first, count, self.timestamp, self.names, records)
+        before = ends[place] - _HEADER.size
+        return Sealed(data, [end - before for end in ends[place : place + count + 1]])
 
     def parts(self, most_bytes: int) -> Iterator["Sealed"]:
         """All of it in batches of at most so many bytes, unless one record is larger."""

@@ -70,6 +70,8 @@ def test_a_part_of_a_part_is_a_part(some: list[Record], data: st.DataObject) -> 
         count = data.draw(st.integers(1, batch.count - place))
         batch, expected = batch.part(place, count), expected[place : place + count]
         assert (ids(batch), batch.first_id, batch.count) == (expected, expected[0], len(expected))
+        # What it was told of its records is what it would find.
+        assert batch._records_end() == Sealed(batch.data)._records_end()
 
 
 @given(records, st.integers(0, 1000), st.data())
