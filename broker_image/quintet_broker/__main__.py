@@ -12,7 +12,7 @@ import uvloop
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from quintet_broker import capacity
+from quintet_broker import allocator, capacity
 from quintet_broker.engine.engine import Engine, Membership
 from quintet_broker.engine.owners import Member
 from quintet_broker.protocols.connections import Connection, Connections, Site
@@ -119,6 +119,7 @@ def main() -> None:
     logging.getLogger("aiohttp.server").addFilter(_not_a_clients_fault)
     gc.freeze()
     gc.set_threshold(*COLLECT_EVERY)
+    allocator.keep_freed()
     try:
         uvloop.run(serve(from_environment()))
     except BadUrl as error:
