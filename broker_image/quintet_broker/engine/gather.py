@@ -15,6 +15,7 @@ PASSED_OVER = (NotOwner, Overloaded, TooManyInFlight, Unavailable, TimeoutError)
 """What keeps one shard alone from giving anything."""
 
 Gathered = list[tuple[Route, Delivery]]
+"""What came, and of which shard."""
 
 
 async def gather(routes: Sequence[Route], receive: Receive) -> Gathered:
@@ -41,7 +42,7 @@ async def _ask_in_turn(routes: Sequence[Route], receive: Receive) -> Gathered:
             ask.limit, ask.until = left, receive.at
             try:
                 async with asyncio.timeout(within):
-                    found += [(route, delivery) for delivery in await route.attempt(ask)]
+                    found += [(route, delivery) for delivery in await route.serve(ask, asks_again=False)]
             except PASSED_OVER as error:
                 errors.append(error)
     except BaseException:

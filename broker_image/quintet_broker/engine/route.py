@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from quintet_broker.engine.owners import Member
@@ -70,31 +71,28 @@ class Route:
         if self.shard:
             self.shard.close(error)
 
-    async def serve(self, request: Request[Answer]) -> Answer:
+    async def serve(self, request: Request[Answer], *, asks_again: bool = True) -> Answer:
         """The owner's answer, asked again for as long as owners change.
 
         Cancelling takes back what was asked; records that were delivered meanwhile are given back.
-        Raises BrokerError.
+        Raises BrokerError; NotOwner only where it is not to be asked again.
         """
         while True:
             try:
-                return await self.attempt(request)
+                self.ask(request)
+                return await request.future
             except NotOwner as error:
+                if not asks_again:
+                    raise
                 if request.owed_at + PATIENCE < self._pool.now():
                     raise Unavailable from error
+            except asyncio.CancelledError:
+                if isinstance(request, Receive) and not request.future.cancelled() and not request.future.exception():
+                    # Answered, and nobody heard it any more.
+                    self.give_back(request.future.result())
+                raise
             await self._pool.owners_changed(ASK_AGAIN_AFTER)
             request = request.again()
-
-    async def attempt(self, request: Request[Answer]) -> Answer:
-        """As `serve`, asked once. Raises NotOwner where nobody is known to own the shard."""
-        self.ask(request)
-        try:
-            return await request.future
-        except asyncio.CancelledError:
-            if isinstance(request, Receive) and not request.future.cancelled() and not request.future.exception():
-                # Answered, and nobody heard it any more.
-                self.give_back(request.future.result())
-            raise
 
     def ask(self, request: Request[Any]) -> None:
         """Raises NotOwner, Overloaded, or why it was closed."""
@@ -114,3 +112,11 @@ class Route:
     async def _quietly(self, request: Request[Any]) -> None:
         with contextlib.suppress(BrokerError):
             await self.serve(request)
+
+
+async def serve_all(asked: Sequence[tuple[Route, Request[Answer]]]) -> list[Answer]:
+    """All their answers; one alone takes no task."""
+    if len(asked) == 1:
+        [(route, request)] = asked
+        return [await route.serve(request)]
+    return await asyncio.gather(*[route.serve(request) for route, request in asked])

@@ -6,20 +6,24 @@ shard gets all that it takes of one sequence of a producer at once, and one chec
 """
 
 import asyncio
+from collections.abc import Callable
 from itertools import pairwise
+from typing import TypeVar
 
 from msgspec import Struct
 
 from quintet_broker.engine.deduplication import Sent
+from quintet_broker.engine.gather import Gathered, gather
 from quintet_broker.engine.headers import ID
 from quintet_broker.engine.jump import hash_of, places_of
 from quintet_broker.engine.owners import Member
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.producers import IDLE
-from quintet_broker.engine.requests import Append, Recall
-from quintet_broker.engine.route import ASK_AGAIN_AFTER, PATIENCE, Pool, Route
+from quintet_broker.engine.requests import Append, Recall, Receive, Request
+from quintet_broker.engine.route import ASK_AGAIN_AFTER, PATIENCE, Pool, Route, serve_all
 from quintet_broker.errors import BrokerError, KeyMoved, Unavailable
 
+Answer = TypeVar("Answer")
 Stored = dict[int, Sent | None]
 """By place in an append, what a record was confirmed with."""
 
@@ -63,6 +67,21 @@ class Spread:
         self._received += 1
         first = self._received % len(self.routes)
         return self.routes[first:] + self.routes[:first]
+
+    async def receive(self, receive: Receive) -> Gathered:
+        """What one shard after the other has, or gets first. Cancelling gives back what was claimed.
+
+        Raises BrokerError.
+        """
+        if len(self.routes) == 1:
+            [route] = self.routes
+            return [(route, delivery) for delivery in await route.serve(receive)]
+        return await gather(self.in_turn(), receive)
+
+    async def ask_all(self, kind: Callable[[int], Request[Answer]]) -> list[Answer]:
+        """The answers of all shards to what is asked at this millisecond. Raises BrokerError."""
+        now = self._pool.now()
+        return await serve_all([(route, kind(now)) for route in self.routes])
 
     async def append(self, append: Append) -> list[Sent] | None:
         """Store records, each at its shard. What one shard takes is stored all or nothing.

@@ -6,6 +6,7 @@ one is asked again. It is memory alone: what is forgotten is delivered once the 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Unpack
 
 import msgspec
 
@@ -13,6 +14,7 @@ from quintet_broker.engine.engine import Engine
 from quintet_broker.errors import BrokerError, NotOwner
 from quintet_broker.services.messages import Message
 from quintet_broker.services.queue import Queue
+from quintet_broker.services.receiving import Options
 
 KEPT = 5 * 60 * 1000
 """Milliseconds for which an attempt is remembered."""
@@ -69,18 +71,18 @@ class Attempts:
         for verb, does in self._verbs.items():
             engine.on_call(verb, does)
 
-    async def receive(
-        self, queue: Queue, attempt: str, limit: int, *, visibility_timeout: float | None, wait: float | None
-    ) -> list[Message]:
+    async def receive(self, queue: Queue, attempt: str, limit: int, **options: Unpack[Options]) -> list[Message]:
         """As the queue's receive; the messages of an earlier attempt of that name if all of them are still held by it,
         hidden for the whole visibility timeout from now on."""
         name = queue.spread.number, attempt
         if found := await self._at_home(name, "find_attempt", msgspec.msgpack.encode(name)):
             again = msgspec.msgpack.decode(found, type=list[Message])
-            hidden = queue.spec.visibility_timeout.total_seconds() if visibility_timeout is None else visibility_timeout
+            hidden = options.get("visibility_timeout")
+            if hidden is None:
+                hidden = queue.spec.visibility_timeout.total_seconds()
             if not any(await queue.extend([(message.receipt, hidden) for message in again])):
                 return again
-        messages = await queue.receive(limit, visibility_timeout=visibility_timeout, wait=wait)
+        messages = await queue.receive(limit, **options)
         if messages:
             kept = msgspec.msgpack.encode((name, msgspec.msgpack.encode(messages)))
             # Above all if the client is gone meanwhile.

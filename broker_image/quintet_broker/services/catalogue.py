@@ -12,8 +12,8 @@ from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.spread import Grown
 from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.services.extras import Extras
-from quintet_broker.services.queue import Queue, policy
-from quintet_broker.services.spec import parse
+from quintet_broker.services.queue import Queue
+from quintet_broker.services.spec import parse, policy
 from quintet_broker.store.tick import Pool
 
 logger = logging.getLogger(__name__)

@@ -4,53 +4,23 @@ base64url of version, shard, log, offset and, for a receipt, the delivery's nonc
 then can open it.
 """
 
-import base64
 import binascii
 import struct
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Sequence
 
 import msgspec
-from msgspec import Meta, Struct, field
 
 from quintet_broker.engine.requests import Place, Receipt
-from quintet_broker.errors import BrokerError, InvalidArgument, ReceiptInvalid
-
-MAX_SETTLE = 10_000
-"""Messages in one request."""
+from quintet_broker.errors import InvalidArgument
 
 _VERSION = 1
 _RECEIPT = struct.Struct(">BIBQI")
 _PLACE = struct.Struct(">BIBQ")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 BEGINNING = (255, 0)
 """The place before all that a shard holds."""
-
-
-class Handle(Struct, frozen=True, array_like=True):
-    """Messages that were delivered together: so many, from one on."""
-
-    receipt: Annotated[bytes, Meta(max_length=64)]
-    """Of the first of them, before its base64url."""
-    count: Annotated[int, Meta(ge=1, le=MAX_SETTLE)]
-
-
-class Held(Struct):
-    """Receipts of one shard."""
-
-    places: list[range] = field(default_factory=list)
-    """Where the messages of each stand among all that were given."""
-    receipts: list[Receipt] = field(default_factory=list)
-    given: list[int] = field(default_factory=list)
-    """The place of each among the receipts that were given."""
-
-    def spread(self, results: Sequence[BrokerError | None], all_results: list[BrokerError | None]) -> None:
-        """What became of each message goes to its place."""
-        start = 0
-        for places in self.places:
-            end = start + len(places)
-            all_results[places.start : places.stop] = results[start:end]
-            start = end
 
 
 def receipt(shard: int, held: Receipt, place: int = 0) -> str:
@@ -60,32 +30,19 @@ def receipt(shard: int, held: Receipt, place: int = 0) -> str:
 
 
 def handle(shard: int, held: Receipt) -> bytes:
+    """The receipt of the first of them, before its base64url."""
     log, offset, nonce, _ = held
     return _RECEIPT.pack(_VERSION, shard, log, offset, nonce)
 
 
-def by_shard(shards: Iterable[int], held: Iterable[str | Handle]) -> tuple[dict[int, Held], list[BrokerError | None]]:
-    """What receipts name, by shard, and for each message None, or ReceiptInvalid where it is of no such shard."""
-    found = {shard: Held() for shard in shards}
-    results: list[BrokerError | None] = []
-    for given, one in enumerate(held):
-        count = 1
-        try:
-            if isinstance(one, str):
-                version, shard, *names = _RECEIPT.unpack(_unpacked(one))
-            else:
-                count = one.count
-                version, shard, *names = _RECEIPT.unpack(one.receipt)
-        except (binascii.Error, struct.error, ValueError):
-            version = shard = 0
-        if version == _VERSION and shard in found:
-            found[shard].places.append(range(len(results), len(results) + count))
-            found[shard].receipts.append((names[0], names[1], names[2], count))
-            found[shard].given.append(given)
-            results += [None] * count
-        else:
-            results += [ReceiptInvalid()] * count
-    return {shard: some for shard, some in found.items() if some.places}, results
+def opened(text: str | bytes) -> tuple[int, int, int, int] | None:
+    """(shard, log, offset, nonce) of a receipt, or of a handle; None where it is neither."""
+    try:
+        version, *names = _RECEIPT.unpack(_unpacked(text) if isinstance(text, str) else text)
+    except (binascii.Error, struct.error, ValueError):
+        return None
+    shard, log, offset, nonce = names
+    return (shard, log, offset, nonce) if version == _VERSION else None
 
 
 def place(shard: int, where: Place) -> str:
@@ -124,8 +81,8 @@ def opened_ends(shards: Sequence[int], text: str) -> tuple[Ends, int]:
 
 
 def _packed(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode()
+    return binascii.b2a_base64(content, newline=False).translate(_TO_URL).decode()
 
 
 def _unpacked(text: str) -> bytes:
-    return base64.b64decode(text, altchars=b"-_", validate=True)
+    return binascii.a2b_base64(text.encode().translate(_FROM_URL), strict_mode=True)

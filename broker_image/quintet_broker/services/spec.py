@@ -1,10 +1,11 @@
-"""A queue's spec as what is stored and sent: from and to JSON, and changed by a JSON Merge Patch."""
+"""A queue's spec as what is stored and sent: from and to JSON, and changed by a JSON Merge Patch; and as its policy."""
 
 from typing import Any
 
 from pydantic import ValidationError
 
 from quintet_api.queue import QueueSpec
+from quintet_broker.engine.policy import Policy
 from quintet_broker.errors import InvalidArgument
 
 Patch = dict[str, Any]
@@ -47,3 +48,21 @@ def merged(fields: Any, patch: Any) -> Any:
         else:
             found[name] = merged(found.get(name), value)
     return found
+
+
+def policy(name: str, spec: QueueSpec, dead_letter: int | None) -> Policy:
+    """How the queue treats its records; `dead_letter` is the first shard of its dead-letter queue."""
+    return Policy(
+        name=name,
+        retention=round(spec.message_retention.total_seconds() * 1000),
+        in_flight=spec.limits.in_flight,
+        messages=spec.limits.messages,
+        bytes=spec.limits.bytes,
+        ordered=spec.ordering == "Fifo",
+        consumers=spec.consumers,
+        paused=spec.paused,
+        max_receives=spec.dead_letter.max_receives if spec.dead_letter else 0,
+        dead_letter=dead_letter,
+        expired_to=dead_letter if spec.dead_letter and spec.dead_letter.expired else None,
+        overflow=spec.limits.overflow,
+    )

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from quintet_broker.services.queue import MAX_WAIT
+from quintet_broker.services.receiving import MAX_WAIT
 from tests.conformance.sqs.clients import ARN, nothing, queue_name, receive
 from tests.processes import Broker
 

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from quintet_api.common import parse_duration
 from quintet_broker.errors import InvalidArgument
-from quintet_broker.services.queue import MAX_HEADERS
+from quintet_broker.services.sending import MAX_HEADERS
 
 Found = TypeVar("Found")
 

@@ -5,7 +5,8 @@ import binascii
 from collections.abc import Sequence
 
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, AwsError
-from quintet_broker.services.queue import MAX_WAIT, Queue
+from quintet_broker.services.queue import Queue
+from quintet_broker.services.receiving import MAX_WAIT
 
 MAX_LIST = 1000
 

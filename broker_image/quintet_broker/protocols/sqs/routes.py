@@ -22,7 +22,7 @@ from quintet_broker.protocols.sqs import (
     tags,
 )
 from quintet_broker.protocols.sqs.call import Call
-from quintet_broker.services.queue import MAX_VISIBILITY
+from quintet_broker.services.settling import MAX_VISIBILITY
 
 MAX_BATCH_BYTES = 1024 * 1024
 MAX_RECEIVE = 10

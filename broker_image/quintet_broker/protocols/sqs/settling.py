@@ -5,7 +5,8 @@ from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER
 from quintet_broker.protocols.sqs import batch, bounds, codec
 from quintet_broker.protocols.sqs.call import Call
 from quintet_broker.protocols.sqs.errors import RECEIPT_INVALID
-from quintet_broker.services.queue import MAX_VISIBILITY, Queue
+from quintet_broker.services.queue import Queue
+from quintet_broker.services.settling import MAX_VISIBILITY
 
 _NOT_HELD = "Message does not exist or is not available for visibility timeout change"
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from quintet_broker.services.queue import MAX_HEADERS, MAX_SEND
-from quintet_broker.services.receipts import MAX_SETTLE, Handle
+from quintet_broker.services.sending import MAX_HEADERS, MAX_SEND
+from quintet_broker.services.settling import MAX_SETTLE, Handle
 
 VERSION = 1
 FRAME_BYTES = 16 * 1024 * 1024

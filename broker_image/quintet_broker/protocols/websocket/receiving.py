@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from quintet_broker.errors import BrokerError, TooManyInFlight
 from quintet_broker.protocols.websocket import codec, mapping
 from quintet_broker.services.messages import Batch, Message
-from quintet_broker.services.queue import MAX_RECEIVE, MAX_WAIT, Queue
-from quintet_broker.services.receipts import Handle
+from quintet_broker.services.queue import Queue
+from quintet_broker.services.receiving import MAX_RECEIVE, MAX_WAIT
+from quintet_broker.services.settling import Handle
 
 Found = Message | Batch
 

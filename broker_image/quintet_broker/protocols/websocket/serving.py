@@ -21,7 +21,8 @@ from quintet_broker.protocols.problems import InternalError
 from quintet_broker.protocols.websocket import codec, mapping
 from quintet_broker.services.messages import Producer
 from quintet_broker.services.permissions import Verb
-from quintet_broker.services.queue import MAX_SEND, Queue
+from quintet_broker.services.queue import Queue
+from quintet_broker.services.sending import MAX_SEND
 
 logger = logging.getLogger(__name__)
 

@@ -23,11 +23,10 @@ class Shard:
         self.given_back: list[Delivery] = []
         self.cancelled = False
 
-    async def attempt(self, receive: Receive) -> list[Delivery]:
-        self.asked += 1
-        return [] if self.late else self._answer(receive)
-
-    async def serve(self, receive: Receive) -> list[Delivery]:
+    async def serve(self, receive: Receive, *, asks_again: bool = True) -> list[Delivery]:
+        if not asks_again:
+            self.asked += 1
+            return [] if self.late else self._answer(receive)
         if not self.late and not self.refusal:
             try:
                 await asyncio.Event().wait()

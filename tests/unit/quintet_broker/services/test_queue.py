@@ -1,12 +1,13 @@
 """A queue's verbs, whatever its shard answers."""
 
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from quintet_api.queue import QueueSpec
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Delivery, Receive
+from quintet_broker.engine.route import Pool, Route
 from quintet_broker.engine.spread import Spread
 from quintet_broker.services.queue import Queue
 
@@ -15,12 +16,11 @@ RECORD = Record(b"a", NOW, headers=(("quintet-id", bytes(16)),))
 
 
 class SlowRoute:
-    """Of a queue's one shard: answers every receive with two deliveries, so many milliseconds after it claimed them."""
+    """To a queue's one shard: answers every receive with two deliveries, so many milliseconds after it claimed them."""
 
     number = 1
 
     def __init__(self) -> None:
-        self.routes = [self]
         self.now = NOW
         self.takes = 0
 
@@ -36,5 +36,7 @@ class SlowRoute:
 async def test_what_others_got_since_is_not_handed_out(takes: int, visibility: int, received: int) -> None:
     route = SlowRoute()
     route.takes = takes
-    queue = Queue("orders", "1", QueueSpec(), "Runtime", 0, 0, cast(Spread, cast(Any, route)), lambda: route.now)
+    spread = Spread(cast(Pool, None))
+    spread.routes = [cast(Route, route)]
+    queue = Queue("orders", "1", QueueSpec(), "Runtime", 0, 0, spread, lambda: route.now)
     assert len(await queue.receive(10, visibility_timeout=visibility)) == received
