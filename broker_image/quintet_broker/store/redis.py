@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, cast
 
-import msgpack
-from msgspec import structs
 from redis.asyncio.client import Pipeline
 from redis.exceptions import AskError, OutOfMemoryError, RedisError, TryAgainError
 
@@ -17,6 +15,7 @@ from quintet_broker.errors import NotOwner, Unavailable
 from quintet_broker.store.connection import connection
 from quintet_broker.store.keys import POOL, Keys
 from quintet_broker.store.node import Command, Fill, Node
+from quintet_broker.store.plan import plan
 from quintet_broker.store.promises import SETTINGS, Durability, Server, broken
 from quintet_broker.store.tick import Outcome, Pool, Taken, Tick
 
@@ -256,51 +255,9 @@ class Store:
 
     def _call(self, tick: Tick) -> tuple[Any, ...]:
         """Of the script that applies a tick."""
-        keys, arguments = self._pack(tick)
+        keys, arguments = plan(tick, self.keys)
         script = self._tick if tick.grows else self._tick_freeing
         return ("EVALSHA", script, len(keys), *keys, *arguments)
-
-    def _pack(self, tick: Tick) -> tuple[list[str], list[bytes]]:
-        keys = [
-            self.keys.meta(tick.shard),
-            self.keys.cursor(tick.shard),
-            self.keys.delayed(tick.shard),
-            self.keys.sequences(tick.shard),
-        ]
-        places: dict[tuple[int, int], int] = {}
-        for segment in [(append.log, append.segment) for append in tick.appends] + tick.unlink + tick.renew:
-            if segment not in places:
-                keys.append(self.keys.segment(tick.shard, *segment))
-                places[segment] = len(keys)
-        plan: dict[str, Any] = {
-            "epoch": tick.epoch,
-            "tick": tick.number,
-            "tails": {str(log): tail for log, tail in tick.tails.items()},
-            "appends": [
-                {"segment": places[append.log, append.segment], "entry": f"{append.next_offset}-0"}
-                for append in tick.appends
-            ],
-            "sources": [structs.asdict(source) for source in tick.sources],
-            "set_meta": _pairs(tick.meta),
-            "drop_meta": _dropped(tick.meta),
-            "set_cursor": _pairs(tick.cursor),
-            "drop_cursor": _dropped(tick.cursor),
-            "delay": [part for pair in tick.delay for part in pair],
-            "undelay": tick.undelay,
-            "clear_delayed": tick.clear_delayed,
-            "drop_sources": tick.drop_sources,
-            "renew": [places[segment] for segment in tick.renew],
-            "unlink": [places[segment] for segment in tick.unlink],
-            "forget": [],
-        }
-        for bucket in tick.forget:
-            keys.append(self.keys.bucket(tick.shard, bucket))
-            plan["forget"].append(len(keys))
-        if tick.remember:
-            keys.append(self.keys.bucket(tick.shard, tick.remember.bucket))
-            plan["remember"] = {"key": len(keys), "entries": tick.remember.entries, "keep": tick.remember.keep}
-        # Redis's cmsgpack knows strings only, no bytes.
-        return keys, [msgpack.packb(plan, use_bin_type=False), *(append.data for append in tick.appends)]
 
     async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]:
         """Up to `count` batches of a segment, each with the offset behind it, beginning with the one that covers
@@ -472,14 +429,6 @@ def _outcome(answer: Any) -> Outcome:
         return Outcome.MOVING
     logger.warning("Redis did not run a tick: %s", answer)
     return Outcome.LOST
-
-
-def _pairs(fields: dict[str, Any]) -> list[Any]:
-    return [part for pair in fields.items() if pair[1] is not None for part in pair]
-
-
-def _dropped(fields: dict[str, Any]) -> list[str]:
-    return [field for field, value in fields.items() if value is None]
 
 
 def _bucket_numbers(first_and_last: str | None) -> range:

@@ -1,12 +1,22 @@
 -- The fenced write of one tick of one shard: all of it is applied, or nothing.
 --
 -- KEYS: meta, cursor, delayed, seq, then the segments and buckets that the plan names by their place in KEYS.
--- ARGV: the plan (MessagePack), then the bytes of each append.
--- Answers OK; FENCED when the epoch, the tick or a tail is not what the writer expects;
+-- ARGV: the plan (MessagePack, its parts in the order of their names below), then the bytes of each append.
+-- Answers OK; FENCED when a field of meta (epoch, tick, tails) has not the value that the writer expects;
 -- DUPLICATE:<first offset> when a producer's sequence was stored before.
 
 local meta, cursor, delayed, sequences = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local plan = cmsgpack.unpack(ARGV[1])
+local fields, expected, -- of meta
+  sources, -- {producer, epoch, sequence, state}
+  forget, -- buckets
+  remember, -- bucket, entries, milliseconds for which they are kept; or nothing
+  renew, -- segments that are emptied before anything is appended
+  appends, -- segment and entry id of each
+  set_meta, drop_meta, set_cursor, drop_cursor, -- pairs of field and value, and fields
+  clear_delayed, delay, undelay, -- whether all go; pairs of time and batch; batches
+  drop_sources, -- producers
+  unlink -- segments
+  = unpack(cmsgpack.unpack(ARGV[1]))
 local ARGUMENTS_AT_ONCE = 1000
 
 local function call_in_parts(command, key, arguments)
@@ -15,53 +25,49 @@ local function call_in_parts(command, key, arguments)
   end
 end
 
-local held = redis.call('HMGET', meta, 'epoch', 'tick')
-if tonumber(held[1]) ~= plan.epoch or tonumber(held[2]) ~= plan.tick - 1 then
-  return 'FENCED'
-end
-for log, expected in pairs(plan.tails) do
-  if tonumber(redis.call('HGET', meta, 'tail:' .. log)) ~= expected then
+for place, held in ipairs(redis.call('HMGET', meta, unpack(fields))) do
+  if held ~= expected[place] then
     return 'FENCED'
   end
 end
-for _, source in ipairs(plan.sources) do
-  local stored = redis.call('HGET', sequences, source.producer)
+for _, source in ipairs(sources) do
+  local producer, epoch, sequence = unpack(source)
+  local stored = redis.call('HGET', sequences, producer)
   if stored then
-    local epoch, last, offset = string.match(stored, '^(%d+):(%d+):(%d+):')
-    if tonumber(epoch) > source.epoch or (tonumber(epoch) == source.epoch and tonumber(last) >= source.sequence) then
+    local last_epoch, last, offset = string.match(stored, '^(%d+):(%d+):(%d+):')
+    if tonumber(last_epoch) > epoch or (tonumber(last_epoch) == epoch and tonumber(last) >= sequence) then
       return 'DUPLICATE:' .. offset
     end
   end
 end
 
-for _, place in ipairs(plan.forget) do
+for _, place in ipairs(forget) do
   redis.call('UNLINK', KEYS[place])
 end
-if plan.remember then
-  redis.call('APPEND', KEYS[plan.remember.key], plan.remember.entries)
-  redis.call('PEXPIRE', KEYS[plan.remember.key], plan.remember.keep)
+if remember[1] then
+  redis.call('APPEND', KEYS[remember[1]], remember[2])
+  redis.call('PEXPIRE', KEYS[remember[1]], remember[3])
 end
-for _, place in ipairs(plan.renew) do
+for _, place in ipairs(renew) do
   redis.call('UNLINK', KEYS[place])
 end
-for place, append in ipairs(plan.appends) do
-  redis.call('XADD', KEYS[append.segment], append.entry, 'b', ARGV[place + 1])
+for number = 1, #appends / 2 do
+  redis.call('XADD', KEYS[appends[2 * number - 1]], appends[2 * number], 'b', ARGV[number + 1])
 end
-for _, source in ipairs(plan.sources) do
-  redis.call('HSET', sequences, source.producer, source.state)
+for _, source in ipairs(sources) do
+  redis.call('HSET', sequences, source[1], source[4])
 end
-call_in_parts('HSET', meta, plan.set_meta)
-call_in_parts('HDEL', meta, plan.drop_meta)
-call_in_parts('HSET', cursor, plan.set_cursor)
-call_in_parts('HDEL', cursor, plan.drop_cursor)
-if plan.clear_delayed then
+call_in_parts('HSET', meta, set_meta)
+call_in_parts('HDEL', meta, drop_meta)
+call_in_parts('HSET', cursor, set_cursor)
+call_in_parts('HDEL', cursor, drop_cursor)
+if clear_delayed then
   redis.call('UNLINK', delayed)
 end
-call_in_parts('ZADD', delayed, plan.delay)
-call_in_parts('ZREM', delayed, plan.undelay)
-call_in_parts('HDEL', sequences, plan.drop_sources)
-for _, place in ipairs(plan.unlink) do
+call_in_parts('ZADD', delayed, delay)
+call_in_parts('ZREM', delayed, undelay)
+call_in_parts('HDEL', sequences, drop_sources)
+for _, place in ipairs(unlink) do
   redis.call('UNLINK', KEYS[place])
 end
-redis.call('HSET', meta, 'tick', plan.tick, 'writer', plan.epoch)
 return 'OK'
