@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -44,11 +44,11 @@ class Connection:
         self._handshake = request
         self._socket = socket
         self._wire = connections.of(request)
-        self._outbox = Outbox(socket.send_bytes, self._is_clear)
+        self._outbox = Outbox(socket.send_bytes, self._write_together, self._unread)
         if self._wire:
             self._wire.kept = self._outbox.kept
         self._key_id = key_id
-        self._serving = Serving(self._queue, self._send, app[ADMISSION])
+        self._serving = Serving(self._queue, self._send_all, app[ADMISSION])
         self._receives: dict[int, tuple[asyncio.Task[None], Receiving]] = {}
         self._room = Room()
         self._moved: dict[str, str] = {}
@@ -91,9 +91,17 @@ class Connection:
             if self._handshake.transport:
                 self._handshake.transport.abort()
 
-    def _is_clear(self) -> bool:
+    def _unread(self) -> int:
+        """Bytes that were written and wait for the client to read."""
         transport = self._handshake.transport
-        return transport is not None and transport.get_write_buffer_size() == 0
+        return transport.get_write_buffer_size() if transport else 0
+
+    def _write_together(self, bodies: Sequence[bytes]) -> None:
+        """As many calls of aiohttp's `send_bytes`, at once. Raises ConnectionError."""
+        transport = self._handshake.transport
+        if transport is None or transport.is_closing() or self._socket.closed:
+            raise ConnectionResetError("The client has gone.")
+        transport.write(b"".join([part for body in bodies for part in (codec.header(len(body)), body)]))
 
     async def _say_goodbye(self, code: WSCloseCode, why: str) -> None:
         await self._outbox.written()
@@ -143,7 +151,10 @@ class Connection:
         await _TAKERS[type(frame)](self, frame, len(body))
 
     async def _send(self, frame: Any) -> None:
-        await self._outbox.put(codec.encode(frame))
+        await self._send_all([frame])
+
+    async def _send_all(self, frames: Sequence[Any]) -> None:
+        await self._outbox.put([codec.encode(frame) for frame in frames])
 
     async def _queue(self, name: str, verb: Verb) -> Queue:
         """Raises AccessDenied, QueueNotFound, Unavailable."""

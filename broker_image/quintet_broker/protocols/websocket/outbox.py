@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 AT_ONCE = 16 * 1024
-"""Bytes of a frame that does not fill an empty socket, so that its writer need not wait."""
+"""Bytes that do not fill a socket, so that their writer need not wait."""
 ROOM = 256 * 1024
 """Bytes. Who has more to tell waits; one frame may be larger."""
 
@@ -17,10 +17,17 @@ class Outbox:
     cancelled before it was taken is not told, what was taken is told unless the client goes.
     """
 
-    def __init__(self, write: Callable[[bytes], Awaitable[None]], is_clear: Callable[[], bool]) -> None:
-        """`is_clear` tells whether nothing that was written waits for the client to read."""
+    def __init__(
+        self,
+        write: Callable[[bytes], Awaitable[None]],
+        write_together: Callable[[Sequence[bytes]], None],
+        unread: Callable[[], int],
+    ) -> None:
+        """`write` waits for the client where it reads slowly; `unread` tells how many bytes were written that it has
+        not read."""
         self._write = write
-        self._is_clear = is_clear
+        self._write_together = write_together
+        self._unread = unread
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._waiting = 0
@@ -32,14 +39,18 @@ class Outbox:
         """Whether the task is just writing one."""
         self._writing = asyncio.create_task(self._run())
 
-    async def put(self, frame: bytes) -> None:
-        """Take it, once there is room. Raises ConnectionError where the client has gone."""
-        if len(frame) <= AT_ONCE and not self._frames and not self._writes and self._is_clear():
-            # There is room for it in the socket: nobody waits, and a lone answer is not late by a turn of the loop.
+    async def put(self, frames: Sequence[bytes]) -> None:
+        """Take them, each once there is room. Raises ConnectionError where the client has gone."""
+        if not self._frames and not self._writes and self._unread() + sum(map(len, frames)) <= AT_ONCE:
+            # There is room for them in the socket: nobody waits, and no answer is late by a turn of the loop.
             if self._gone:
                 raise ConnectionResetError("The client has gone.")
-            await self._write(frame)
+            self._write_together(frames)
             return
+        for frame in frames:
+            await self._put(frame)
+
+    async def _put(self, frame: bytes) -> None:
         self._waiting += len(frame)
         try:
             async with self._turn:

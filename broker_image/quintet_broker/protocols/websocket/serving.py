@@ -43,7 +43,7 @@ OF_ONE = (InvalidArgument, MessageTooLarge, QueueFull)
 class Serving:
     """The requests of one connection that are under way."""
 
-    def __init__(self, find: Find, say: Callable[[Any], Awaitable[None]], admission: Admission) -> None:
+    def __init__(self, find: Find, say: Callable[[Sequence[Any]], Awaitable[None]], admission: Admission) -> None:
         self._find = find
         self._say = say
         self._admission = admission
@@ -62,7 +62,7 @@ class Serving:
                 raise Overloaded
             self._admission.take(size)
         except Overloaded as error:
-            await self._say(mapping.refused(frame.id, error))
+            await self._say([mapping.refused(frame.id, error)])
             return
         self._under_way += 1
         self._messages += messages
@@ -107,8 +107,7 @@ class Serving:
                 # Who does not read answers takes no room of others.
                 self._admission.give_back(together.size)
                 together.frames.clear()
-            for answer in answers:
-                await self._say(answer)
+            await self._say(answers)
         except ConnectionError:
             logger.debug("a client went before it was answered")
         finally:

@@ -14,6 +14,7 @@ from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.websocket import connection
 from quintet_broker.protocols.websocket import serving as requests
 from quintet_broker.protocols.websocket.connection import Connection
+from quintet_broker.protocols.websocket.outbox import AT_ONCE
 from quintet_broker.services.messages import Message
 
 HELLO, SEND, RECEIVE, CREDIT, CANCEL, ACKNOWLEDGE = range(6)
@@ -82,7 +83,7 @@ class Client:
             ADMISSION: self.admission,
             SETTINGS: SimpleNamespace(pod_name="broker-0"),
         }
-        self.transport = SimpleNamespace(aborted=False, abort=self._abort, get_write_buffer_size=lambda: 1)
+        self.transport = SimpleNamespace(aborted=False, abort=self._abort, get_write_buffer_size=lambda: AT_ONCE)
         self.reads = asyncio.Event()
         self.reads.set()
         self.closed: tuple[int, bytes] | None = None

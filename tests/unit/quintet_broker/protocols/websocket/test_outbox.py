@@ -1,10 +1,11 @@
 """What clients are told: in order, each who waits for room by itself."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
-from quintet_broker.protocols.websocket.outbox import ROOM, Outbox
+from quintet_broker.protocols.websocket.outbox import AT_ONCE, ROOM, Outbox
 
 LONG = bytes(ROOM + 1)
 
@@ -23,6 +24,9 @@ class Socket:
             raise ConnectionResetError
         self.written.append(frame)
 
+    def write_together(self, frames: Sequence[bytes]) -> None:
+        self.written += frames
+
     def take_all(self) -> None:
         for _ in range(1000):
             self.takes.release()
@@ -35,11 +39,11 @@ async def turns() -> None:
 
 async def test_who_is_cancelled_leaves_the_others_waiting() -> None:
     socket = Socket()
-    outbox = Outbox(socket.write, lambda: False)
+    outbox = Outbox(socket.write, socket.write_together, lambda: AT_ONCE)
     first = [LONG, LONG]
     for frame in first:
-        await outbox.put(frame)
-    waiting = [asyncio.ensure_future(outbox.put(frame)) for frame in (b"a", b"b", b"c")]
+        await outbox.put([frame])
+    waiting = [asyncio.ensure_future(outbox.put([frame])) for frame in (b"a", b"b", b"c")]
     await turns()
     waiting[0].cancel()
     await turns()
@@ -54,10 +58,10 @@ async def test_who_is_cancelled_leaves_the_others_waiting() -> None:
 @pytest.mark.parametrize("ends", ["breaks", "is closed"])
 async def test_who_waits_hears_that_the_client_has_gone(ends: str) -> None:
     socket = Socket()
-    outbox = Outbox(socket.write, lambda: False)
+    outbox = Outbox(socket.write, socket.write_together, lambda: AT_ONCE)
     for frame in LONG, LONG:
-        await outbox.put(frame)
-    waiting = [asyncio.ensure_future(outbox.put(b"a")) for _ in range(3)]
+        await outbox.put([frame])
+    waiting = [asyncio.ensure_future(outbox.put([b"a"])) for _ in range(3)]
     everything = asyncio.ensure_future(outbox.written())
     await turns()
     assert not any(task.done() for task in [*waiting, everything])
@@ -71,22 +75,22 @@ async def test_who_waits_hears_that_the_client_has_gone(ends: str) -> None:
         await everything
     assert all(isinstance(result, ConnectionError) for result in results)
     with pytest.raises(ConnectionError):
-        await outbox.put(b"late")
+        await outbox.put([b"late"])
 
 
-async def test_a_lone_frame_is_written_at_once_where_nothing_waits() -> None:
+async def test_what_has_room_is_written_at_once_where_nothing_waits() -> None:
     socket = Socket()
     socket.take_all()
-    clear = True
-    outbox = Outbox(socket.write, lambda: clear)
-    await outbox.put(b"a")
-    assert socket.written == [b"a"]
-    clear = False
-    await outbox.put(b"b")
-    clear = True
+    unread = 0
+    outbox = Outbox(socket.write, socket.write_together, lambda: unread)
+    await outbox.put([b"a", b"b"])
+    assert socket.written == [b"a", b"b"]
+    unread = AT_ONCE
+    await outbox.put([b"c"])
+    unread = 0
     # The one before is still to be written: nothing overtakes it.
-    await outbox.put(b"c")
-    assert socket.written == [b"a"]
+    await outbox.put([b"d", b"e"])
+    assert socket.written == [b"a", b"b"]
     await outbox.written()
-    assert socket.written == [b"a", b"b", b"c"]
+    assert socket.written == [b"a", b"b", b"c", b"d", b"e"]
     outbox.close()
