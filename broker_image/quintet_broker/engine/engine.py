@@ -52,7 +52,8 @@ class Engine:
         self.on_found: Callable[[], None] = lambda: None
         """Called when owners or version may have changed."""
         self.on_moved: Callable[[], Awaitable[None]] = _nothing
-        """Called where a queue seems to have grown: it brings what exists in the pool by now. May raise Unavailable."""
+        """Called where a queue seems to have come or grown: it brings what exists in the pool by now. May raise
+        Unavailable."""
         self._routes: dict[int, Route] = {}
         self._spreads: dict[int, Spread] = {}
         """By their first shards' numbers."""
@@ -60,6 +61,7 @@ class Engine:
         self._movers = Movers(self._spreads.get, store.now, self.start_beside)
         self._ticker = Ticker(store, self._movers.move, self.me.name, self._stale, self._holds, self._join)
         self._changed = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
         self._peers: Peers | None = None
@@ -214,9 +216,16 @@ class Engine:
 
     def _serve(self, shard: int, request: Request[Any]) -> None:
         route = self._routes.get(shard)
+        if route is None:
+            # Another broker may know it already. Asked again, this one does too.
+            self._look_soon()
         if route is None or route.shard is None:
             raise NotOwner
         route.ask(request)
+
+    def _look_soon(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = self.start_beside(self.look())
 
     def _undo(self, shard: int, deliveries: list[Delivery]) -> None:
         if route := self._routes.get(shard):

@@ -1,0 +1,68 @@
+"""Two brokers of a pool over a real Redis, of which one hears nothing of what the other does."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from quintet_broker.engine.engine import Engine, Membership
+from quintet_broker.engine.owners import Member
+from quintet_broker.services.messages import NewMessage
+from quintet_broker.services.topology import Topology
+from quintet_broker.store.members import Members
+from quintet_broker.store.redis import Store
+from tests.processes import RedisServer, free_port
+
+LEASE = 3600.0
+"""Seconds: no renewal brings news while a test runs."""
+QUEUES = 8
+"""Of so many, each broker owns some."""
+
+
+async def _deaf(_: bytes) -> None:
+    """Told of a change, it learns nothing."""
+
+
+@contextlib.asynccontextmanager
+async def serving(url: str, prefix: str, name: str) -> AsyncIterator[tuple[Engine, Topology]]:
+    """A broker as its process has it, from its start to its end."""
+    port = free_port()
+    me = Member(name, 1, f"127.0.0.1:{port}")
+    engine = Engine(Store(url, prefix), Membership(me, lambda: Members(url, prefix), LEASE, b"secret"))
+    topology = Topology(engine, "default")
+    engine.on_call("learn", _deaf)
+    await engine.listen("127.0.0.1", port)
+    engine.start()
+    running = asyncio.create_task(topology.run())
+    await until(lambda: engine.connected and topology.restored)
+    yield engine, topology
+    running.cancel()
+    await engine.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - another task brings it about
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def pair(redis_server: RedisServer) -> AsyncIterator[list[tuple[Engine, Topology]]]:
+    prefix = str(uuid.uuid4())
+    async with contextlib.AsyncExitStack() as stack:
+        names = ("broker-0", "broker-1")
+        made = [await stack.enter_async_context(serving(redis_server.url, prefix, name)) for name in names]
+        await until(lambda: all(len(engine.owners.members) == len(names) for engine, _ in made))
+        yield made
+
+
+async def test_an_owner_that_nobody_told_of_a_queue_serves_it(pair: list[tuple[Engine, Topology]]) -> None:
+    keeping = next(topology for engine, topology in pair if engine.keeper == engine.me)
+    queues = [await keeping.create_queue(f"orders-{number}", {}) for number in range(QUEUES)]
+    assert {queue.spread.owner for queue in queues} == {engine.me for engine, _ in pair}
+    for queue in queues:
+        await queue.send([NewMessage(b"x")])
+        (message,) = await queue.receive(1, wait=20)
+        assert message.value == b"x"
