@@ -42,10 +42,6 @@ class Admission:
         finally:
             self.give_back(len(body))
 
-    def held(self, size: int) -> "Held":
-        """Room for what has come already, while it is served. To enter it raises Overloaded."""
-        return Held(self, size)
-
     async def _read_on(self, request: web.Request) -> bytes:
         """A body that is not whole yet: its connection counts it, and may refuse it."""
         connection = connections.of(request)
@@ -94,29 +90,13 @@ class Admission:
         return bytes(body)
 
     def take(self, size: int) -> None:
-        """Raises Overloaded."""
+        """Room for what has come already, until it is given back. Raises Overloaded."""
         if size > self._room:
             raise Overloaded
         self._room -= size
 
     def give_back(self, size: int) -> None:
         self._room += size
-
-
-class Held:
-    """Room for so many bytes, as a context: each request enters one, and a generator takes four times as long."""
-
-    __slots__ = ("_admission", "_size")
-
-    def __init__(self, admission: Admission, size: int) -> None:
-        self._admission = admission
-        self._size = size
-
-    def __enter__(self) -> None:
-        self._admission.take(self._size)
-
-    def __exit__(self, *error: object) -> None:
-        self._admission.give_back(self._size)
 
 
 ADMISSION = web.AppKey("admission", Admission)

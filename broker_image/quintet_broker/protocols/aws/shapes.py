@@ -1,5 +1,6 @@
 """What both protocols of an AWS service share: names on the wire, unreadable input, request ids."""
 
+import itertools
 import re
 
 from msgspec import Struct
@@ -31,6 +32,11 @@ def misread(error: Exception) -> AwsError:
     return AwsError(MALFORMED, f"The request is not as it must be: {error}")
 
 
+_PROCESS = id_text(new_id())[:24]
+"""With this begin the ids of all requests that it serves, as UUIDs of one random number."""
+_requests = itertools.count(1)
+
+
 def request_id() -> str:
     """A new one."""
-    return id_text(new_id())
+    return f"{_PROCESS}{next(_requests):012x}"

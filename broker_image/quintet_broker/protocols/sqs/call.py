@@ -5,36 +5,42 @@ from msgspec import Struct
 from quintet_broker.protocols.aws.errors import AwsError
 from quintet_broker.protocols.sqs import names
 from quintet_broker.protocols.sqs.errors import QUEUE_NOT_FOUND
+from quintet_broker.protocols.whole import Request
 from quintet_broker.services.access import Access
 from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
 from quintet_broker.services.topology import Topology
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """Who asks, through which address, and what it may reach."""
 
     topology: Topology
     access: Access
-    key_id: str | None
     account: str
-    base_url: str
-    """Scheme and host that were called."""
-    trace: str | None = None
-    """What the request says of its trace: the header X-Amzn-Trace-Id."""
+    request: Request
+    key_id: str | None
 
-    async def queue(self, url: str, verb: Verb) -> Queue:
-        """The queue of a QueueUrl, whatever host that names. Raises AwsError, QueueNotFound, AccessDenied."""
-        _, _, way = url.rpartition(f"/{self.account}/")
-        self.allow(verb, names.plain(way) or None)
-        if not way:
+    @property
+    def trace(self) -> str | None:
+        """What the request says of its trace: the header X-Amzn-Trace-Id."""
+        trace = self.request.headers.get(b"x-amzn-trace-id")
+        return trace.decode() if trace else None
+
+    def queue_name(self, url: str, verb: Verb) -> str:
+        """What SQS calls the queue of a QueueUrl, whatever host that names. Raises AwsError, AccessDenied."""
+        _, _, name = url.rpartition(f"/{self.account}/")
+        self.allow(verb, names.plain(name) or None)
+        if not name:
             text = f"The specified queue does not exist: its QueueUrl must end in /{self.account}/<queue>."
             raise AwsError(QUEUE_NOT_FOUND, text)
-        return await names.found(self.topology, way)
+        return name
 
     def allow(self, verb: Verb, name: str | None) -> None:
         """Raises AccessDenied unless the caller may do that, with a queue or (None) with the pool."""
         self.access.check(self.key_id, verb, name)
 
     def url(self, queue: Queue) -> str:
-        return f"{self.base_url}/{self.account}/{names.shown(queue)}"
+        """With the host that was called."""
+        host = self.request.headers.get(b"host", b"").decode()
+        return f"http://{host}/{self.account}/{names.shown(queue)}"

@@ -10,7 +10,7 @@ from quintet_broker.errors import BrokerError
 from quintet_broker.protocols.admission import Admission
 from quintet_broker.protocols.aws import json_rpc, query, sigv4
 from quintet_broker.protocols.aws.errors import MALFORMED, MISSING_ACTION, TOO_LARGE, UNKNOWN_ACTION, AwsError
-from quintet_broker.protocols.sqs import errors
+from quintet_broker.protocols.sqs import errors, names
 from quintet_broker.protocols.sqs.call import Call
 from quintet_broker.protocols.sqs.routes import OPERATIONS, Operation
 from quintet_broker.protocols.whole import Answer, Request, joined
@@ -42,9 +42,13 @@ class Face:
 
     async def serve(self, request: Request) -> Answer:
         """The answer to a request that has come whole."""
+        size = len(request.body)
         try:
-            with self._admission.held(len(request.body)):
+            self._admission.take(size)
+            try:
                 return await self._done(request)
+            finally:
+                self._admission.give_back(size)
         except REFUSED as error:
             return _refusal(request, error)
 
@@ -60,18 +64,17 @@ class Face:
 
     async def _done(self, request: Request) -> Answer:
         exchange = _exchange(request)
-        call = self._call(request)
+        key_id = sigv4.verify(request, "sqs", self._access.secret, time.time()) if self._access.enabled else None
+        call = Call(self._topology, self._access, self._account, request, key_id)
         operation = _operation(exchange.action)
         asked = exchange.read(operation.takes, operation.names)
-        return exchange.answer(await operation.does(call, asked), operation.names)
-
-    def _call(self, request: Request) -> Call:
-        key_id = sigv4.verify(request, "sqs", self._access.secret, time.time()) if self._access.enabled else None
-        host = request.headers.get(b"host", b"").decode()
-        trace = request.headers.get(b"x-amzn-trace-id")
-        return Call(
-            self._topology, self._access, key_id, self._account, f"http://{host}", trace.decode() if trace else None
-        )
+        if operation.verb is None:
+            output = await operation.does(call, asked)
+        else:
+            name = call.queue_name(asked.queue_url, operation.verb)
+            queue = names.known(self._topology, name) or await names.found(self._topology, name)
+            output = await operation.does(call, queue, asked)
+        return exchange.answer(output, operation.names)
 
 
 def _exchange(request: Request) -> json_rpc.Exchange | query.Exchange:

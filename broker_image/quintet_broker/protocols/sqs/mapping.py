@@ -66,7 +66,8 @@ def new_message(
     """
     value = sent.message_body.encode()
     _check_body(value)
-    _check_attributes(sent.message_attributes)
+    if sent.message_attributes:
+        _check_attributes(sent.message_attributes)
     _check_ordering(sent, spec)
     if sent.delay_seconds is not None and not 0 <= sent.delay_seconds <= MAX_DELAY:
         raise _invalid(sent.delay_seconds, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {MAX_DELAY}")
@@ -88,12 +89,10 @@ def too_large_in_batch(error: MessageTooLarge) -> AwsError:
 
 
 def _check_ordering(sent: codec.NewMessage, spec: QueueSpec) -> None:
-    for name, value in (
-        ("MessageGroupId", sent.message_group_id),
-        ("MessageDeduplicationId", sent.message_deduplication_id),
-    ):
-        if value is not None:
-            _check_id(name, value)
+    if sent.message_group_id is not None:
+        _check_id("MessageGroupId", sent.message_group_id)
+    if sent.message_deduplication_id is not None:
+        _check_id("MessageDeduplicationId", sent.message_deduplication_id)
     if spec.ordering == "Standard":
         if sent.message_deduplication_id is not None:
             raise not_of_this_type(sent.message_deduplication_id, "MessageDeduplicationId")
@@ -196,9 +195,10 @@ def _check_value(name: str, attribute: MessageAttribute) -> None:
 
 def _system(sent: codec.NewMessage, sender: str | None, trace: str | None) -> Headers:
     kept = [(SENDER, sender.encode())] if sender else []
-    types = {name: a.data_type for name, a in sent.message_attributes.items() if a.data_type != "String"}
-    if types:
-        kept.append((TYPES, msgspec.json.encode(types)))
+    if sent.message_attributes:
+        types = {name: a.data_type for name, a in sent.message_attributes.items() if a.data_type != "String"}
+        if types:
+            kept.append((TYPES, msgspec.json.encode(types)))
     for name, attribute in sent.message_system_attributes.items():
         text = attribute.string_value or ""
         if name != "AWSTraceHeader":

@@ -88,10 +88,11 @@ async def cancel_message_move_task(call: Call, asked: codec.CancelMessageMoveTas
     return codec.CancelledMove((await source.stop_redrive()).moved)
 
 
-async def list_dead_letter_source_queues(call: Call, asked: codec.ListDeadLetterSourceQueues) -> codec.SourceQueueUrls:
+async def list_dead_letter_source_queues(
+    call: Call, queue: Queue, asked: codec.ListDeadLetterSourceQueues
+) -> codec.SourceQueueUrls:
     """List the queues whose dead-letter queue this is, sorted by name, in pages."""
-    found = await call.queue(asked.queue_url, "list_sources")
-    some, token = bounds.page(_sources(call, found), asked.max_results, asked.next_token)
+    some, token = bounds.page(_sources(call, queue), asked.max_results, asked.next_token)
     return codec.SourceQueueUrls([call.url(one) for one in some], token)
 
 

@@ -16,9 +16,8 @@ MAX_ACTIONS = 7
 _LABEL = re.compile("[A-Za-z0-9_-]{1,80}")
 
 
-async def add_permission(call: Call, asked: codec.AddPermission) -> None:
+async def add_permission(call: Call, queue: Queue, asked: codec.AddPermission) -> None:
     """Allow others some actions on a run-time queue."""
-    queue = await call.queue(asked.queue_url, "manage")
     if not _LABEL.fullmatch(asked.label):
         raise _bad(asked.label, "Label", "It has 1 to 80 letters, digits, hyphens and underscores")
     for name, given in ("AWSAccountIds", asked.aws_account_ids), ("Actions", asked.actions):
@@ -43,9 +42,8 @@ async def add_permission(call: Call, asked: codec.AddPermission) -> None:
     await _keep(call, queue, json.dumps(document))
 
 
-async def remove_permission(call: Call, asked: codec.RemovePermission) -> None:
+async def remove_permission(call: Call, queue: Queue, asked: codec.RemovePermission) -> None:
     """Take back what was allowed under a label."""
-    queue = await call.queue(asked.queue_url, "manage")
     document = _document(queue, redrive.arn(call.account, queue.name, queue.spec))
     left = [statement for statement in document["Statement"] if statement.get("Sid") != asked.label]
     if len(left) == len(document["Statement"]):

@@ -7,6 +7,7 @@ from quintet_broker.protocols.aws.errors import AwsError
 from quintet_broker.protocols.sqs import attributes, bounds, codec, errors, names, redrive, tags
 from quintet_broker.protocols.sqs.call import Call
 from quintet_broker.services.extras import Extras
+from quintet_broker.services.queue import Queue
 
 
 async def create_queue(call: Call, asked: codec.CreateQueue) -> codec.QueueUrl:
@@ -55,27 +56,23 @@ async def list_queues(call: Call, asked: codec.ListQueues) -> codec.QueueUrls:
     return codec.QueueUrls([call.url(one) for one in some], token)
 
 
-async def delete_queue(call: Call, asked: codec.DeleteQueue) -> None:
+async def delete_queue(call: Call, queue: Queue, _: codec.DeleteQueue) -> None:
     """Delete a run-time queue and its messages."""
-    found = await call.queue(asked.queue_url, "manage")
-    await call.topology.delete_queue(found.name)
+    await call.topology.delete_queue(queue.name)
 
 
-async def purge_queue(call: Call, asked: codec.PurgeQueue) -> None:
+async def purge_queue(_: Call, queue: Queue, __: codec.PurgeQueue) -> None:
     """Drop every message of a queue."""
-    found = await call.queue(asked.queue_url, "purge")
-    await found.purge()
+    await queue.purge()
 
 
-async def get_queue_attributes(call: Call, asked: codec.GetQueueAttributes) -> codec.QueueAttributes:
+async def get_queue_attributes(call: Call, queue: Queue, asked: codec.GetQueueAttributes) -> codec.QueueAttributes:
     """Tell what a queue is and how much it holds."""
-    found = await call.queue(asked.queue_url, "describe")
-    return codec.QueueAttributes(await attributes.shown(found, asked.attribute_names, call.account))
+    return codec.QueueAttributes(await attributes.shown(queue, asked.attribute_names, call.account))
 
 
-async def set_queue_attributes(call: Call, asked: codec.SetQueueAttributes) -> None:
+async def set_queue_attributes(call: Call, queue: Queue, asked: codec.SetQueueAttributes) -> None:
     """Change a run-time queue."""
-    queue = await call.queue(asked.queue_url, "manage")
     name = names.shown(queue)
     wanted = attributes.changes(queue.spec, queue.extras, asked.attributes, call.account, name)
     await _check_dead_letter(call, name, wanted, asked.attributes)

@@ -22,6 +22,8 @@ from quintet_broker.protocols.sqs import (
     tags,
 )
 from quintet_broker.protocols.sqs.call import Call
+from quintet_broker.services.permissions import Verb
+from quintet_broker.services.queue import Queue
 from quintet_broker.services.settling import MAX_VISIBILITY
 
 MAX_BATCH_BYTES = 1024 * 1024
@@ -31,17 +33,15 @@ MAX_RECEIVE = 10
 # Sending
 
 
-async def send_message(call: Call, asked: codec.SendMessage) -> codec.Sent:
+async def send_message(call: Call, queue: Queue, asked: codec.SendMessage) -> codec.Sent:
     """Store a message; the answer confirms it."""
-    found = await call.queue(asked.queue_url, "send")
-    message = mapping.new_message(asked, found.spec, call.key_id, call.trace)
-    (sent,) = await found.send([message])
+    message = mapping.new_message(asked, queue.spec, call.key_id, call.trace)
+    (sent,) = await queue.send([message])
     return mapping.answer(asked, message, sent)
 
 
-async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec.SentBatch:
+async def send_message_batch(call: Call, queue: Queue, asked: codec.SendMessageBatch) -> codec.SentBatch:
     """Store up to ten messages; each may be refused for itself."""
-    found = await call.queue(asked.queue_url, "send")
     batch.check(asked.entries, "SendMessageBatchRequestEntry")
     if (total := sum(mapping.size(entry) for entry in asked.entries)) > MAX_BATCH_BYTES:
         raise AwsError(
@@ -49,16 +49,16 @@ async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec
             f"Batch requests cannot be longer than {MAX_BATCH_BYTES} bytes. You have sent {total} bytes.",
         )
     good, messages, failed = [], [], []
-    mapping.check_fifo_batch(asked.entries, found.spec)
+    mapping.check_fifo_batch(asked.entries, queue.spec)
     for entry in asked.entries:
         try:
-            messages.append(mapping.new_message(entry, found.spec, call.key_id, call.trace))
+            messages.append(mapping.new_message(entry, queue.spec, call.key_id, call.trace))
             good.append(entry)
         except AwsError as error:
             failed.append(batch.refused(entry, error))
         except MessageTooLarge as error:
             failed.append(batch.refused(entry, mapping.too_large_in_batch(error)))
-    stored = await found.send(messages) if messages else []
+    stored = await queue.send(messages) if messages else []
     sent = [mapping.answer(*one, one[0].id) for one in zip(good, messages, stored, strict=True)]
     return codec.SentBatch(sent, failed)
 
@@ -66,30 +66,28 @@ async def send_message_batch(call: Call, asked: codec.SendMessageBatch) -> codec
 # Receiving
 
 
-async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Messages:
+async def receive_message(call: Call, queue: Queue, asked: codec.ReceiveMessage) -> codec.Messages:
     """Deliver messages, waiting for the first."""
-    found = await call.queue(asked.queue_url, "receive")
-    system_names = asked.attribute_names + asked.message_system_attribute_names
-    mapping.check_names(system_names)
-    if found.spec.consumers != "Shared":
+    named = mapping.Named(asked.attribute_names + asked.message_system_attribute_names, asked.message_attribute_names)
+    mapping.check_names(named.system)
+    if queue.spec.consumers != "Shared":
         raise AwsError(
             errors.UNSUPPORTED,
-            f"The queue's consumers are {found.spec.consumers}, and SQS has no name for a consumer: receive over /v1/.",
+            f"The queue's consumers are {queue.spec.consumers}, and SQS has no name for a consumer: receive over /v1/.",
         )
     limit = bounds.within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MAX_RECEIVE) or 1
     visible_after = bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY)
     wait = bounds.wait(asked.wait_time_seconds)
     if (attempt := asked.receive_request_attempt_id) is None:
-        messages = await found.receive(limit, visibility_timeout=visible_after, wait=wait)
+        messages = await queue.receive(limit, visibility_timeout=visible_after, wait=wait)
     else:
-        mapping.check_attempt(attempt, found.spec)
+        mapping.check_attempt(attempt, queue.spec)
         messages = await call.topology.attempts.receive(
-            found, f"{call.key_id}/{attempt}", limit, visibility_timeout=visible_after, wait=wait
+            queue, f"{call.key_id}/{attempt}", limit, visibility_timeout=visible_after, wait=wait
         )
-    named = mapping.Named(system_names, asked.message_attribute_names)
     return codec.Messages(
         [
-            mapping.message(one, named, call.account, lambda name: redrive.arn(call.account, name, found.spec))
+            mapping.message(one, named, call.account, lambda name: redrive.arn(call.account, name, queue.spec))
             for one in messages
         ]
     )
@@ -99,42 +97,52 @@ async def receive_message(call: Call, asked: codec.ReceiveMessage) -> codec.Mess
 
 
 class Operation(Struct, frozen=True):
-    """What an operation takes, what it does, and what the query protocol calls its lists and maps."""
+    """What an operation takes and does, and what the query protocol calls its lists and maps."""
 
-    takes: type[Struct]
-    does: Callable[[Call, Any], Awaitable[Struct | None]]
+    takes: type[Any]
+    """A Struct, with a queue_url where it is on a queue."""
     names: Names
+    does: Callable[..., Awaitable[Struct | None]]
+    """Of the call and what is asked; between the two, of its queue where it is on one."""
+    verb: Verb | None
+    """What its key must be allowed to do with its queue; None where it is on none."""
 
 
 def _operation(takes: type[Struct], does: Callable[[Call, Any], Awaitable[Struct | None]]) -> Operation:
-    return Operation(takes, does, codec.query_names(takes.__name__))
+    return Operation(takes, codec.query_names(takes.__name__), does, None)
+
+
+def _on_queue(
+    verb: Verb, takes: type[Struct], does: Callable[[Call, Queue, Any], Awaitable[Struct | None]]
+) -> Operation:
+    return Operation(takes, codec.query_names(takes.__name__), does, verb)
 
 
 OPERATIONS = {
     operation.takes.__name__: operation
     for operation in (
-        _operation(codec.AddPermission, permissions.add_permission),
+        _on_queue("manage", codec.AddPermission, permissions.add_permission),
         _operation(codec.CancelMessageMoveTask, moves.cancel_message_move_task),
-        _operation(codec.ChangeMessageVisibility, settling.change_message_visibility),
-        _operation(codec.ChangeMessageVisibilityBatch, settling.change_message_visibility_batch),
+        _on_queue("extend", codec.ChangeMessageVisibility, settling.change_message_visibility),
+        _on_queue("extend", codec.ChangeMessageVisibilityBatch, settling.change_message_visibility_batch),
         _operation(codec.CreateQueue, queues.create_queue),
-        _operation(codec.DeleteMessage, settling.delete_message),
-        _operation(codec.DeleteMessageBatch, settling.delete_message_batch),
-        _operation(codec.DeleteQueue, queues.delete_queue),
-        _operation(codec.GetQueueAttributes, queues.get_queue_attributes),
+        _on_queue("acknowledge", codec.DeleteMessage, settling.delete_message),
+        _on_queue("acknowledge", codec.DeleteMessageBatch, settling.delete_message_batch),
+        _on_queue("manage", codec.DeleteQueue, queues.delete_queue),
+        _on_queue("describe", codec.GetQueueAttributes, queues.get_queue_attributes),
         _operation(codec.GetQueueUrl, queues.get_queue_url),
-        _operation(codec.ListDeadLetterSourceQueues, moves.list_dead_letter_source_queues),
+        _on_queue("list_sources", codec.ListDeadLetterSourceQueues, moves.list_dead_letter_source_queues),
         _operation(codec.ListMessageMoveTasks, moves.list_message_move_tasks),
-        _operation(codec.ListQueueTags, tags.list_queue_tags),
+        _on_queue("manage", codec.ListQueueTags, tags.list_queue_tags),
         _operation(codec.ListQueues, queues.list_queues),
-        _operation(codec.PurgeQueue, queues.purge_queue),
-        _operation(codec.ReceiveMessage, receive_message),
-        _operation(codec.RemovePermission, permissions.remove_permission),
-        _operation(codec.SendMessage, send_message),
-        _operation(codec.SendMessageBatch, send_message_batch),
-        _operation(codec.SetQueueAttributes, queues.set_queue_attributes),
+        _on_queue("purge", codec.PurgeQueue, queues.purge_queue),
+        _on_queue("receive", codec.ReceiveMessage, receive_message),
+        _on_queue("manage", codec.RemovePermission, permissions.remove_permission),
+        _on_queue("send", codec.SendMessage, send_message),
+        _on_queue("send", codec.SendMessageBatch, send_message_batch),
+        _on_queue("manage", codec.SetQueueAttributes, queues.set_queue_attributes),
         _operation(codec.StartMessageMoveTask, moves.start_message_move_task),
-        _operation(codec.TagQueue, tags.tag_queue),
-        _operation(codec.UntagQueue, tags.untag_queue),
+        _on_queue("manage", codec.TagQueue, tags.tag_queue),
+        _on_queue("manage", codec.UntagQueue, tags.untag_queue),
     )
 }

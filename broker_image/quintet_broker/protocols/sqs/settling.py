@@ -11,19 +11,17 @@ from quintet_broker.services.settling import MAX_VISIBILITY
 _NOT_HELD = "Message does not exist or is not available for visibility timeout change"
 
 
-async def delete_message(call: Call, asked: codec.DeleteMessage) -> None:
+async def delete_message(_: Call, queue: Queue, asked: codec.DeleteMessage) -> None:
     """Settle a message for good."""
-    found = await call.queue(asked.queue_url, "acknowledge")
-    (error,) = await _deleted(found, [asked.receipt_handle])
+    (error,) = await _deleted(queue, [asked.receipt_handle])
     if error:
         raise error
 
 
-async def delete_message_batch(call: Call, asked: codec.DeleteMessageBatch) -> codec.BatchResult:
+async def delete_message_batch(_: Call, queue: Queue, asked: codec.DeleteMessageBatch) -> codec.BatchResult:
     """Settle up to ten messages."""
-    found = await call.queue(asked.queue_url, "acknowledge")
     batch.check(asked.entries, "DeleteMessageBatchRequestEntry")
-    return batch.settled(asked.entries, await _deleted(found, [entry.receipt_handle for entry in asked.entries]))
+    return batch.settled(asked.entries, await _deleted(queue, [entry.receipt_handle for entry in asked.entries]))
 
 
 async def _deleted(found: Queue, receipts: list[str]) -> list[AwsError | BrokerError | None]:
@@ -34,18 +32,18 @@ async def _deleted(found: Queue, receipts: list[str]) -> list[AwsError | BrokerE
     return [_refused(*one, "The receipt handle has expired") for one in zip(receipts, results, strict=True)]
 
 
-async def change_message_visibility(call: Call, asked: codec.ChangeMessageVisibility) -> None:
+async def change_message_visibility(_: Call, queue: Queue, asked: codec.ChangeMessageVisibility) -> None:
     """Hide a message for so long from now; 0 releases it."""
-    found = await call.queue(asked.queue_url, "extend")
     hidden = bounds.within("VisibilityTimeout", asked.visibility_timeout, 0, MAX_VISIBILITY) or 0
-    (error,) = await found.extend([(asked.receipt_handle, hidden)])
+    (error,) = await queue.extend([(asked.receipt_handle, hidden)])
     if refused := _refused(asked.receipt_handle, error, _NOT_HELD):
         raise refused
 
 
-async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessageVisibilityBatch) -> codec.BatchResult:
+async def change_message_visibility_batch(
+    _: Call, queue: Queue, asked: codec.ChangeMessageVisibilityBatch
+) -> codec.BatchResult:
     """Hide or release up to ten messages."""
-    found = await call.queue(asked.queue_url, "extend")
     batch.check(asked.entries, "ChangeMessageVisibilityBatchRequestEntry")
     good, wanted, failed = [], [], []
     for entry in asked.entries:
@@ -54,7 +52,7 @@ async def change_message_visibility_batch(call: Call, asked: codec.ChangeMessage
             good.append(entry)
         except AwsError as error:
             failed.append(batch.refused(entry, error))
-    results = await found.extend(wanted)
+    results = await queue.extend(wanted)
     changed = [_refused_entry(receipt, error) for (receipt, _), error in zip(wanted, results, strict=True)]
     result = batch.settled(good, changed)
     return codec.BatchResult(result.successful, result.failed + failed)

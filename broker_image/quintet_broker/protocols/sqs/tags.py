@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER, AwsError
 from quintet_broker.protocols.sqs import codec
 from quintet_broker.protocols.sqs.call import Call
+from quintet_broker.services.queue import Queue
 
 MAX_TAGS = 50
 MAX_KEY = 128
@@ -17,26 +18,23 @@ MAX_VALUE = 256
 _ALLOWED = re.compile(r"[\w\s+=.:/@-]*")
 
 
-async def tag_queue(call: Call, asked: codec.TagQueue) -> None:
+async def tag_queue(call: Call, queue: Queue, asked: codec.TagQueue) -> None:
     """Add tags, and change those that are there."""
-    queue = await call.queue(asked.queue_url, "manage")
     if not asked.tags:
         raise AwsError(MISSING_PARAMETER, "The request must contain the parameter Tags.")
     check(asked.tags, queue.extras.tags, queue.name)
     await call.topology.update_queue(queue.name, {}, {"tags": asked.tags})
 
 
-async def untag_queue(call: Call, asked: codec.UntagQueue) -> None:
+async def untag_queue(call: Call, queue: Queue, asked: codec.UntagQueue) -> None:
     """Remove tags, by their keys."""
-    queue = await call.queue(asked.queue_url, "manage")
     if not asked.tag_keys:
         raise AwsError(MISSING_PARAMETER, "The request must contain the parameter TagKeys.")
     await call.topology.update_queue(queue.name, {}, {"tags": dict.fromkeys(asked.tag_keys)})
 
 
-async def list_queue_tags(call: Call, asked: codec.ListQueueTags) -> codec.QueueTags:
+async def list_queue_tags(_: Call, queue: Queue, __: codec.ListQueueTags) -> codec.QueueTags:
     """Tell all tags."""
-    queue = await call.queue(asked.queue_url, "manage")
     return codec.QueueTags(queue.extras.tags)
 
 
