@@ -1,8 +1,9 @@
 """Coalescer: gathers what is asked while a request is under way into the next one.
 
-One request at a time, so that the broker sees a producer's sequences in their order. A request whose answer was lost
-is sent again as it is, until nobody waits for it any more. Its content is never used for anything else: what the
-broker keeps of it, it keeps once, however often and however late it arrives.
+One request of a lane at a time, so that the broker sees the sequences of its producer in their order; with one lane
+all is asked in the order of the calls. A request whose answer was lost is sent again as it is, until nobody waits for
+it any more. Its content is never used for anything else: what the broker keeps of it, it keeps once, however often and
+however late it arrives.
 
 There is no task in it: what is asked is said in the caller's own turn of the loop, and an answer is told to those who
 wait for it in the turn in which it is heard.
@@ -11,6 +12,7 @@ wait for it in the turn in which it is heard.
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -23,6 +25,9 @@ Result = TypeVar("Result")
 WAITING_ITEMS = 10_000
 WAITING_BYTES = 8 * 1024 * 1024
 """Beyond these a call waits before it is gathered."""
+ENOUGH_ITEMS = 100
+ENOUGH_BYTES = 64 * 1024
+"""For a request while others are under way; what is less waits for more, until one of them is answered."""
 
 OF_ONE = (InvalidArgument, MessageTooLarge, QueueFull)
 """Refusals of a whole request that a part of it may have earned."""
@@ -35,8 +40,10 @@ class Gathering(NamedTuple):
     linger: float = 0.0
     """Seconds for which one that has room waits for more, though none is under way."""
     messages: int = 1000
-    bytes: int = 1024 * 1024
+    bytes: int = 256 * 1024
     """It takes no further call beyond these; a single call may be larger."""
+    lanes: int = 1
+    """Requests under way at a time, at most."""
 
 
 class Request(NamedTuple):
@@ -47,7 +54,8 @@ class Request(NamedTuple):
     """One for each item, out of the answer."""
 
 
-Encode = Callable[[Sequence[Any]], Request]
+Encode = Callable[[Sequence[Any], int], Request]
+"""Of items and the lane, counted from 0, in which it is under way."""
 Answered = Callable[[Any], None]
 """Is told the answer, or the error for which there is none."""
 
@@ -86,8 +94,9 @@ Calls = list[Call[Item, Result]]
 class UnderWay(Generic[Item, Result]):
     """A request until it is answered."""
 
-    def __init__(self, calls: "Calls[Item, Result]", request: Request) -> None:
+    def __init__(self, calls: "Calls[Item, Result]", lane: int, request: Request) -> None:
         self.calls = calls
+        self.lane = lane
         self.request = request
         self.pauses = pauses()
         self.uncertain = False
@@ -110,7 +119,8 @@ class Coalescer(Generic[Item, Result]):
         self._room = asyncio.Event()
         self._apart: list[Calls[Item, Result]] = []
         """Of a request that was refused, to be asked each by itself before all others, the last one first."""
-        self._under_way: UnderWay[Item, Result] | None = None
+        self._under_way: dict[int, UnderWay[Item, Result]] = {}
+        """By lane."""
         self._beginning: asyncio.Handle | None = None
         """Of the next request, where it waits for more."""
         self._crowded = False
@@ -162,7 +172,7 @@ class Coalescer(Generic[Item, Result]):
         self._bytes += call.size
         if call.ends_at < self._alarm_at:
             self._set_alarm(call.ends_at)
-        if self._under_way is None and (self._beginning is None or self._gathering.linger):
+        if (self._beginning is None or self._gathering.linger) and (not self._under_way or self._is_enough):
             self._begin()
 
     def _take_back(self, call: Call[Item, Result]) -> None:
@@ -206,8 +216,7 @@ class Coalescer(Generic[Item, Result]):
         # The loop's clock may stand a little before the time at which it rings.
         now, self._alarm, self._alarm_at = self._alarm_at, None, math.inf
         first = math.inf
-        asked = self._under_way.calls if self._under_way else []
-        for call in chain(asked, *self._apart, self._waiting):
+        for call in chain(*(asked.calls for asked in self._under_way.values()), *self._apart, self._waiting):
             if call.over:
                 continue
             if call.ends_at <= now:
@@ -217,12 +226,19 @@ class Coalescer(Generic[Item, Result]):
         if first < math.inf:
             self._set_alarm(first)
 
-    # One request after the other
+    # What is under way
+
+    @property
+    def _is_enough(self) -> bool:
+        """Whether more is to be asked though others are under way."""
+        return bool(self._apart) or self._items >= ENOUGH_ITEMS or self._bytes >= ENOUGH_BYTES
 
     def _begin(self) -> None:
         """Say the next request: now, or once it is large enough, or has waited for long enough."""
         self._quiet.clear()
-        linger, messages, size = self._gathering
+        if len(self._under_way) == self._gathering.lanes:
+            return
+        linger, messages, size, _ = self._gathering
         if linger and not self._apart:
             if self._items >= messages or self._bytes >= size:
                 self._next()
@@ -238,36 +254,36 @@ class Coalescer(Generic[Item, Result]):
         if self._beginning:
             self._beginning.cancel()
             self._beginning = None
-        self._under_way = None
-        while self._under_way is None and (self._apart or self._waiting):
+        goes_on = True
+        while goes_on and (self._apart or self._waiting) and len(self._under_way) < self._gathering.lanes:
             self._say([call for call in (self._apart.pop() if self._apart else self._take()) if not call.over])
-        if self._under_way is None:
+            goes_on = not self._under_way or self._is_enough
+        if not self._under_way:
             self._quiet.set()
 
     def _say(self, calls: "Calls[Item, Result]") -> None:
         if not calls:
             return
         self._crowded = len(calls) > 1
+        lane = next(lane for lane in range(self._gathering.lanes) if lane not in self._under_way)
         try:
-            request = calls[0].encode([item for call in calls for item in call.items])
+            request = calls[0].encode([item for call in calls for item in call.items], lane)
         except Exception as error:
             # None that may pass, and none of the broker's: those who come behind are served.
             _fail(calls, error)
             return
         _note(calls, TimedOut())
-        self._under_way = UnderWay(calls, request)
-        self._attempt()
+        self._under_way[lane] = UnderWay(calls, lane, request)
+        self._attempt(self._under_way[lane])
 
-    def _attempt(self) -> None:
-        assert self._under_way
+    def _attempt(self, found: UnderWay[Item, Result]) -> None:
+        answered = partial(self._answered, found)
         try:
-            self._post(self._under_way.request.body, self._answered)
+            self._post(found.request.body, answered)
         except QuintetError as error:
-            asyncio.get_running_loop().call_soon(self._answered, error)
+            asyncio.get_running_loop().call_soon(answered, error)
 
-    def _answered(self, answer: Any) -> None:
-        found = self._under_way
-        assert found
+    def _answered(self, found: UnderWay[Item, Result], answer: Any) -> None:
         if isinstance(answer, RETRIED):
             self._try_again_later(found, answer)
             return
@@ -283,10 +299,13 @@ class Coalescer(Generic[Item, Result]):
             _refuse(found.calls, answer, found.uncertain)
         else:
             _answer(found.calls, found.request, answer)
-        self._under_way = None
+        self._end(found)
+
+    def _end(self, found: UnderWay[Item, Result]) -> None:
+        del self._under_way[found.lane]
         if self._apart or self._waiting:
             self._begin()
-        else:
+        elif not self._under_way:
             self._quiet.set()
 
     def _try_again_later(self, found: UnderWay[Item, Result], error: QuintetError | None) -> None:
@@ -294,14 +313,13 @@ class Coalescer(Generic[Item, Result]):
             if isinstance(error, UNCERTAIN) or not found.uncertain:
                 _note(found.calls, error)
             found.uncertain = found.uncertain or isinstance(error, UNCERTAIN)
-        asyncio.get_running_loop().call_later(next(found.pauses), self._try_again)
+        asyncio.get_running_loop().call_later(next(found.pauses), self._try_again, found)
 
-    def _try_again(self) -> None:
-        assert self._under_way
-        if all(call.over for call in self._under_way.calls):
-            self._next()
+    def _try_again(self, found: UnderWay[Item, Result]) -> None:
+        if all(call.over for call in found.calls):
+            self._end(found)
         else:
-            self._attempt()
+            self._attempt(found)
 
 
 def _answer(calls: "Calls[Any, Any]", request: Request, answer: Any) -> None:

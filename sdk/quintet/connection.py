@@ -87,9 +87,9 @@ class Connection:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def sends(self, queue: str) -> Coalescer[Any, str]:
+    def sends(self, queue: str, lanes: int) -> Coalescer[Any, str]:
         """Gathers what is sent to a queue; `close` lets it end."""
-        return self._gathers(queue, self._sends)
+        return self._gathers(queue, self._sends._replace(lanes=lanes))
 
     def settles(self, queue: str) -> Coalescer[Any, Any]:
         """Gathers what becomes of a queue's messages by one verb; `close` lets it end."""

@@ -22,10 +22,24 @@ MAX_RECEIVE = 1000
 """Messages of one answer."""
 MAX_WAIT = 20.0
 """Seconds for which the broker lets a receive wait."""
+LANES = 2
+"""Sends without keys under way at a time: while brokers store one, the next is on its way."""
 WORTH_A_BATCH = 10
 """Messages; brokers store fewer of them in one batch with others'."""
 AHEAD = 100
 """Messages."""
+
+
+class Producer:
+    """Numbers sends, of which one is under way at a time, so that each is stored once."""
+
+    def __init__(self) -> None:
+        self._id = 1 + secrets.randbelow(MAX_PRODUCER)
+        self._sequence = itertools.count()
+
+    def next(self) -> tuple[int, int]:
+        """Its id and the next sequence."""
+        return self._id, next(self._sequence)
 
 
 class Queue:
@@ -41,9 +55,10 @@ class Queue:
         self.name = name
         self._path = wire.path(name)
         self._connection = connection
-        self._producer = 1 + secrets.randbelow(MAX_PRODUCER)
-        self._sequence = itertools.count()
-        self._sends = connection.sends(name)
+        self._producer = Producer()
+        self._keyless_producers = [Producer() for _ in range(LANES)]
+        self._sends = connection.sends(name, 1)
+        self._keyless_sends = connection.sends(name, LANES)
         self._settling = Settling(connection, name)
 
     # Sending
@@ -84,26 +99,33 @@ class Queue:
         records = [frames.plain(message) for message in messages]
         plain = [record for record in records if record is not None]
         if len(plain) == len(records):
-            return list(await self._sends.ask(self._send_plain, plain, frames.size(plain), self._connection.timeout))
+            is_keyless = all(key is None for _, key, _ in plain)
+            sends, encode = (self._keyless_sends, self._send_keyless) if is_keyless else (self._sends, self._send_plain)
+            return list(await sends.ask(encode, plain, frames.size(plain), self._connection.timeout))
         encoded = [frames.new_record(message) for message in messages]
         size = sum([len(record) for record in encoded])
         return list(await self._sends.ask(self._send_encoded, encoded, size, self._connection.timeout))
 
-    def _send_plain(self, records: Sequence[Plain]) -> Request:
+    def _send_keyless(self, records: Sequence[Plain], lane: int) -> Request:
+        return self._as_batch(records, self._keyless_producers[lane])
+
+    def _send_plain(self, records: Sequence[Plain], _: int) -> Request:
+        return self._as_batch(records, self._producer)
+
+    def _send_encoded(self, records: Sequence[bytes], _: int) -> Request:
+        return self._as_records([Raw(record) for record in records], self._producer)
+
+    def _as_batch(self, records: Sequence[Plain], producer: Producer) -> Request:
         if len(records) < WORTH_A_BATCH:
-            return self._send_records(records)
+            return self._as_records(records, producer)
         # Takes long to import, and is not needed by every client.
         from quintet import batches
 
-        batch = batches.encode(records)
-        body = frames.SendBatch(0, self.name, self._producer, next(self._sequence), batch)
+        body = frames.SendBatch(0, self.name, *producer.next(), batches.encode(records))
         return Request(body, lambda answer: answer.ids(len(records)))
 
-    def _send_encoded(self, records: Sequence[bytes]) -> Request:
-        return self._send_records([Raw(record) for record in records])
-
-    def _send_records(self, records: Sequence[Any]) -> Request:
-        body = frames.Send(0, self.name, self._producer, next(self._sequence), records)
+    def _as_records(self, records: Sequence[Any], producer: Producer) -> Request:
+        body = frames.Send(0, self.name, *producer.next(), records)
         return Request(body, lambda answer: answer.ids(len(records)))
 
     # Receiving

@@ -65,19 +65,19 @@ class Settling:
 
     # What is said
 
-    def _acknowledge(self, held: Sequence[Held]) -> Request:
+    def _acknowledge(self, held: Sequence[Held], _: int) -> Request:
         packed, results = receipts.packed(held)
         return Request(frames.Acknowledge(0, self._queue, packed), results)
 
-    def _release(self, held: Sequence[Held]) -> Request:
+    def _release(self, held: Sequence[Held], _: int) -> Request:
         packed, results = receipts.packed(held)
         return Request(frames.Release(0, self._queue, packed, True), results)
 
-    def _release_unread(self, held: Sequence[Held]) -> Request:
+    def _release_unread(self, held: Sequence[Held], _: int) -> Request:
         packed, results = receipts.packed(held)
         return Request(frames.Release(0, self._queue, packed, False), results)
 
-    def _extend(self, extensions: Sequence[Raw]) -> Request:
+    def _extend(self, extensions: Sequence[Raw], _: int) -> Request:
         return Request(
             frames.Extend(0, self._queue, extensions), lambda settled: settled.results or [None] * len(extensions)
         )

@@ -263,7 +263,7 @@ def connect(
     timeout: float = 30.0,
     linger: float = 0.0,
     batch_messages: int = 1000,
-    batch_bytes: int = 1024 * 1024,
+    batch_bytes: int = 256 * 1024,
 ) -> Client:
     """See quintet.connect; to be opened by `with`."""
     return Client(

@@ -12,8 +12,10 @@ from tests.integration.faults.system import Killer, seed
 from tests.processes import Broker, Pool, RedisServer
 
 KILLS = int(os.environ.get("FAULTS_KILLS", "5"))
-BATCH = 50
-"""Messages of a send, without keys."""
+BATCH = 100
+"""Messages of a send, without keys: enough for one to be under way beside others."""
+PRODUCERS = 4
+"""Of each client, which send at the same time."""
 VISIBILITY = 2.0
 """Seconds."""
 ENDS_WITHIN = 120.0
@@ -106,7 +108,7 @@ async def until_all_is_settled(queues: list[Queue], killer: Killer, number: int)
     """Messages go the whole way meanwhile, and after so many kills all that were confirmed."""
     books, stopped = Books(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        producing = [group.create_task(produce(queue, books, stopped)) for queue in queues]
+        producing = [group.create_task(produce(queue, books, stopped)) for queue in queues * PRODUCERS]
         consuming = [group.create_task(consume(queue, books, random.Random(number))) for queue in queues * 2]
         while killer.kills < KILLS:
             before = len(books.acknowledged)

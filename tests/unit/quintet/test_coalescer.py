@@ -41,12 +41,13 @@ class Model:
         self._fates = list(fates)
         self._capacity = capacity
         """Until the fates are spent: then consumers have made room."""
-        self._last = -1
+        self._last: dict[int, int] = {}
+        """By producer; there is one for each lane."""
         self._late: list[bytes] = []
         self._sequences = itertools.count()
 
-    def encode(self, items: Sequence[str]) -> Request:
-        return Request(json.dumps([next(self._sequences), *items]).encode(), lambda ids: ids)
+    def encode(self, items: Sequence[str], lane: int) -> Request:
+        return Request(json.dumps([lane, next(self._sequences), *items]).encode(), lambda ids: ids)
 
     def post(self, body: bytes, answered: Answered) -> None:
         task = asyncio.ensure_future(self._store(body))
@@ -76,14 +77,14 @@ class Model:
         return ids
 
     def _keep(self, body: bytes) -> list[str]:
-        sequence, *items = json.loads(body)
+        producer, sequence, *items = json.loads(body)
         if BAD in items:
             raise InvalidArgument
         if self._fates and len(self.stored) + len(items) > self._capacity:
             raise QueueFull
         ids = [f"{sequence}.{place}" for place in range(len(items))]
-        if sequence > self._last:
-            self._last = sequence
+        if sequence > self._last.get(producer, -1):
+            self._last[producer] = sequence
             self.stored |= zip(ids, items, strict=True)
         return ids
 
@@ -116,9 +117,9 @@ async def _call(coalescer: Coalescer[str, str], model: Model, caller: Caller) ->
 
 
 async def _run(
-    model: Model, callers: list[Caller], linger: float = 0.0, most: int = 1000
+    model: Model, callers: list[Caller], linger: float = 0.0, most: int = 1000, lanes: int = 1
 ) -> list[Sequence[str] | BaseException]:
-    gathered: Coalescer[str, str] = Coalescer(model.post, Gathering(linger, most))
+    gathered: Coalescer[str, str] = Coalescer(model.post, Gathering(linger, most, lanes=lanes))
     results = await asyncio.gather(*(_call(gathered, model, caller) for caller in callers))
     await gathered.idle()
     return results
@@ -133,13 +134,22 @@ def _numbered(callers: list[Caller]) -> list[Caller]:
 
 
 @settings(max_examples=400)
-@given(callers, st.lists(st.sampled_from(FATES), max_size=12), st.integers(4, 12), st.sampled_from([0, 1e-4]))
-def test_nothing_is_lost_or_doubled(callers: list[Caller], fates: list[Fate], capacity: int, linger: float) -> None:
+@given(
+    callers,
+    st.lists(st.sampled_from(FATES), max_size=12),
+    st.integers(4, 12),
+    st.sampled_from([0, 1e-4]),
+    st.integers(1, 3),
+)
+def test_nothing_is_lost_or_doubled(
+    callers: list[Caller], fates: list[Fate], capacity: int, linger: float, lanes: int
+) -> None:
     model = Model(fates, capacity)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coalescer, "pauses", lambda: itertools.repeat(0.0))
         patch.setattr(coalescer, "WAITING_ITEMS", 5)
-        results = asyncio.run(asyncio.wait_for(_run(model, _numbered(callers), linger, 4), 5))
+        patch.setattr(coalescer, "ENOUGH_ITEMS", 2)
+        results = asyncio.run(asyncio.wait_for(_run(model, _numbered(callers), linger, 4, lanes), 5))
     kept = Counter(model.stored.values())
     for caller, result in zip(callers, results, strict=True):
         if isinstance(result, BaseException):
@@ -165,6 +175,32 @@ async def test_what_is_asked_meanwhile_goes_together() -> None:
     model = Model([], 100)
     await _run(model, [Caller(["first"], 0, None), *(Caller([f"{n}"], 1, None) for n in range(20))])
     assert len(model.bodies) == 2
+
+
+async def test_enough_is_asked_in_another_lane_meanwhile() -> None:
+    """What is less waits for an answer."""
+    model = Model([], 1000)
+    posted: list[list[object]] = []
+    gathered = Coalescer[str, str](lambda body, answered: posted.append(json.loads(body)), Gathering(lanes=2))
+    lots = [str(number) for number in range(coalescer.ENOUGH_ITEMS)]
+    asking = [gathered.ask(model.encode, items, 1, 60) for items in (["a"], ["b"], lots, lots)]
+    for one in asking:
+        one.send(None)
+    assert posted == [[0, 0, "a"], [1, 1, "b", *lots]]
+    for one in asking:
+        one.close()
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+async def test_one_lane_keeps_the_order_of_the_calls(lanes: int) -> None:
+    """Where the first request has to be repeated."""
+    model = Model(["request lost"], 1000)
+    gathered = Coalescer[str, str](model.post, Gathering(messages=coalescer.ENOUGH_ITEMS, lanes=lanes))
+    calls = [[f"{call}"] * coalescer.ENOUGH_ITEMS for call in range(3)]
+    await asyncio.gather(*(gathered.ask(model.encode, items, 1, 60) for items in calls))
+    found = list(dict.fromkeys(int(item) for item in model.stored.values()))
+    assert sorted(found) == [0, 1, 2]
+    assert (found == [0, 1, 2]) == (lanes == 1)
 
 
 async def test_lost_request_goes_out_again_as_it_was() -> None:
@@ -246,8 +282,8 @@ async def test_requests_hold_what_is_encoded_alike() -> None:
     model = Model(["pool full"], 100)
     gathered = Coalescer[str, str](model.post, Gathering())
 
-    def other(items: Sequence[str]) -> Request:
-        return model.encode(items)
+    def other(items: Sequence[str], lane: int) -> Request:
+        return model.encode(items, lane)
 
     asking = [
         asyncio.ensure_future(gathered.ask(encode, [item], 1, 60))
@@ -261,8 +297,8 @@ async def test_answer_that_cannot_be_read_fails_its_calls_alone() -> None:
     model = Model([], 100)
     gathered = Coalescer[str, str](model.post, Gathering())
 
-    def unreadable(items: Sequence[str]) -> Request:
-        return model.encode(items)._replace(results=lambda answer: answer.nothing)
+    def unreadable(items: Sequence[str], lane: int) -> Request:
+        return model.encode(items, lane)._replace(results=lambda answer: answer.nothing)
 
     with pytest.raises(AttributeError):
         await gathered.ask(unreadable, ["a"], 1, 60)
