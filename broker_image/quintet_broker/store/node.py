@@ -1,24 +1,19 @@
 """Node: one Redis that takes writes. Connection: the nodes that a URL leads to, this one to a single node."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.asyncio.connection import AbstractConnection as RedisConnection
-from redis.exceptions import MovedError, RedisError, ResponseError
+from redis.exceptions import MovedError, RedisError
+
+from quintet_broker.store.writer import Writer
 
 REPLICATED_WITHIN = 1000
 """Milliseconds that replicas have for what is written; far more than they need, unless they are ill."""
 ALL_WITHIN = 50
 """Milliseconds that all replicas have, if there are more than must have it."""
-IDLE = 1.0
-"""Seconds for which a connection that was not used counts as one that is still there."""
-LARGE = 16 * 1024
-"""Bytes of an argument."""
 REDIRECTIONS = 3
 """How often one question follows a Cluster that moves its slots."""
 
@@ -40,9 +35,8 @@ class Node:
         self.name = name
         self.redis = redis
         self._timeout = timeout
-        self._writer: RedisConnection | None = None
-        """Of `write` alone, from the pool, while it is used."""
-        self._written_at = 0.0
+        self._writer: Writer | None = None
+        """Over a connection from the pool that no other uses."""
         self.identity = ""
         """Of this Redis between two starts, and of the history that it continues; empty until somebody asked."""
         self.replicas = 0
@@ -68,7 +62,7 @@ class Node:
     async def write(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """As `send`, of what is replicated and whose answers need no reading; one call after the other.
 
-        It has a connection of its own and no layer in between: each tick goes this way.
+        Each tick goes this way.
         """
         waits = self._waits()
         answers = await self._execute(self._write([*commands, *waits]))
@@ -96,33 +90,23 @@ class Node:
         return answers[:-waits]
 
     async def _write(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        async with asyncio.timeout(self._timeout), self._writing() as connection:
-            packed = [part for command in commands for part in _packed(connection, command)]
-            await connection.send_packed_command(packed, check_health=False)
-            return [await _answer(connection) for _ in commands]
-
-    @contextlib.asynccontextmanager
-    async def _writing(self) -> AsyncIterator[RedisConnection]:
-        """The connection of `write`, which is ended where not all answers were read."""
-        pool, clock = self.redis.connection_pool, asyncio.get_running_loop().time
-        connection, self._writer = self._writer, None
-        if connection and clock() > self._written_at + IDLE:
-            # Redis may have ended it since; the pool looks.
-            connection.socket_timeout = self._timeout
-            await pool.release(connection)
-            connection = None
-        if connection is None:
-            connection = await pool.get_connection()  # type: ignore[no-untyped-call]
-            # One timeout for all is enough, and redis-py's costs two turns of the event loop.
-            connection.socket_timeout = None
+        if self._writer and not self._writer.is_open:
+            # Redis ended it since.
+            await self._end_writer(self._writer)
+        if self._writer is None:
+            found = await self.redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+            self._writer = Writer(found, self._timeout)
+        writer = self._writer
         try:
-            yield connection
+            return await writer.write(commands)
         except BaseException:
-            connection.socket_timeout = self._timeout
-            await connection.disconnect(nowait=True)
-            await pool.release(connection)
+            await self._end_writer(writer)
             raise
-        self._writer, self._written_at = connection, clock()
+
+    async def _end_writer(self, writer: Writer) -> None:
+        self._writer = None
+        await writer.connection.disconnect(nowait=True)
+        await self.redis.connection_pool.release(writer.connection)
 
     async def _execute(self, run: Coroutine[Any, Any, list[Any]]) -> list[Any]:
         dropped = self._dropped
@@ -145,21 +129,6 @@ class Node:
     async def close(self) -> None:
         self._dropped += 1
         await self.redis.aclose(close_connection_pool=True)
-
-
-def _packed(connection: RedisConnection, command: tuple[Any, ...]) -> list[bytes]:
-    """A command as Redis reads it: by hiredis, which is faster, or in parts, by which what is large is not copied."""
-    if any(len(argument) > LARGE for argument in command if type(argument) is bytes):
-        return connection.pack_command(*command)
-    return [pack_command(command)]
-
-
-async def _answer(connection: RedisConnection) -> Any:
-    """The next one, or the error that Redis answers."""
-    try:
-        return await connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return error
 
 
 class Connection:
