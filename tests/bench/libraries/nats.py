@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.bench.clients.client import Client
 from tests.bench.flow import MESSAGE
-from tests.bench.libraries.library import library
+from tests.bench.libraries.library import library, together
 from tests.bench.peers.nats import Nats
 
 BATCH = 100
@@ -21,8 +21,10 @@ class NatsPy:
         self._subscription = subscription
 
     async def send(self, count: int) -> None:
-        for _ in range(count):
-            await self._jetstream.publish(self._subject, MESSAGE.encode())
+        await together(count, self._publish)
+
+    async def _publish(self) -> None:
+        await self._jetstream.publish(self._subject, MESSAGE.encode())
 
     async def settle(self) -> int:
         messages = await self._subscription.fetch(BATCH, timeout=60)

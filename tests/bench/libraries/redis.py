@@ -1,4 +1,4 @@
-"""Redis Streams by redis-py, a command a call."""
+"""Redis Streams by redis-py."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,19 +16,28 @@ CONNECTIONS = 32
 
 
 class RedisPy:
-    def __init__(self, redis: Any, stream: str) -> None:
+    """A command a call, but of more than one message all in a pipeline."""
+
+    def __init__(self, redis: Any, stream: str, multiple: bool) -> None:
+        """`multiple`: acknowledges all that it received by one command."""
         self._redis = redis
+        self._multiple = multiple
         self._stream = stream
 
     async def send(self, count: int) -> None:
-        for _ in range(count):
+        if count == 1:
             await self._redis.xadd(self._stream, {"b": MESSAGE})
+            return
+        pipeline = self._redis.pipeline(transaction=False)
+        for _ in range(count):
+            pipeline.xadd(self._stream, {"b": MESSAGE})
+        await pipeline.execute()
 
     async def settle(self) -> int:
         answer = await self._redis.xreadgroup(GROUP, "one", {self._stream: ">"}, count=BATCH, block=100)
         ids = [identity for _, entries in cast(Any, answer) for identity, _ in entries]
-        for identity in ids:
-            await self._redis.xack(self._stream, GROUP, identity)
+        for some in [ids] if self._multiple else [[identity] for identity in ids]:
+            await self._redis.xack(self._stream, GROUP, *some)
         return len(ids)
 
     async def finish(self) -> None:
@@ -36,10 +45,10 @@ class RedisPy:
 
 
 @asynccontextmanager
-async def redis_client(system: System) -> AsyncIterator[Client]:
+async def redis_client(system: System, *, multiple: bool = False) -> AsyncIterator[Client]:
     stream = system.new_name()
     pool = BlockingConnectionPool.from_url(system.redis.url, max_connections=CONNECTIONS, timeout=None)
     async with Redis.from_pool(pool) as redis:
         await redis.xgroup_create(stream, GROUP, id="0", mkstream=True)
-        yield RedisPy(redis, stream)
+        yield RedisPy(redis, stream, multiple)
         await redis.unlink(stream)
