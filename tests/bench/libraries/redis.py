@@ -36,7 +36,7 @@ class RedisPy:
     async def settle(self) -> int:
         answer = await self._redis.xreadgroup(GROUP, "one", {self._stream: ">"}, count=BATCH, block=100)
         ids = [identity for _, entries in cast(Any, answer) for identity, _ in entries]
-        for some in [ids] if self._multiple else [[identity] for identity in ids]:
+        for some in [ids] if ids and self._multiple else [[identity] for identity in ids]:
             await self._redis.xack(self._stream, GROUP, *some)
         return len(ids)
 
