@@ -66,12 +66,14 @@ def new_message(
     """
     value = sent.message_body.encode()
     _check_body(value)
+    size = len(value)
     if sent.message_attributes:
         _check_attributes(sent.message_attributes)
+        size += _attributes_size(sent)
     _check_ordering(sent, spec)
     if sent.delay_seconds is not None and not 0 <= sent.delay_seconds <= MAX_DELAY:
         raise _invalid(sent.delay_seconds, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {MAX_DELAY}")
-    if len(value) + _attributes_size(sent) > spec.max_message_size:
+    if size > spec.max_message_size:
         raise MessageTooLarge(f"{_INVALID} Reason: Message must be shorter than {spec.max_message_size} bytes.")
     return messages.NewMessage(
         value=value,

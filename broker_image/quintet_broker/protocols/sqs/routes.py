@@ -1,6 +1,6 @@
 """SQS: its operations as functions, `OPERATIONS` their table."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -43,16 +43,15 @@ async def send_message(call: Call, queue: Queue, asked: codec.SendMessage) -> co
 async def send_message_batch(call: Call, queue: Queue, asked: codec.SendMessageBatch) -> codec.SentBatch:
     """Store up to ten messages; each may be refused for itself."""
     batch.check(asked.entries, "SendMessageBatchRequestEntry")
-    if (total := sum(mapping.size(entry) for entry in asked.entries)) > MAX_BATCH_BYTES:
-        raise AwsError(
-            errors.BATCH_TOO_LONG,
-            f"Batch requests cannot be longer than {MAX_BATCH_BYTES} bytes. You have sent {total} bytes.",
-        )
+    # What a body carries is no longer than the body.
+    if len(call.request.body) > MAX_BATCH_BYTES:
+        _check_size(asked.entries)
     good, messages, failed = [], [], []
     mapping.check_fifo_batch(asked.entries, queue.spec)
+    trace = call.trace
     for entry in asked.entries:
         try:
-            messages.append(mapping.new_message(entry, queue.spec, call.key_id, call.trace))
+            messages.append(mapping.new_message(entry, queue.spec, call.key_id, trace))
             good.append(entry)
         except AwsError as error:
             failed.append(batch.refused(entry, error))
@@ -61,6 +60,15 @@ async def send_message_batch(call: Call, queue: Queue, asked: codec.SendMessageB
     stored = await queue.send(messages) if messages else []
     sent = [mapping.answer(*one, one[0].id) for one in zip(good, messages, stored, strict=True)]
     return codec.SentBatch(sent, failed)
+
+
+def _check_size(entries: Sequence[codec.NewMessage]) -> None:
+    """Of all messages of a batch. Raises AwsError."""
+    if (total := sum(map(mapping.size, entries))) > MAX_BATCH_BYTES:
+        raise AwsError(
+            errors.BATCH_TOO_LONG,
+            f"Batch requests cannot be longer than {MAX_BATCH_BYTES} bytes. You have sent {total} bytes.",
+        )
 
 
 # Receiving
