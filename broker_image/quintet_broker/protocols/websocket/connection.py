@@ -159,7 +159,7 @@ class Connection:
     async def _queue(self, name: str, verb: Verb) -> Queue:
         """Raises AccessDenied, QueueNotFound, Unavailable."""
         self._access.check(self._key_id, verb, name)
-        queue = self._topology.known(name) or await self._topology.queue(name)
+        queue = await self._topology.queue(name)
         owner = queue.spread.owner
         address = owner.http if owner and owner.name != self._broker else ""
         if address != self._moved.get(name, ""):
