@@ -12,6 +12,7 @@ from quintet.errors import ClientClosed
 if TYPE_CHECKING:
     import aiohttp
 
+    from quintet.ahead import Ahead
     from quintet.links import Links
     from quintet.receiver import Receiver
     from quintet.transport import Transport
@@ -23,7 +24,7 @@ class Connection:
     def __init__(self, url: str, key_id: str | None, secret: str | None, timeout: float, sends: Gathering) -> None:
         self.timeout = timeout
         """Seconds for which a verb tries again what fails in passing."""
-        self.receivers: WeakSet[Receiver] = WeakSet()
+        self.receivers: WeakSet[Receiver | Ahead] = WeakSet()
         """Those that `close` closes."""
         self.url = url.rstrip("/")
         self._credentials = key_id, secret
@@ -81,11 +82,12 @@ class Connection:
         for coalescer in self._coalescers:
             await coalescer.idle()
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something that nobody waits for but `close`."""
+    def start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run something that nobody has to wait for but `close`."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def sends(self, queue: str, lanes: int) -> Coalescer[Any, str]:
         """Gathers what is sent to a queue; `close` lets it end."""

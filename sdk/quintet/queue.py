@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from msgspec import Raw
 
 from quintet import frames, looking, wire
+from quintet.ahead import Ahead
 from quintet.coalescer import Request
 from quintet.connection import Connection
 from quintet.errors import InvalidArgument
@@ -60,6 +61,8 @@ class Queue:
         self._sends = connection.sends(name, 1)
         self._keyless_sends = connection.sends(name, LANES)
         self._settling = Settling(connection, name)
+        self._ahead = Ahead(self, connection, self._settling)
+        connection.receivers.add(self._ahead)
 
     # Sending
 
@@ -166,11 +169,30 @@ class Queue:
 
         None takes the queue's receiveWaitTime and visibilityTimeout. `selector`: see `receive`. If an answer is lost,
         or the caller is cancelled just then, its messages stay hidden until their visibility timeout. `consumer`: who
-        asks (1 - 128 visible ASCII characters), needed where the queue's consumers are not Shared. Raises
-        TooManyInFlight, QueueInUse, InvalidArgument, QueueNotFound.
+        asks (1 - 128 visible ASCII characters), needed where the queue's consumers are not Shared. Calls that follow
+        each other at once get what came ahead of them: see Ahead. Raises TooManyInFlight, QueueInUse, InvalidArgument,
+        QueueNotFound.
         """
         if limit > MAX_RECEIVE:
             raise InvalidArgument(f"A receive takes 1 to {MAX_RECEIVE} messages.")
+        if wait is None or not 0 < wait <= MAX_WAIT or limit < 1 or selector is not None or consumer is not None:
+            # What is there may be none of what is held.
+            await self._ahead.close()
+            return await self._receive_once(limit, wait, visibility_timeout, selector, consumer)
+        messages, wait = await self._ahead.take(limit, wait, visibility_timeout)
+        if not messages and wait:
+            messages = await self._receive_once(limit, wait, visibility_timeout)
+            self._ahead.received(messages, limit, visibility_timeout)
+        return messages
+
+    async def _receive_once(
+        self,
+        limit: int,
+        wait: float | None,
+        visibility_timeout: float | None,
+        selector: str | None = None,
+        consumer: str | None = None,
+    ) -> list[Message]:
         longest = MAX_WAIT if wait is None else wait
 
         async def attempt(left: float) -> list[Message]:

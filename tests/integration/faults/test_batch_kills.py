@@ -4,6 +4,9 @@ import asyncio
 import os
 import random
 
+import pytest
+
+from quintet import ahead
 from quintet.client import Client
 from quintet.errors import NotSettled, QuintetError
 from quintet.message import Message
@@ -20,6 +23,13 @@ VISIBILITY = 2.0
 """Seconds."""
 ENDS_WITHIN = 120.0
 """Seconds until all that was confirmed has come, on a busy machine too."""
+
+
+@pytest.fixture(autouse=True)
+def _received_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Soon after each kill."""
+    monkeypatch.setattr(ahead, "BUSY_MESSAGES", BATCH)
+    monkeypatch.setattr(ahead, "REST", 0.5)
 
 
 class Books:

@@ -1,0 +1,223 @@
+"""Ahead: messages that come before `receive_batch` asks for them, where its calls follow each other at once.
+
+Each call alone costs a way to the broker and back, which is most of the time of a program that does little else. So a
+receive is left open for the next ones, as an iterator has it. What it holds is hidden from others: therefore it is
+little, for a moment, and given back as soon as no calls come.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from quintet import frames, wire
+from quintet.connection import Connection
+from quintet.errors import QuintetError
+from quintet.message import Message, Run
+from quintet.receive import Receive
+
+if TYPE_CHECKING:
+    from quintet.queue import Queue
+    from quintet.settling import Settling
+
+BUSY_MESSAGES = 500
+"""Plain ones, received within a second, after which it is worth it."""
+HELD = 0.2
+"""Seconds after the last call in which all is given back; nothing is held for longer than twice of it."""
+HIDDEN = 10 * HELD
+"""Seconds of visibility timeout, at least: else there would be too little left of it."""
+SPAN = 0.05
+"""Seconds of reading that are held or on their way."""
+MOST = 1000
+"""Messages that are, whatever the speed."""
+REST = 10.0
+"""Seconds until it is tried again where it cannot be."""
+
+
+class Standing(Receive):
+    """A receive that several calls wait for."""
+
+    def __init__(self, asked: frames.Receive, queue: "Queue") -> None:
+        super().__init__(asked, queue)
+        self._calls: deque[asyncio.Future[None]] = deque()
+
+    async def some(self, ends_at: float) -> None:
+        """Until there may be something, or it is over or cancelled, or the loop has come to that time."""
+        call = asyncio.get_running_loop().create_future()
+        self._calls.append(call)
+        try:
+            async with asyncio.timeout_at(ends_at):
+                await call
+        except TimeoutError:
+            return
+        except asyncio.CancelledError:
+            if not call.cancelled():
+                # What it was called for is another one's.
+                self._call(1)
+            raise
+        finally:
+            if call in self._calls:
+                self._calls.remove(call)
+
+    def deliver(self, frame: frames.Deliver | frames.DeliverBatches) -> None:
+        super().deliver(frame)
+        self._call(len(self._calls) if self.over else len(self.inbox))
+
+    def end(self, error: QuintetError) -> None:
+        super().end(error)
+        self._call(len(self._calls))
+
+    def cancel(self) -> None:
+        super().cancel()
+        self._call(len(self._calls))
+
+    def _call(self, most: int) -> None:
+        while self._calls and most > 0:
+            call = self._calls.popleft()
+            if not call.done():
+                call.set_result(None)
+                most -= 1
+
+
+class Ahead:
+    """Of one queue. Only messages that come in batches are received so: without keys, priorities, groups."""
+
+    def __init__(self, queue: "Queue", connection: Connection, settling: "Settling") -> None:
+        self._queue = queue
+        self._connection = connection
+        self._settling = settling
+        self._standing: Standing | None = None
+        self._hidden_for: float | None = None
+        """The visibility timeout that its calls ask for."""
+        self._limit = 1
+        """Of the last call."""
+        self._window = 1
+        """Messages that are held or may come, at most."""
+        self._calls = 0
+        """Which wait."""
+        self._called_at = 0.0
+        self._granted_at = 0.0
+        self._handed_out = 0
+        """Messages, since then."""
+        self._counted_from = 0.0
+        self._received = 0
+        """Messages by calls of their own, since then."""
+        self._opens = False
+        self._closed = False
+
+    async def take(self, limit: int, wait: float, hidden_for: float | None) -> tuple[list[Message], float]:
+        """Up to `limit` messages that are held or come; if none, the seconds left to wait for some."""
+        standing = self._standing
+        if standing is None:
+            return [], wait
+        now = self._now()
+        if hidden_for != self._hidden_for or self._is_late(standing, now):
+            await self.close()
+            return [], wait
+        self._limit = limit
+        self._calls += 1
+        ends_at = now + wait
+        try:
+            while not standing.inbox and not (standing.over or standing.cancelled) and self._now() < ends_at:
+                self._refill(standing)
+                await standing.some(ends_at)
+        finally:
+            self._calls -= 1
+            self._called_at = self._now()
+        found = [standing.inbox.popleft()[1] for _ in range(min(limit, len(standing.inbox)))]
+        self._handed_out += len(found)
+        if found and self._standing is standing:
+            self._refill(standing)
+        elif not found:
+            await self.close()
+        return found, 0.0 if found else max(0.0, ends_at - self._now())
+
+    def received(self, messages: list[Message], limit: int, hidden_for: float | None) -> None:
+        """A call received these for itself."""
+        now = self._now()
+        if now > self._counted_from + 1 or hidden_for != self._hidden_for:
+            self._counted_from, self._received, self._hidden_for = now, 0, hidden_for
+        if not messages or not isinstance(messages[-1]._delivery, Run) or self._standing or self._opens:
+            return
+        self._received += len(messages)
+        if self._received >= BUSY_MESSAGES and not self._closed:
+            self._opens = True
+            self._limit = limit
+            self._connection.start(self._open(hidden_for))
+
+    async def close(self) -> None:
+        """Give back what is held."""
+        standing, self._standing = self._standing, None
+        self._received = 0
+        if standing:
+            # All of it, though the call that found it late is cancelled.
+            await asyncio.shield(self._connection.start(self._settling.finish(standing, standing.inbox)))
+
+    async def aclose(self) -> None:
+        """For good."""
+        self._closed = True
+        await self.close()
+
+    async def _open(self, hidden_for: float | None) -> None:
+        try:
+            visibility = wire.seconds((await self._queue.info()).spec["visibilityTimeout"])
+            if (visibility if hidden_for is None else hidden_for) < HIDDEN:
+                self._counted_from = self._now() + REST
+                return
+            self._window = self._limit
+            standing = Standing(
+                frames.Receive(
+                    0, self._queue.name, self._window, False, None, frames.milliseconds_or_none(hidden_for), None, None
+                ),
+                self._queue,
+            )
+            async with self._connection.links.attempt(self._queue.name, self._connection.timeout) as link:
+                standing.open(link)
+        except QuintetError:
+            self._counted_from = self._now() + REST
+            return
+        finally:
+            self._opens = False
+            self._received = 0
+        if self._closed:
+            self._settling.finish_later(standing, standing.inbox)
+            return
+        self._standing = standing
+        self._handed_out = 0
+        self._called_at = self._granted_at = self._now()
+        self._look_later(standing)
+
+    def _look_later(self, standing: Standing) -> None:
+        asyncio.get_running_loop().call_later(HELD, self._look, standing)
+
+    def _look(self, standing: Standing) -> None:
+        """Give back what nobody asks for."""
+        if standing is not self._standing:
+            return
+        if self._is_late(standing, self._now() + HELD):
+            self._connection.start(self.close())
+        else:
+            self._look_later(standing)
+
+    def _is_late(self, standing: Standing, now: float) -> bool:
+        """Whether calls, or what is held, are older than twice HELD; or the queue has another owner."""
+        oldest = standing.inbox[0][0] if standing.inbox else now
+        if not self._calls:
+            oldest = min(oldest, self._called_at)
+        owner = self._connection.links.to_owner(self._queue.name)
+        return oldest < now - 2 * HELD or (owner is not None and owner is not standing.link)
+
+    def _refill(self, standing: Standing) -> None:
+        """Let more come, once half of what may be held is handed out: as many as are in a moment, at this speed."""
+        held = standing.credit + len(standing.inbox)
+        if standing.over or standing.cancelled or held > self._window // 2:
+            return
+        now = self._now()
+        speed = self._handed_out / max(now - self._granted_at, 0.001)
+        self._window = max(self._limit, min(MOST, int(SPAN * speed)))
+        self._handed_out, self._granted_at = 0, now
+        if self._window > held:
+            standing.grant(self._window - held)
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
