@@ -37,7 +37,11 @@ Make = Callable[[web.Server], Connection]
 
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises what ended the engine or the topology before."""
-    engine = Engine(Store(settings.redis, settings.prefix, settings.durability), _membership(settings))
+    engine = Engine(
+        Store(settings.redis, settings.prefix, settings.durability),
+        _membership(settings),
+        capacity.remembered(settings.deduplication_bytes),
+    )
     topology = Topology(engine, settings.pool)
     access = Access(
         enabled=settings.auth,

@@ -1,4 +1,4 @@
-"""Capacity: how many clients may be connected to this process at once."""
+"""Capacity: what this process may hold of what clients can make much of: connections, and deduplication ids."""
 
 import contextlib
 import resource
@@ -10,6 +10,8 @@ CONNECTION_BYTES = 24 * 1024
 """Of memory, for one that is idle: docs/performance.md."""
 SHARE = 4
 """Connections that are idle take one part of so many of the memory."""
+REMEMBERED_SHARE = 3
+"""Deduplication ids take one part of so many of it."""
 _MEMORY = Path("/sys/fs/cgroup/memory.max")
 """Bytes that this container may use, or `max`."""
 
@@ -33,6 +35,12 @@ def within(wanted: int, files: int, memory: int | None) -> int:
     if memory is not None:
         wanted = min(wanted, memory // SHARE // CONNECTION_BYTES)
     return wanted
+
+
+def remembered(wanted: int) -> int:
+    """Bytes of deduplication ids: as many as are wanted, unless memory is scarce."""
+    memory = _memory()
+    return wanted if memory is None else min(wanted, memory // REMEMBERED_SHARE)
 
 
 def _memory() -> int | None:

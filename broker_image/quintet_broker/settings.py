@@ -37,6 +37,8 @@ class Settings(Struct, frozen=True):
     """URL under which clients reach exactly this broker; empty: host and http_port."""
     connections: int = 10_000
     """Of clients at once, at most; fewer where files or memory are scarce."""
+    deduplication_bytes: int = 1024**3
+    """Of memory, for the deduplication ids of all queues, about; less where memory is scarce."""
     lease: float = 3.0
     """Seconds after which others take over from a broker that is not heard of."""
     account_id: str = "000000000000"

@@ -39,6 +39,7 @@ class Pod:
     draining = False
     owner = "broker-0"
     generation = 0
+    remembers_more = True
 
     def __init__(self) -> None:
         self.allowance = Allowance(math.inf)

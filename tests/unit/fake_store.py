@@ -15,6 +15,8 @@ class Inner(Protocol):
     async def take(self, shard: int, owner: str = "", generation: int = 0) -> Taken: ...
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]: ...
     async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]: ...
+    async def bucket_sizes(self, shard: int, buckets: Sequence[int]) -> list[int]: ...
+    async def bucket(self, shard: int, bucket: int) -> bytes: ...
     async def due(self, shard: int, until: int, count: int) -> list[bytes]: ...
     async def next_due(self, shard: int) -> int | None: ...
 
@@ -61,7 +63,7 @@ class FakeStore:
             delayed=len(kept.delayed),
             delayed_next=min(kept.delayed.values(), default=None),
             delayed_last=max(kept.delayed.values(), default=0),
-            buckets=dict(kept.buckets),
+            buckets=sorted(kept.buckets),
         )
 
     async def write(self, ticks: Sequence[Tick]) -> list[Outcome]:
@@ -113,6 +115,12 @@ class FakeStore:
         entries = self._of(shard).segments.get((log, segment), [])
         return [entry for entry in entries if entry[0] > offset][:count]
 
+    async def bucket_sizes(self, shard: int, buckets: Sequence[int]) -> list[int]:
+        return [len(await self.bucket(shard, bucket)) for bucket in buckets]
+
+    async def bucket(self, shard: int, bucket: int) -> bytes:
+        return self._of(shard).buckets.get(bucket, b"")
+
     async def due(self, shard: int, until: int, count: int) -> list[bytes]:
         waiting = sorted(self._of(shard).delayed.items(), key=lambda pair: (pair[1], pair[0]))
         return [batch for batch, due in waiting if due <= until][:count]
@@ -152,6 +160,12 @@ class FaultyStore:
         self.reads += 1
         await self.answers_reads.wait()
         return await self.inner.read(shard, log, segment, offset, count)
+
+    async def bucket_sizes(self, shard: int, buckets: Sequence[int]) -> list[int]:
+        return await self.inner.bucket_sizes(shard, buckets)
+
+    async def bucket(self, shard: int, bucket: int) -> bytes:
+        return await self.inner.bucket(shard, bucket)
 
     async def due(self, shard: int, until: int, count: int) -> list[bytes]:
         return await self.inner.due(shard, until, count)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from msgspec import structs
 
-from quintet_broker.engine.deduplication import HASH_BYTES, Sent
+from quintet_broker.engine.deduplication import Sent
+from quintet_broker.engine.hashes import HASH_BYTES
 from quintet_broker.engine.headers import ID
 from quintet_broker.engine.joiner import join
 from quintet_broker.engine.policy import Policy

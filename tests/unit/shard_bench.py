@@ -28,6 +28,7 @@ class Bench:
         self.draining = False
         self.owner = "broker-0"
         self.generation = 0
+        self.remembers_more = True
         self.allowance = Allowance(math.inf)
         self.inner = FakeStore()
         self.store = FaultyStore(self.inner)

@@ -1,14 +1,25 @@
-"""Deduplication: the ids of what was sent lately. Pure; `now` is an argument.
+"""Deduplication: the ids of what was sent lately.
 
-The store keeps them by buckets of ten seconds, each a string of entries:
+The store keeps them by buckets of ten seconds, each a string of what a tick added at a time:
 
-    hash of the id (16 bytes), id of the message that came with it first (16 bytes), its sequence u64
+    how many ids u32, how many runs u32
+    for each run: how many of these ids come before it u32, sequence of its first message u64, its id (16 bytes)
+    for each id: its hash (16 bytes)
+
+A *run* is of messages whose sequences and ids follow each other, as those of one send do. So an id takes little more
+than its hash.
 """
 
+import asyncio
 import struct
-from collections.abc import Mapping
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from msgspec import Struct
+
+from quintet_broker.engine.hashes import HASH_BYTES, Hashes
 
 WINDOW = 5 * 60 * 1000
 """Milliseconds for which an id is remembered, and at most one bucket longer."""
@@ -16,13 +27,12 @@ BUCKET = 10 * 1000
 """Milliseconds."""
 KEPT = WINDOW + 2 * BUCKET
 """Milliseconds after which the store may drop a bucket, once nothing is added to it."""
-MAX_IDS = 1_000_000
-"""Of one shard."""
+LOADED_AT_ONCE = 5_000
+"""Ids, in a turn of the event loop."""
 
-HASH_BYTES = 16
-_ENTRY = struct.Struct("<16s16sQ")
-_HELD = struct.Struct("<16s16sQI")
-"""An entry and its bucket."""
+_COUNTS = struct.Struct("<II")
+_RUN = struct.Struct("<IQ16s")
+_FIRST = struct.Struct("<Q16s")
 
 
 class Sent(Struct, frozen=True, array_like=True):
@@ -34,79 +44,153 @@ class Sent(Struct, frozen=True, array_like=True):
     """Grows with each record that its shard stores; None where an earlier try stored it, and it is not known."""
 
 
+class Reader(Protocol):
+    """What buckets are read from. All may raise Unavailable."""
+
+    async def bucket_sizes(self, shard: int, buckets: Sequence[int]) -> list[int]: ...
+    async def bucket(self, shard: int, bucket: int) -> bytes: ...
+
+
 class Deduplication:
-    """A flat table: the entries whose hashes begin alike lie side by side, oldest first, about 60 bytes each."""
+    """What a shard remembers: about 25 bytes an id, and 32 a run. `now` is an argument."""
 
-    def __init__(self) -> None:
+    def __init__(self, stored: Sequence[int] = ()) -> None:
+        """`stored`: the buckets that there may be, in order. `fetch` is to load all before anything is looked up."""
         self.buckets: dict[int, int] = {}
-        """How many ids came in each, oldest first."""
-        self._count = 0
-        self._slots: dict[bytes, bytes] = {}
-        """By the first two bytes of the hash."""
+        """The place of the first id of each, oldest first."""
+        self._stored = stored
+        self._is_sized = False
+        """Whether there is room for all of them."""
+        self._hashes = Hashes()
+        self._starts = array("Q")
+        """Of each run: the place of its first id."""
+        self._firsts = bytearray()
+        """Of each run: sequence and id of its first message."""
+        self._added_runs = bytearray()
+        self._added_hashes = bytearray()
 
-    @classmethod
-    def load(cls, buckets: Mapping[int, bytes]) -> "Deduplication":
-        found = cls()
-        for bucket in sorted(buckets):
-            for hashed, message_id, sequence in _ENTRY.iter_unpack(buckets[bucket]):
-                found._add(hashed, Sent(message_id, sequence), bucket)
-        return found
+    def __len__(self) -> int:
+        return len(self._hashes)
 
     @property
-    def first_and_last(self) -> str:
-        """Which buckets there may be, as `meta` keeps it."""
-        return f"{min(self.buckets)}:{max(self.buckets)}"
+    def size(self) -> int:
+        """Bytes that it takes, about."""
+        return self._hashes.size + len(self._starts) * (8 + _FIRST.size)
 
-    def is_full(self, now: int) -> bool:
-        self.forget(now)
-        return self._count >= MAX_IDS
+    @property
+    def first_and_last(self) -> str | None:
+        """Which buckets there may be, as `meta` keeps it."""
+        return f"{next(iter(self.buckets))}:{self.last_bucket}" if self.buckets else None
+
+    @property
+    def last_bucket(self) -> int:
+        """Where there is one."""
+        return next(reversed(self.buckets))
 
     def find(self, hashed: bytes, now: int) -> Sent | None:
         """What was sent first under an id, if that was lately."""
-        slot = self._slots.get(hashed[:2], b"")
-        place = slot.rfind(hashed)
-        while place > 0 and place % _HELD.size:
-            place = slot.rfind(hashed, 0, place + HASH_BYTES - 1)
-        if place < 0:
-            return None
-        _, message_id, sequence, bucket = _HELD.unpack_from(slot, place)
-        return Sent(message_id, sequence) if bucket >= _oldest(now) else None
+        return self.known([hashed], now).get(hashed)
 
-    def add(self, hashed: bytes, sent: Sent, now: int) -> bytes:
-        """Remember what was sent first under an id; the entry for the bucket of `now`."""
-        self._add(hashed, sent, bucket_of(now))
-        return _ENTRY.pack(hashed, sent.id, sent.sequence)
+    def known(self, hashes: Sequence[bytes], now: int) -> dict[bytes, Sent]:
+        """Of some ids, what was sent first under each that came lately."""
+        self.forget(now)
+        return {hashed: self._sent(place) for hashed, place in self._hashes.find(hashes)}
 
-    def _add(self, hashed: bytes, sent: Sent, bucket: int) -> None:
-        slot = self._slots.get(hashed[:2], b"")
-        self._slots[hashed[:2]] = slot + _HELD.pack(hashed, sent.id, sent.sequence, bucket)
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
-        self._count += 1
+    def _sent(self, place: int) -> Sent:
+        run = bisect_right(self._starts, place) - 1
+        further = place - self._starts[run]
+        sequence, message_id = _FIRST.unpack_from(self._firsts, run * _FIRST.size)
+        return Sent((int.from_bytes(message_id) + further).to_bytes(16), sequence + further)
+
+    def add(self, hashes: Sequence[bytes], sent: Sequence[Sent], now: int) -> None:
+        """Remember what was sent first under each of these ids, none of which is known."""
+        self._begin_bucket(bucket_of(now))
+        before = len(self._added_hashes) // HASH_BYTES
+        for start in _runs(sent):
+            message_id, sequence = sent[start].id, sent[start].sequence or 0
+            self._begin_run(self._hashes.next + start, sequence, message_id)
+            self._added_runs += _RUN.pack(before + start, sequence, message_id)
+        joined = b"".join(hashes)
+        self._hashes.add(joined)
+        self._added_hashes += joined
+
+    def take_added(self) -> bytes:
+        """What was added since the last call, as the last bucket is to keep it."""
+        counts = _COUNTS.pack(len(self._added_hashes) // HASH_BYTES, len(self._added_runs) // _RUN.size)
+        added = counts + self._added_runs + self._added_hashes if self._added_hashes else b""
+        self._added_runs.clear()
+        self._added_hashes.clear()
+        return added
+
+    # After a change of owner
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all is loaded."""
+        return not self._stored
+
+    async def fetch(self, store: Reader, shard: int) -> None:
+        """Load the next bucket. Raises Unavailable."""
+        if not self._is_sized:
+            sizes = await store.bucket_sizes(shard, self._stored)
+            self._hashes = Hashes(sum(sizes) // HASH_BYTES)
+            self._is_sized = True
+        if self._stored:
+            for _ in self._load(self._stored[0], await store.bucket(shard, self._stored[0])):
+                await asyncio.sleep(0)
+            self._stored = self._stored[1:]
+
+    def _load(self, bucket: int, entries: bytes) -> Iterator[None]:
+        """A bucket that is later than those before."""
+        self._begin_bucket(bucket)
+        place = 0
+        while place < len(entries):
+            ids, runs = _COUNTS.unpack_from(entries, place)
+            place += _COUNTS.size
+            for start, sequence, message_id in _RUN.iter_unpack(entries[place : place + runs * _RUN.size]):
+                self._begin_run(self._hashes.next + start, sequence, message_id)
+            place += runs * _RUN.size
+            end = place + ids * HASH_BYTES
+            while place < end:
+                some = min(end, place + LOADED_AT_ONCE * HASH_BYTES)
+                self._hashes.add(entries[place:some])
+                place = some
+                yield
+
+    # Changes
+
+    def _begin_bucket(self, bucket: int) -> None:
+        # The last owner's clock may have been a little ahead.
+        if not self.buckets or bucket > self.last_bucket:
+            self.buckets[bucket] = self._hashes.next
+
+    def _begin_run(self, place: int, sequence: int, message_id: bytes) -> None:
+        self._starts.append(place)
+        self._firsts += _FIRST.pack(sequence, message_id)
 
     def forget(self, now: int) -> None:
         """Let go of what is too old."""
-        oldest = _oldest(now)
-        gone = [bucket for bucket in self.buckets if bucket < oldest]
-        if not gone:
+        oldest = (now - WINDOW) // BUCKET
+        if not self.buckets or next(iter(self.buckets)) >= oldest:
             return
-        for bucket in gone:
-            self._count -= self.buckets.pop(bucket)
-        kept = ((begin, _since(slot, oldest)) for begin, slot in self._slots.items())
-        self._slots = {begin: slot for begin, slot in kept if slot}
+        self.buckets = {bucket: first for bucket, first in self.buckets.items() if bucket >= oldest}
+        first = next(iter(self.buckets.values()), self._hashes.next)
+        self._hashes.forget(first)
+        # The run of the first one that is left may have begun before.
+        gone = bisect_right(self._starts, first) - 1 if self.buckets else len(self._starts)
+        del self._starts[:gone]
+        del self._firsts[: gone * _FIRST.size]
 
 
 def bucket_of(now: int) -> int:
     return now // BUCKET
 
 
-def _oldest(now: int) -> int:
-    """The first bucket that is remembered."""
-    return (now - WINDOW) // BUCKET
-
-
-def _since(slot: bytes, oldest: int) -> bytes:
-    """The entries of a slot from that bucket on."""
-    place = 0
-    while place < len(slot) and _HELD.unpack_from(slot, place)[3] < oldest:
-        place += _HELD.size
-    return slot[place:]
+def _runs(sent: Sequence[Sent]) -> Iterator[int]:
+    """Where each run begins."""
+    following = None
+    for place, one in enumerate(sent):
+        number = int.from_bytes(one.id)
+        if (number, one.sequence) != following:
+            yield place
+        following = number + 1, (one.sequence or 0) + 1

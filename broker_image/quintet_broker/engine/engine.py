@@ -16,7 +16,7 @@ from quintet_broker.engine.requests import Delivery, Request
 from quintet_broker.engine.route import Route
 from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.spread import Grown, Spread
-from quintet_broker.engine.ticker import Ticker
+from quintet_broker.engine.ticker import REMEMBERED_BYTES, Ticker
 from quintet_broker.errors import BrokerError, NotOwner
 from quintet_broker.store.keys import POOL
 from quintet_broker.store.members import Members
@@ -43,7 +43,10 @@ class Engine:
     Without a membership it is alone in its pool, and owns all.
     """
 
-    def __init__(self, store: Store, membership: Membership | None = None) -> None:
+    def __init__(
+        self, store: Store, membership: Membership | None = None, most_remembered: int = REMEMBERED_BYTES
+    ) -> None:
+        """`most_remembered`: bytes of deduplication ids, about."""
         self.store = store
         self.me = membership.me if membership else Member("broker-0", 0)
         self.owners = Owners() if membership else Owners(0, (self.me,))
@@ -59,7 +62,9 @@ class Engine:
         """By their first shards' numbers."""
         self._joining: dict[Shard, asyncio.Task[None]] = {}
         self._movers = Movers(self._spreads.get, store.now, self.start_beside)
-        self._ticker = Ticker(store, self._movers.move, self.me.name, self._stale, self._holds, self._join)
+        self._ticker = Ticker(
+            store, self._movers.move, self.me.name, self._stale, self._holds, self._join, most_remembered
+        )
         self._changed = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None

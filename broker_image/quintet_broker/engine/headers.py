@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from msgspec import structs
-
 from quintet_broker.engine import record as records
 from quintet_broker.engine.record import Record
 
@@ -48,8 +46,10 @@ def number(record: Record) -> int:
 
 def numbered(record: Record, number: int) -> Record:
     """The record with that number, and no other."""
-    kept = tuple(pair for pair in record.headers if pair[0] != NUMBER)
-    return structs.replace(record, headers=(*kept, (NUMBER, str(number).encode())))
+    headers = record.headers
+    if record.header(NUMBER) is not None:
+        headers = tuple(pair for pair in headers if pair[0] != NUMBER)
+    return Record(record.value, record.timestamp, record.key, (*headers, (NUMBER, b"%d" % number)))
 
 
 def source_shard(record: Record) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from quintet_broker.engine import settle
 from quintet_broker.engine.arrivals import Arrivals
-from quintet_broker.engine.deduplication import KEPT, MAX_IDS, Deduplication, Sent, bucket_of
+from quintet_broker.engine.deduplication import KEPT, Deduplication, Sent
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.headers import ID, NUMBER, last_expiry, number, numbered, priority
 from quintet_broker.engine.jump import hash_of
@@ -55,13 +55,17 @@ SETTLE_BYTES = 128
 class Intake:
     """Turns requests, in their order, into changes of the shard's state and into the write that stores them."""
 
-    def __init__(self, state: State, policy: Policy, work: Work, now: int, full: bool) -> None:
+    def __init__(
+        self, state: State, policy: Policy, work: Work, now: int, full: bool = False, remembers_more: bool = True
+    ) -> None:
         self._state = state
         self._policy = policy
         self._work = work
         self._now = now
         self._full = full
         """Whether the store takes no appends."""
+        self._remembers_more = remembers_more
+        """Whether there is memory for more deduplication ids."""
         self._fresh: defaultdict[int, list[Record]] = defaultdict(list)
         """By log, records taken and not appended yet: those of one tick share batches."""
         self._logs: dict[int, tuple[int, int]] = {}
@@ -84,9 +88,9 @@ class Intake:
             elif refusal := self._accept(request):
                 request.refuse(refusal)
             else:
-                self._work.answers.append((request, self._confirmation(request)))
                 size += request.size
         self._append_fresh()
+        self._remember()
         # What two queues move to each other must not push out each other's records for ever.
         appended = self._work.tick.appends or self._work.tick.delay
         if self._sent or (appended and self._policy.overflow == "DropOldest"):
@@ -116,7 +120,7 @@ class Intake:
         return found
 
     def _accept(self, request: Append) -> BrokerError | None:
-        """Take an append's records into the tick, those for now into `_fresh`; or why it is refused."""
+        """Take an append's records into the tick, those for now into `_fresh`, and its answer; or why it is refused."""
         if request.shards > 1:
             self._split(request.shards)
         if request.sealed:
@@ -126,24 +130,26 @@ class Intake:
         if request.shards < self._state.growth.count and self._gave_away(request):
             # Even where the sequence is known here: what another shard takes of it may be stored nowhere.
             return KeyMoved()
-        new = self._new(request)
-        if not new:
-            return None
-        if refusal := self._refusal(request, len(new)):
+        known = self._known_of(request)
+        new = self._new(request, known)
+        if new and (refusal := self._refusal(request, len(new))):
             return refusal
-        if request.producer is not None:
+        if new and request.producer is not None:
             self._advance(request, request.producer, new)
-        for place in new:
-            if self._policy.ordered:
-                self._put_in_order(request, place)
-            self._store(request.records[place], request.due[place])
+        if self._policy.ordered:
+            self._work.answers.append((request, self._put_in_order(request, new, known)))
+        else:
+            for place in new:
+                self._store(request.records[place], request.due[place])
+            self._work.answers.append((request, None))
         self._work.totals.sent += len(new)
-        self._sent |= not request.is_moved
+        self._sent |= bool(new) and not request.is_moved
         return None
 
     def _accept_batch(self, request: Append, batch: Sealed) -> BrokerError | None:
         """Take a batch as it is, behind what came before; or why it is refused."""
         if request.producer is not None and request.sequences[0] <= self._state.producers.last(request.producer):
+            self._work.answers.append((request, None))
             return None
         if refusal := self._refusal(request, batch.count):
             return refusal
@@ -154,21 +160,26 @@ class Intake:
         for part in batch.parts(MAX_BATCH_BYTES):
             placed = part.placed(lane.log.tail, self._state.epoch)
             self._write(lane, Run.sealed(placed.offset, placed), placed.data)
+        self._work.answers.append((request, None))
         self._work.totals.sent += batch.count
         self._sent = True
         return None
 
-    def _new(self, request: Append) -> list[int]:
-        """The places of an append's records that are not stored yet."""
+    def _known_of(self, request: Append) -> dict[bytes, Sent]:
+        """Of an append's deduplication ids, what was sent first under those that are known."""
+        hashes = [hashed for hashed in request.deduplication if hashed]
+        return self._state.deduplication.known(hashes, self._now) if hashes else {}
+
+    def _new(self, request: Append, known: Iterable[bytes]) -> list[int]:
+        """The places of an append's records that are not stored yet, and no duplicates of others."""
         before = -1 if request.producer is None else self._state.producers.last(request.producer)
         new = []
-        hashes: set[bytes] = set()
+        met = set(known)
         for place, (sequence, hashed) in enumerate(zip(request.sequences, request.deduplication, strict=True)):
-            is_known = hashed and (hashed in hashes or self._state.deduplication.find(hashed, self._now))
-            if sequence > before and not is_known:
+            if sequence > before and hashed not in met:
                 new.append(place)
             if hashed:
-                hashes.add(hashed)
+                met.add(hashed)
         return new
 
     def _gave_away(self, request: Append) -> bool:
@@ -189,27 +200,33 @@ class Intake:
 
     # Where an order is kept
 
-    def _put_in_order(self, request: Append, place: int) -> None:
-        """Give a record its number, behind those that wait to be due; its deduplication id is known from now on."""
-        state, tick = self._state, self._work.tick
-        record = request.records[place] = numbered(request.records[place], state.next_number)
-        state.next_number += 1
-        if state.delayed.count:
-            request.due[place] = max(request.due[place] or 0, state.delayed.last_due)
-        if hashed := request.deduplication[place]:
-            entry = state.deduplication.add(hashed, _sent(record), self._now)
-            before = tick.remember.entries if tick.remember else b""
-            tick.remember = stored.Remember(bucket_of(self._now), before + entry, KEPT)
-            tick.meta["dedup"] = state.deduplication.first_and_last
-
-    def _confirmation(self, request: Append) -> list[Sent] | None:
-        if not self._policy.ordered:
-            return None
-        known = self._state.deduplication
+    def _put_in_order(self, request: Append, new: list[int], known: dict[bytes, Sent]) -> list[Sent]:
+        """Take an append's new records, each under its number, and behind those that wait to be due; from now on their
+        deduplication ids are known. What all of the append is confirmed with."""
+        state, records, due = self._state, request.records, request.due
+        sent: list[Sent | None] = [None] * len(records)
+        for place in new:
+            record = records[place] = numbered(records[place], state.next_number)
+            sent[place] = Sent(record.header(ID) or b"", state.next_number)
+            state.next_number += 1
+            if state.delayed.count:
+                due[place] = max(due[place] or 0, state.delayed.last_due)
+            self._store(record, due[place])
+        first = {hashed: one for hashed, one in zip(request.deduplication, sent, strict=True) if hashed and one}
+        if first:
+            state.deduplication.add(list(first), list(first.values()), self._now)
+        known |= first
         return [
-            (known.find(hashed, self._now) if hashed else None) or _sent(record)
-            for record, hashed in zip(request.records, request.deduplication, strict=True)
+            one or (known[hashed] if hashed in known else _sent(record))
+            for one, hashed, record in zip(sent, request.deduplication, records, strict=True)
         ]
+
+    def _remember(self) -> None:
+        """Store the deduplication ids that were added."""
+        known, tick = self._state.deduplication, self._work.tick
+        if added := known.take_added():
+            tick.remember = stored.Remember(known.last_bucket, added, KEPT)
+            tick.meta["dedup"] = known.first_and_last
 
     # Appends
 
@@ -219,9 +236,9 @@ class Intake:
             return PoolFull()
         if request.is_moved:
             return None
-        if any(request.deduplication) and self._state.deduplication.is_full(self._now):
+        if not self._remembers_more and any(request.deduplication):
             return QueueFull(
-                f"The queue got {MAX_IDS} deduplication ids in the last 5 minutes, and can remember no more."
+                "The deduplication ids of the last 5 minutes take all of the broker's memory that there is for them."
             )
         policy = self._policy
         if policy.messages is not None and (held := self._held) + more > policy.messages:
@@ -294,7 +311,6 @@ class Intake:
         self._state.delayed = Delayed()
         self._state.growth.purged()
         tick.forget = list(self._state.deduplication.buckets)
-        tick.remember = None
         tick.meta["dedup"] = None
         self._state.deduplication = Deduplication()
         for lane in self._state.lanes.values():

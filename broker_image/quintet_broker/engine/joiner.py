@@ -43,7 +43,8 @@ async def join(shard: Shard, route_of: Callable[[int], Older | None], now: Calla
 
 async def _join(shard: Shard, routes: list[Older], now: Callable[[], int]) -> bool:
     count = len(routes) + 1
-    shard.join(max(await asyncio.gather(*(route.serve(Split(now(), count)) for route in routes))))
+    # One after the other: where one of several refuses as they are cancelled, gather would hide that they are.
+    shard.join(max([await route.serve(Split(now(), count)) for route in routes]))
     return True
 
 

@@ -69,6 +69,8 @@ class Pod(Waiting, Protocol):
     """Of the pool, by which it owns its shards."""
     allowance: Allowance
     """For selectors."""
+    remembers_more: bool
+    """Whether there is memory for more deduplication ids."""
 
     def wake(self, shard: "Shard") -> None:
         """Run a tick of the shard soon."""
@@ -129,9 +131,19 @@ class Shard:
         return self._state.live_bytes
 
     @property
+    def remembered_bytes(self) -> int:
+        """Of its deduplication ids, in memory."""
+        return self._state.deduplication.size
+
+    @property
     def has_arrivals(self) -> bool:
         """Whether the next tick takes some."""
-        return bool(self._arrivals) and self._state.growth.joined
+        return bool(self._arrivals) and self._takes
+
+    @property
+    def _takes(self) -> bool:
+        """Whether it knows all that it must for what arrives."""
+        return self._state.growth.joined and self._state.deduplication.is_complete
 
     @property
     def wants_to_join(self) -> bool:
@@ -272,8 +284,8 @@ class Shard:
         tails = {number: lane.log.tail for number, lane in state.lanes.items()}
         tick = Tick(self.number, state.epoch, state.tick_number + 1, tails)
         work = Work(tick)
-        if self.has_arrivals or state.delayed.found:
-            Intake(state, self.policy, work, now, self._store.full).take(self._arrivals)
+        if self._takes and (self._arrivals or state.delayed.found):
+            Intake(state, self.policy, work, now, self._store.full, self._pod.remembers_more).take(self._arrivals)
         Expiry(state, self.policy, work, now, self._has_new_policy).run()
         self._has_new_policy = False
         self._forget_producers(work, now)
@@ -464,7 +476,9 @@ class Shard:
                     yield lane, selection.ahead
 
     def wants_fetch(self, now: int) -> bool:
-        return self.taken and not self._fetching and (bool(self._looks) or self._has_unfetched(now))
+        if not self.taken or self._fetching:
+            return False
+        return bool(self._looks) or not self._state.deduplication.is_complete or self._has_unfetched(now)
 
     def fetch(self, now: int) -> Coroutine[None, None, None]:
         """Read what `wants_fetch` found missing. Raises Unavailable."""
@@ -481,6 +495,8 @@ class Shard:
             if state is self._state:
                 for lane, ahead in list(self._unfetched()):
                     await self._fetch_ahead(state, lane, ahead)
+            if not state.deduplication.is_complete:
+                await state.deduplication.fetch(self._store, self.number)
         finally:
             self._fetching = False
             self._pod.wake(self)

@@ -30,7 +30,7 @@ class State:
         self.fair = Fair()
         self.producers = producers
         self.delayed = delayed
-        self.deduplication = deduplication or Deduplication()
+        self.deduplication = Deduplication() if deduplication is None else deduplication
         self.consumers = Consumers()
         self.epoch = 0
         """The owner's."""
@@ -60,7 +60,7 @@ class State:
             [Lane.load(int(field[5:]), taken, ordered) for field in meta if field.startswith("tail:")],
             Producers.load(taken.sequences),
             Delayed(taken.delayed, taken.delayed_next, taken.delayed_last),
-            Deduplication.load(taken.buckets),
+            Deduplication(taken.buckets),
         )
         state.consumers = Consumers(meta.get("consumer"))
         state.epoch = taken.epoch

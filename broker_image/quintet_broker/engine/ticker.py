@@ -28,6 +28,8 @@ TRY_AGAIN_AFTER = 0.02
 """Seconds until a shard whose slot moves is tried again."""
 LEASE_LOOK_EVERY = 0.01
 """Seconds between two looks at a lease that does not hold."""
+REMEMBERED_BYTES = 1024**3
+"""Of deduplication ids, where nothing else is said."""
 RECONNECT_AFTER = (0.02, 0.5)
 """Seconds before the first and, at most, before later attempts."""
 
@@ -43,15 +45,19 @@ class Ticker:
         stale: Callable[[NotOwner], None] = lambda _: None,
         holds: Callable[[], bool] = lambda: True,
         joining: Callable[[Shard], None] = lambda _: None,
+        most_remembered: int = REMEMBERED_BYTES,
     ) -> None:
         """`leaving` is told of a shard that holds records for others, `joining` of one that wants something of older
         ones of its queue; `stale` when a shard was taken by a later table of owners than ours. `holds` tells whether
-        the broker's lease holds: else nothing is done."""
+        the broker's lease holds: else nothing is done. `most_remembered` is how many bytes of deduplication ids may be
+        held, about."""
         self.owner = owner
         self.generation = 0
         self.waiting_bytes = 0
         self.draining = False
         self.allowance = Allowance()
+        self.remembers_more = True
+        self._most_remembered = most_remembered
         self._store = store
         self._leaving = leaving
         self._joining = joining
@@ -170,6 +176,7 @@ class Ticker:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(CHECK_EVERY)
+            self.remembers_more = sum(shard.remembered_bytes for shard in self._shards) < self._most_remembered
             for shard in list(self._busy):
                 shard.let_go()
                 shard.refuse_older(self._store.now() - PATIENCE, Unavailable())

@@ -139,12 +139,13 @@ class Tailed(Struct, frozen=True):
 
 
 def new_ids(count: int, shard: int, producer: Producer | None) -> list[bytes]:
-    """New message ids; the same for the same send of a producer."""
+    """New message ids, which follow each other; the same for the same send of a producer."""
     if producer is None:
-        return [new_id() for _ in range(count)]
-    send = hashlib.blake2b(struct.pack(">IQQ", shard, producer.id, producer.sequence), digest_size=16).digest()
-    first = int.from_bytes(send)
-    return [((first + place) % 2**128 & _ID_FREE_BITS | _VERSION_5).to_bytes(16) for place in range(count)]
+        first, version = random.getrandbits(128), _VERSION_4
+    else:
+        send = struct.pack(">IQQ", shard, producer.id, producer.sequence)
+        first, version = int.from_bytes(hashlib.blake2b(send, digest_size=16).digest()), _VERSION_5
+    return [((first + place) % 2**128 & _ID_FREE_BITS | version).to_bytes(16) for place in range(count)]
 
 
 def new_id() -> bytes:

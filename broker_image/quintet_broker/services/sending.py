@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.deduplication import HASH_BYTES
+from quintet_broker.engine.hashes import HASH_BYTES
 from quintet_broker.engine.headers import OWN
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append

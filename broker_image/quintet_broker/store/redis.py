@@ -207,17 +207,8 @@ class Store:
             delayed=delayed,
             delayed_next=int(first[0][1]) if first else None,
             delayed_last=int(last[0][1]) if last else 0,
-            buckets=await self._buckets(shard, meta),
+            buckets=_bucket_numbers(meta.get("dedup")),
         )
-
-    async def _buckets(self, shard: int, meta: dict[str, str]) -> dict[int, bytes]:
-        numbers = _bucket_numbers(meta.get("dedup"))
-        if not numbers:
-            return {}
-        keys = [self.keys.bucket(shard, number) for number in numbers]
-        # One by one: a script or command of several keys is refused while their slot moves.
-        found = await self._run(self.keys.meta(shard), lambda pipe, _: [pipe.get(key) for key in keys])
-        return {number: entries for number, entries in zip(numbers, found, strict=True) if entries}
 
     def _raise_epoch(self, shard: int, pipe: Pipeline, node: Node, owner: str, generation: int) -> None:
         if not node.identity:
@@ -265,6 +256,17 @@ class Store:
         key = self.keys.segment(shard, log, segment)
         entries = await self._ask(key, lambda pipe: pipe.xrange(key, min=f"{offset + 1}-0", count=count))
         return [(int(entry.partition(b"-")[0]), fields[b"b"]) for entry, fields in entries]
+
+    async def bucket_sizes(self, shard: int, buckets: Sequence[int]) -> list[int]:
+        """Bytes of some buckets of deduplication ids, 0 of one that is gone. Raises Unavailable."""
+        keys = [self.keys.bucket(shard, bucket) for bucket in buckets]
+        return await self._run(self.keys.meta(shard), lambda pipe, _: [pipe.strlen(key) for key in keys])
+
+    async def bucket(self, shard: int, bucket: int) -> bytes:
+        """What is in a bucket of deduplication ids, nothing where it is gone. Raises Unavailable."""
+        key = self.keys.bucket(shard, bucket)
+        found = await self._ask(key, lambda pipe: pipe.get(key))
+        return cast(bytes, found or b"")
 
     async def due(self, shard: int, until: int, count: int) -> list[bytes]:
         """Up to `count` delayed batches that are due by `until` (milliseconds), earliest first. Raises Unavailable."""

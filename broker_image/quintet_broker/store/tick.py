@@ -1,5 +1,6 @@
 """What the engine hands to the store: one shard's fenced write, as bytes."""
 
+from collections.abc import Sequence
 from enum import Enum
 
 from msgspec import Struct, field
@@ -108,8 +109,8 @@ class Taken(Struct):
     """Millisecond at which the first delayed record is due."""
     delayed_last: int = 0
     """Millisecond at which the last one is."""
-    buckets: dict[int, bytes] = field(default_factory=dict)
-    """Deduplication ids."""
+    buckets: Sequence[int] = ()
+    """Numbers of the buckets of deduplication ids that there may be, in order."""
 
 
 class Pool(Struct):

@@ -1,62 +1,98 @@
-import pytest
+from collections import defaultdict
 
-from quintet_broker.engine import deduplication
-from quintet_broker.engine.deduplication import BUCKET, WINDOW, Deduplication, Sent, bucket_of
+from quintet_broker.engine.deduplication import BUCKET, LOADED_AT_ONCE, WINDOW, Deduplication, Sent
+from tests.unit.fake_store import FakeStore
 
 NOW = 1_800_000_000_000
 
 
 def hashed(number: int) -> bytes:
-    return b"\0\0" + number.to_bytes(14)
+    return number.to_bytes(16, "little")
+
+
+def sent(number: int) -> Sent:
+    return Sent((2**100 + number).to_bytes(16), number)
+
+
+def known(*numbers: int, at: int = NOW) -> Deduplication:
+    found = Deduplication()
+    found.add([hashed(number) for number in numbers], [sent(number) for number in numbers], at)
+    return found
 
 
 def test_an_id_is_known_for_five_minutes_and_at_most_one_bucket_longer() -> None:
-    known = Deduplication()
-    known.add(hashed(1), Sent(b"m" * 16, 7), NOW)
-    assert known.find(hashed(1), NOW + WINDOW) == Sent(b"m" * 16, 7)
-    assert known.find(hashed(1), NOW + WINDOW + BUCKET) is None
-    assert known.find(hashed(2), NOW) is None
+    found = known(1)
+    assert found.find(hashed(1), NOW + WINDOW) == sent(1)
+    assert found.find(hashed(2), NOW) is None
+    assert found.find(hashed(1), NOW + WINDOW + BUCKET) is None
 
 
 def test_of_an_id_that_came_again_later_the_later_one_counts() -> None:
-    known = Deduplication()
-    known.add(hashed(1), Sent(b"m" * 16, 7), NOW)
+    found = known(1)
     later = NOW + WINDOW + BUCKET
-    known.add(hashed(1), Sent(b"n" * 16, 8), later)
-    assert known.find(hashed(1), later) == Sent(b"n" * 16, 8)
+    found.add([hashed(1)], [sent(8)], later)
+    assert found.find(hashed(1), later) == sent(8)
 
 
-def test_bytes_that_only_look_like_an_id_are_none() -> None:
-    known = Deduplication()
-    looks_like = b"\0\0" + b"x" * 14
-    known.add(hashed(1), Sent(looks_like, 7), NOW)
-    assert known.find(looks_like, NOW) is None
-    known.add(looks_like, Sent(b"n" * 16, 8), NOW)
-    known.add(hashed(2), Sent(looks_like, 9), NOW)
-    assert known.find(looks_like, NOW) == Sent(b"n" * 16, 8)
+def test_what_is_known_of_a_send_is_told_by_id() -> None:
+    found = known(1, 2, 5)
+    assert found.known([hashed(2), hashed(3), hashed(5)], NOW) == {hashed(2): sent(2), hashed(5): sent(5)}
 
 
-def test_what_the_store_keeps_is_all_that_is_needed() -> None:
-    known = Deduplication()
-    buckets: dict[int, bytes] = {}
-    for number in range(100):
-        at = NOW + number * 1000
-        entry = known.add(hashed(number), Sent(b"m" * 16, number), at)
-        buckets[bucket_of(at)] = buckets.get(bucket_of(at), b"") + entry
-    first, last = map(int, known.first_and_last.split(":"))
-    assert {*buckets} == {*range(first, last + 1)}
-    loaded = Deduplication.load(buckets)
-    for number in range(100):
-        assert loaded.find(hashed(number), NOW + 100_000) == Sent(b"m" * 16, number)
+def test_ids_and_sequences_that_do_not_follow_each_other_are_kept_as_they_are() -> None:
+    found = Deduplication()
+    some = [Sent(b"b" * 16, 7), Sent(b"a" * 16, 8), Sent(b"a" * 16, 10), Sent(b"\xff" * 16, 11), Sent(b"\0" * 16, 12)]
+    found.add([hashed(number) for number in range(5)], some, NOW)
+    assert [found.find(hashed(number), NOW) for number in range(5)] == some
 
 
-def test_it_is_bounded_and_takes_more_once_some_are_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deduplication, "MAX_IDS", 2)
-    known = Deduplication()
-    for number in range(2):
-        assert not known.is_full(NOW)
-        known.add(hashed(number), Sent(b"m" * 16, number), NOW)
-    assert known.is_full(NOW)
+def test_what_came_is_let_go_when_it_is_too_old() -> None:
+    found = known(*range(10_000))
     later = NOW + WINDOW + BUCKET
-    assert not known.is_full(later)
-    assert (known.buckets, known._slots) == ({}, {})
+    found.add([hashed(10_000)], [sent(10_000)], later - BUCKET)
+    found.forget(later)
+    assert (len(found), len(found.buckets)) == (1, 1)
+    assert found.find(hashed(10_000), later) == sent(10_000)
+    found.add([hashed(10_001)], [sent(10_001)], later)
+    assert found.size < 1000
+    found.forget(later + WINDOW + BUCKET)
+    assert (len(found), found.buckets) == (0, {})
+    assert found.size < 1000
+
+
+async def test_what_the_store_keeps_is_all_that_is_needed() -> None:
+    first = Deduplication()
+    buckets: dict[int, bytes] = defaultdict(bytes)
+    for number in range(100):
+        some = [2 * number, 2 * number + 1]
+        first.add([hashed(one) for one in some], [sent(one) for one in some], NOW + number * 1000)
+        buckets[first.last_bucket] += first.take_added()
+    assert first.take_added() == b""
+    assert first.first_and_last == f"{min(buckets)}:{max(buckets)}"
+    # One that is gone, and what was never there, is nothing.
+    first.forget(NOW + WINDOW + BUCKET)
+    del buckets[min(buckets)]
+    loaded = await load(buckets, [0, *buckets])
+    assert len(loaded) == len(first)
+    asked = [hashed(number) for number in range(200)]
+    assert loaded.known(asked, NOW + 99_000) == first.known(asked, NOW + 99_000)
+
+
+async def test_it_is_loaded_in_parts_and_added_to() -> None:
+    count = 3 * LOADED_AT_ONCE
+    first = known(*range(count))
+    loaded = await load({first.last_bucket: first.take_added()}, [first.last_bucket])
+    # Another owner's clock may be behind.
+    loaded.add([hashed(count)], [sent(count)], NOW - BUCKET)
+    asked = [hashed(number) for number in range(count + 1)]
+    assert loaded.known(asked, NOW) == {one: sent(number) for number, one in enumerate(asked)}
+    assert loaded.first_and_last == first.first_and_last
+
+
+async def load(buckets: dict[int, bytes], numbers: list[int]) -> Deduplication:
+    store = FakeStore()
+    store._of(1).buckets.update(buckets)
+    loaded = Deduplication(numbers)
+    while not loaded.is_complete:
+        await loaded.fetch(store, 1)
+    return loaded

@@ -4,7 +4,8 @@ import pytest
 from msgspec import structs
 
 from quintet_broker.engine import groups
-from quintet_broker.engine.deduplication import HASH_BYTES, Sent
+from quintet_broker.engine.deduplication import Sent
+from quintet_broker.engine.hashes import HASH_BYTES
 from quintet_broker.engine.headers import ID
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Extend, Receive, Stay
