@@ -7,42 +7,34 @@ taken again, and what was asked is asked once more.
 
 import logging
 import math
-import random
 from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol
 
-from quintet_broker.engine.arrivals import Arrivals, Waiting
-from quintet_broker.engine.choosy_claim import ChoosyClaim
-from quintet_broker.engine.claim import Claim
+from quintet_broker.engine.arrivals import Waiting
+from quintet_broker.engine.asked import Asked
 from quintet_broker.engine.cursor import Leaving
 from quintet_broker.engine.delayed import Delayed
+from quintet_broker.engine.dispatch import Dispatch
 from quintet_broker.engine.expiry import Expiry
 from quintet_broker.engine.growth import Growth
 from quintet_broker.engine.intake import Intake
 from quintet_broker.engine.lane import Lane
-from quintet_broker.engine.ordered_claim import OrderedClaim
 from quintet_broker.engine.peek import peek
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
-from quintet_broker.engine.receives import Receives
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.redriver import Redriver
-from quintet_broker.engine.requests import Append, CloseConsumer, Counts, Peek, Receive, Request, Tail
+from quintet_broker.engine.requests import Append, Counts, Peek, Receive, Request, Tail
 from quintet_broker.engine.rewriter import Rewriter
-from quintet_broker.engine.selection import SELECTORS
-from quintet_broker.engine.selective_claim import SelectiveClaim
 from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.settle import give_back
 from quintet_broker.engine.state import State
 from quintet_broker.engine.tail import tail
-from quintet_broker.engine.turns import Turns
 from quintet_broker.engine.work import Totals, Work
 from quintet_broker.errors import (
     BrokerError,
-    InvalidArgument,
     NotOwner,
-    Overloaded,
     PoolFull,
     TooManyInFlight,
     Unavailable,
@@ -86,10 +78,7 @@ class Shard:
         self.taken = False
         self._store = store
         self._pod = pod
-        self._arrivals = Arrivals(pod)
-        self._receives = Receives()
-        self._turns = Turns(self._receives)
-        self._looks = Arrivals(pod)
+        self._asked = Asked(pod)
         self._rewriter = Rewriter(number, store)
         self._work: Work | None = None
         self._fetching = False
@@ -138,7 +127,7 @@ class Shard:
     @property
     def has_arrivals(self) -> bool:
         """Whether the next tick takes some."""
-        return bool(self._arrivals) and self._takes
+        return bool(self._asked.arrivals) and self._takes
 
     @property
     def _takes(self) -> bool:
@@ -148,7 +137,7 @@ class Shard:
     @property
     def wants_to_join(self) -> bool:
         """Whether something was asked that waits for older shards to split."""
-        return self.taken and bool(self._arrivals) and not self._state.growth.joined
+        return self.taken and bool(self._asked.arrivals) and not self._state.growth.joined
 
     @property
     def wants_to_begin(self) -> bool:
@@ -159,9 +148,8 @@ class Shard:
     @property
     def holds_anything(self) -> bool:
         """Whether there is something to refuse or to let go in time."""
-        asked = self._arrivals or self._receives or self._turns.some_wait or self._looks
         held = self._state.holds_some or any(lane.selections.hold_some for lane in self.lanes.values())
-        return bool(asked or self._work or self._served or held)
+        return bool(self._asked or self._work or self._served or held)
 
     # Asking
 
@@ -169,27 +157,18 @@ class Shard:
         """Serve a request in one of the next ticks. Raises Overloaded, or why the shard was closed."""
         if self._closed:
             raise self._closed
-        if isinstance(request, Receive):
-            if self._pod.draining:
-                request.until = request.at
-            if request.selector is not None and len(self._turns.selectors - {request.selector}) >= SELECTORS:
-                raise Overloaded(f"Receives with {SELECTORS} other selectors wait.")
-            self._receives.add(request)
-            if self.policy.consumers != "Shared":
-                # Once its client has gone, another consumer may become active.
-                request.future.add_done_callback(lambda _: self._pod.wake(self))
-        elif isinstance(request, Peek | Tail):
-            self._looks.add(request)
-        else:
-            if isinstance(request, CloseConsumer):
-                self._turns.close(request.consumer)
-            self._arrivals.add(request)
+        if isinstance(request, Receive) and self._pod.draining:
+            request.until = request.at
+        self._asked.add(request)
+        if isinstance(request, Receive) and self.policy.consumers != "Shared":
+            # Once its client has gone, another consumer may become active.
+            request.future.add_done_callback(lambda _: self._pod.wake(self))
         self._pod.wake(self)
 
     def set_policy(self, policy: Policy) -> None:
         self.policy = policy
         self._has_new_policy = True
-        self._turns.recall()
+        self._asked.turns.recall()
         self._pod.wake(self)
 
     def join(self, number: int) -> None:
@@ -207,8 +186,7 @@ class Shard:
 
     def end_waits(self, now: int) -> None:
         """Answer the receives that wait, with what is there."""
-        self._receives.end(now)
-        self._turns.end(now)
+        self._asked.end_waits(now)
         self._pod.wake(self)
 
     def refuse_older(self, time: int, error: BrokerError) -> None:
@@ -226,18 +204,12 @@ class Shard:
         What is being written is answered once it is known whether it is stored.
         """
         self._closed = NotOwner()
-        self._arrivals.refuse(self._closed)
-        self._receives.refuse(self._closed)
-        self._turns.refuse(self._closed)
-        self._looks.refuse(self._closed)
+        self._asked.refuse(self._closed)
         if self._work and not self.taken:
             self._refuse_work(Unavailable())
 
     def _refuse(self, error: BrokerError, before: float = math.inf) -> None:
-        self._arrivals.refuse(error, before)
-        self._receives.refuse(error, before)
-        self._turns.refuse(error, before)
-        self._looks.refuse(error, before)
+        self._asked.refuse(error, before)
         if self._work:
             self._work.refuse(error, before)
 
@@ -247,7 +219,7 @@ class Shard:
         """Become the owner and load what is stored. Raises Unavailable, NotOwner."""
         taken = await self._store.take(self.number, self._pod.owner, self._pod.generation)
         self._state = State.load(taken, self.policy.ordered, len(self.policy.older))
-        self._turns.recall()
+        self._asked.turns.recall()
         self.taken = True
         if self._work is None:
             return
@@ -271,10 +243,7 @@ class Shard:
 
     def _ask_again(self, work: Work) -> None:
         for request, _ in reversed(work.answers):
-            if isinstance(request, Receive):
-                self._receives.put_back(request)
-            else:
-                self._arrivals.put_back(request)
+            self._asked.put_back(request)
 
     # A tick
 
@@ -284,12 +253,12 @@ class Shard:
         tails = {number: lane.log.tail for number, lane in state.lanes.items()}
         tick = Tick(self.number, state.epoch, state.tick_number + 1, tails)
         work = Work(tick)
-        if self._takes and (self._arrivals or state.delayed.found):
-            Intake(state, self.policy, work, now, self._store.full, self._pod.remembers_more).take(self._arrivals)
+        if self._takes and (self._asked.arrivals or state.delayed.found):
+            Intake(state, self.policy, work, now, self._store.full, self._pod.remembers_more).take(self._asked.arrivals)
         Expiry(state, self.policy, work, now, self._has_new_policy).run()
         self._has_new_policy = False
         self._forget_producers(work, now)
-        self._turns.take(state.consumers, self.policy, now, state.in_flight > 0)
+        self._asked.turns.take(state.consumers, self.policy, now, state.in_flight > 0)
         self._deliver(work, now)
         if state.growth.open:
             Redriver(state, self.policy, work, now).run()
@@ -349,15 +318,15 @@ class Shard:
         """Millisecond at which `collect` has something to do even if nothing arrives."""
         times: list[int | None] = []
         if not self._fetching:
-            times.append(self._receives.next_end())
-            times.append(self._turns.next_end())
+            times.append(self._asked.receives.next_end())
+            times.append(self._asked.turns.next_end())
             times.append(None if self._store.full else self._state.delayed.next_due)
         if self._state.growth.open:
             times.append(self._state.next_redrive)
         times.append(self._state.consumers.next_look())
         if self.taken:
             times.append(self._rewriter.next_look(self._state, self._store.full))
-        expires = bool(self._receives) or self._turns.some_wait or self.policy.dead_letter is not None
+        expires = bool(self._asked.receives) or self._asked.turns.some_wait or self.policy.dead_letter is not None
         for lane in self.lanes.values():
             if expires:
                 times.append(lane.cursor.next_deadline())
@@ -371,70 +340,40 @@ class Shard:
         return not self.policy.paused and self._state.growth.open
 
     def _deliver(self, work: Work, now: int) -> None:
-        """Serve the receives, line by line, each until one finds nothing."""
+        """Serve the receives."""
         self._going_on.clear()
         if not self._delivers:
             return
         self._tell_wanted()
-        for first in self._receives.firsts():
-            receive: Receive | None = first
-            while receive and self._serve(receive, work, now):
-                receive = self._receives.first(first.selector)
+        dispatch = Dispatch(self._state, self.policy, self._asked.receives, work, now, self._pod.allowance)
+        dispatch.run()
+        self._served |= dispatch.served
+        self._going_on = dispatch.going_on
+        if self._going_on:
+            self._pod.wake(self)
 
     def _tell_wanted(self) -> None:
         """Where an order is kept, for whom records that wait are to be read."""
         for lane in self.lanes.values():
             if lane.groups:
-                lane.groups.wanted = [*self._receives.selectors]
-                if self._served or self._receives.first() or self._state.is_redriving:
+                lane.groups.wanted = [*self._asked.receives.selectors]
+                if self._served or self._asked.receives.first() or self._state.is_redriving:
                     lane.groups.wanted.append(None)
-
-    def _serve(self, receive: Receive, work: Work, now: int) -> bool:
-        """Whether the receive leaves its line."""
-        state, policy = self._state, self.policy
-        nonce = random.randrange(1, 2**32)
-        claim: Claim
-        if receive.selector is not None:
-            kind = OrderedClaim if policy.ordered else SelectiveClaim
-            try:
-                claim = kind(receive, state, policy, now, nonce, self._pod.allowance)
-            except InvalidArgument as error:
-                self._receives.remove(receive)
-                receive.refuse(error)
-                return True
-        elif not state.holds_some:
-            return False
-        elif policy.ordered:
-            claim = OrderedClaim(receive, state, policy, now, nonce)
-        else:
-            claim = Claim(receive, state, policy, now, nonce)
-        claim.take()
-        work.totals.expired += claim.expired
-        if isinstance(claim, ChoosyClaim) and claim.goes_on:
-            self._going_on.add(receive.selector)
-            self._pod.wake(self)
-        if not claim.deliveries:
-            return False
-        self._receives.remove(receive)
-        self._served |= receive.selector is None or policy.ordered
-        work.answers.append((receive, claim.deliveries))
-        work.totals.received += claim.taken
-        return True
 
     def _time_out(self, now: int) -> None:
         """Answer the receives that have waited long enough, unless there is something to read for them."""
-        end = self._receives.next_end()
+        end = self._asked.receives.next_end()
         if end is None or end > now:
             return
         if self._state.in_flight >= self.policy.in_flight:
-            for receive in self._receives.take_ended(now):
+            for receive in self._asked.receives.take_ended(now):
                 receive.refuse(TooManyInFlight())
             return
         if self._fetching or self._has_due_delayed(now):
             return
-        for receive in self._receives.take_ended(now):
+        for receive in self._asked.receives.take_ended(now):
             if now < receive.until + LOOK_LONGEST and self._looks_on(receive.selector):
-                self._receives.add(receive)
+                self._asked.receives.add(receive)
             else:
                 receive.answer([])
 
@@ -461,7 +400,7 @@ class Shard:
 
     def _unfetched(self) -> Iterator[tuple[Lane, ReadAhead]]:
         """What is still to be read for consumers."""
-        receives = self._receives if self.policy.ordered else self._receives.first()
+        receives = self._asked.receives if self.policy.ordered else self._asked.receives.first()
         is_consumed = self._delivers and bool(self._served or receives)
         is_redriven = self._state.is_redriving and self._state.growth.open
         for lane in self.lanes.values():
@@ -470,7 +409,7 @@ class Shard:
         if not self._delivers:
             return
         for lane in self.lanes.values():
-            for selector in self._receives.selectors:
+            for selector in self._asked.receives.selectors:
                 selection = lane.selections.find(selector)
                 if selection and selection.wants_fetch(lane.confirmed):
                     yield lane, selection.ahead
@@ -478,7 +417,7 @@ class Shard:
     def wants_fetch(self, now: int) -> bool:
         if not self.taken or self._fetching:
             return False
-        return bool(self._looks) or not self._state.deduplication.is_complete or self._has_unfetched(now)
+        return bool(self._asked.looks) or not self._state.deduplication.is_complete or self._has_unfetched(now)
 
     def fetch(self, now: int) -> Coroutine[None, None, None]:
         """Read what `wants_fetch` found missing. Raises Unavailable."""
@@ -488,7 +427,7 @@ class Shard:
     async def _fetch(self, state: State, now: int) -> None:
         """Read into a state; if the shard is taken again meanwhile, nobody looks there any more."""
         try:
-            if self._looks:
+            if self._asked.looks:
                 await self._look(state)
             if self._has_due_delayed(now):
                 await state.delayed.fetch(self._store, self.number, now)
@@ -502,7 +441,7 @@ class Shard:
             self._pod.wake(self)
 
     async def _look(self, state: State) -> None:
-        asked = self._looks.take()
+        asked = self._asked.looks.take()
         try:
             if isinstance(asked, Peek):
                 asked.answer(await peek(state.lanes, self.policy, self._store, self.number, asked))
@@ -510,7 +449,7 @@ class Shard:
                 asked.answer(await tail(state.lanes, state.first_sequence, self._store, self.number, asked))
         except Unavailable:
             if asked:
-                self._looks.put_back(asked)
+                self._asked.looks.put_back(asked)
             raise
 
     async def _fetch_ahead(self, state: State, lane: Lane, ahead: ReadAhead) -> None:
@@ -543,7 +482,7 @@ class Shard:
         """Without consumers, keep nothing read ahead."""
         if not self.taken or self._fetching:
             return
-        if not (self._served or self._receives or self._state.is_redriving):
+        if not (self._served or self._asked.receives or self._state.is_redriving):
             for lane in self.lanes.values():
                 lane.ahead.let_go()
         self._served = False
