@@ -5,7 +5,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -19,6 +19,8 @@ from quintet.queue import Queue
 
 THREADS = 64
 """Of a port to SQS."""
+COUNTS = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+"""A queue's attributes."""
 ANSWERS_WITHIN = 10
 """Seconds, for a request by SQS; a receive waits for a second or two of them."""
 
@@ -52,6 +54,9 @@ class Port(Protocol):
     async def acknowledge(self, received: Sequence[Received]) -> list[bool]:
         """For each, whether its acknowledgement was confirmed."""
 
+    async def held(self) -> int:
+        """How many messages the queue has: visible, in flight and delayed."""
+
 
 class QuintetPort:
     """Our client. Its sends happen once, however often it has to ask."""
@@ -74,6 +79,11 @@ class QuintetPort:
             *(self._queue.acknowledge(message.handle) for message in received), return_exceptions=True
         )
         return [_is_confirmed(result) for result in results]
+
+    async def held(self) -> int:
+        with _unanswered():
+            counts = (await self._queue.info()).counts
+        return counts.visible + counts.in_flight + counts.delayed
 
 
 class GatedPort(QuintetPort):
@@ -126,6 +136,12 @@ class RoamingPort:
     async def acknowledge(self, received: Sequence[Received]) -> list[bool]:
         with self._leaving():
             return await self._ports[0].acknowledge(received)
+
+    async def held(self) -> int:
+        for port in list(self._ports):
+            with suppress(Unanswered):
+                return await port.held()
+        raise Unanswered
 
     @contextmanager
     def _leaving(self) -> Iterator[None]:
@@ -186,6 +202,10 @@ class SqsPort:
         answer = await self._call(self._sqs.delete_message_batch, Entries=entries)
         confirmed = {entry["Id"] for entry in answer.get("Successful", ())}
         return [entry["Id"] in confirmed for entry in entries]
+
+    async def held(self) -> int:
+        answer = await self._call(self._sqs.get_queue_attributes, AttributeNames=COUNTS)
+        return sum(int(answer["Attributes"][name]) for name in COUNTS)
 
     async def _call(self, verb: Callable[..., Any], **arguments: Any) -> Any:
         call = partial(verb, QueueUrl=self._queue_url, **arguments)

@@ -15,8 +15,8 @@ WAIT = 1.0
 """Seconds that a receive waits."""
 PAUSE = 0.02
 """Seconds after which a worker that got no answer goes on."""
-MARGIN = 1.0
-"""Seconds on top of a visibility timeout until a queue that gives nothing counts as empty."""
+LOOK_EVERY = 0.05
+"""Seconds between two looks at what the queues still have."""
 
 
 @dataclass(frozen=True)
@@ -104,21 +104,26 @@ class Prober:
         await self.until(lambda: self.poisoned <= self.ledger.dead_lettered, within)
 
     async def finish(self, within: float = 60.0) -> Verdict:
-        """Send no more, receive until the queue gives nothing, and judge.
+        """Send no more, receive until the queues have nothing, and judge.
 
-        What is missing is waited for until nothing came for `within` seconds.
+        What is missing, or left, is waited for until nothing came for `within` seconds: what was delivered and not
+        acknowledged comes back once its visibility timeout has passed.
         """
         self._stopping = True
         await asyncio.gather(*self._producers)
-        quiet = self.load.visibility + WAIT + MARGIN
         self._last_received = time.monotonic()
-        while (silent := time.monotonic() - self._last_received) < within:
+        while time.monotonic() - self._last_received < within:
             self._raise_failures()
-            # What was delivered and not acknowledged comes back once its visibility timeout has passed.
-            if silent > quiet and not self.ledger.unreceived:
+            if not self.ledger.unreceived and await self._all_are_empty():
                 break
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(LOOK_EVERY)
         return self.ledger.verdict()
+
+    async def _all_are_empty(self) -> bool:
+        try:
+            return not any(await asyncio.gather(*(port.held() for port in [*self._ports, *self._dead_letter])))
+        except Unanswered:
+            return False
 
     def _raise_failures(self) -> None:
         for worker in self._producers + self._consumers:
