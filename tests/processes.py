@@ -16,7 +16,6 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -32,30 +31,39 @@ LISTENED = range(10_000, 32_768)
 _PR_SET_PDEATHSIG = 1
 
 
-_given: set[int] = set()
-"""Ports that somebody has, who may not listen there yet."""
+_held: list[socket.socket] = []
+"""Bound to the ports that were given, for as long as this process runs."""
 
 
 def free_port(second: int = 0) -> int:
-    """One that no connection gets as its own end: so it stays free while the program that listens there is down.
+    """One that nobody else gets, neither for a connection's own end nor from here in another process: so it stays free
+    while the program that listens there is down. That program says SO_REUSEADDR, as servers do.
 
     With `second`, the port so far above it is as free.
     """
     while True:
         port = random.choice(LISTENED)
-        ports = {port, port + second}
-        if all(map(_is_free, ports)):
-            _given.update(ports)
+        found = [_hold(one) for one in sorted({port, port + second})]
+        held = [one for one in found if one]
+        if len(held) == len(found):
+            _held.extend(held)
             return port
+        for one in held:
+            one.close()
 
 
-def _is_free(port: int) -> bool:
-    if port not in LISTENED or port in _given:
-        return False
-    with socket.socket() as found, suppress(OSError):
-        found.bind(("127.0.0.1", port))
-        return True
-    return False
+def _hold(port: int) -> socket.socket | None:
+    """Who binds without SO_REUSEADDR finds out whether anybody has the port; set from then on, a server may have it."""
+    if port not in LISTENED:
+        return None
+    holding = socket.socket()
+    try:
+        holding.bind(("127.0.0.1", port))
+    except OSError:
+        holding.close()
+        return None
+    holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return holding
 
 
 def _die_with_parent() -> None:

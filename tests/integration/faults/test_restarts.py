@@ -20,8 +20,8 @@ LOAD = Load(producers=18, consumers=18, rate=10, visibility=4.0)
 """One of each for each port that QUEUES have at three brokers."""
 STEP = 100
 """Messages that must go the whole way before the next thing is done."""
-LONG_LEASE = 30.0
-"""Seconds."""
+LONG_LEASE = 180.0
+"""Seconds: more than twice a queue's visibility timeout, after which a message comes again whose answer was lost."""
 GROWS_WITHIN = 60.0
 """Seconds until each broker has its part of the shards."""
 
