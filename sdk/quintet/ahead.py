@@ -13,7 +13,7 @@ from quintet import frames, wire
 from quintet.connection import Connection
 from quintet.errors import QuintetError
 from quintet.message import Message, Run
-from quintet.receive import Receive
+from quintet.receive import Receive, in_a_moment
 
 if TYPE_CHECKING:
     from quintet.queue import Queue
@@ -25,10 +25,6 @@ HELD = 0.2
 """Seconds after the last call in which all is given back; nothing is held for longer than twice of it."""
 HIDDEN = 10 * HELD
 """Seconds of visibility timeout, at least: else there would be too little left of it."""
-SPAN = 0.05
-"""Seconds of reading that are held or on their way."""
-MOST = 1000
-"""Messages that are, whatever the speed."""
 REST = 10.0
 """Seconds until it is tried again where it cannot be."""
 
@@ -213,7 +209,7 @@ class Ahead:
             return
         now = self._now()
         speed = self._handed_out / max(now - self._granted_at, 0.001)
-        self._window = max(self._limit, min(MOST, int(SPAN * speed)))
+        self._window = max(self._limit, in_a_moment(speed))
         self._handed_out, self._granted_at = 0, now
         if self._window > held:
             standing.grant(self._window - held)

@@ -27,8 +27,6 @@ LANES = 2
 """Sends without keys under way at a time: while brokers store one, the next is on its way."""
 WORTH_A_BATCH = 10
 """Messages; brokers store fewer of them in one batch with others'."""
-AHEAD = 100
-"""Messages."""
 
 
 class Producer:
@@ -138,7 +136,7 @@ class Queue:
         *,
         visibility_timeout: float | None = None,
         wait: float | None = None,
-        ahead: int = AHEAD,
+        ahead: int | None = None,
         selector: str | None = None,
         consumer: str | None = None,
     ) -> Receiver:
@@ -146,7 +144,8 @@ class Queue:
 
         `visibility_timeout`: seconds (0 - 43200) for which a message stays hidden from others; None takes the queue's.
         `wait`: it ends after so many seconds in which nothing came; None never ends.
-        `ahead`: how many messages (1 - 1000) are held here, at most, before they are read.
+        `ahead`: how many messages (1 - 1000) are held here, at most, before they are read; None: 100, or as many as are
+        read in 0.05 s.
         `selector`: CEL on `headers`, `key`, `value`, `body` and more: only messages for which it is true are received.
         `consumer`: its name where the queue's consumers are not Shared; None takes a random one.
         """

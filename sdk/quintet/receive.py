@@ -17,6 +17,17 @@ Inbox = deque[tuple[float, Message]]
 """Messages that were not handed out, each with the loop's time at which it came."""
 
 
+MOMENT = 0.05
+"""Seconds: some ways to the broker and back."""
+MOST = 1000
+"""Messages."""
+
+
+def in_a_moment(speed: float) -> int:
+    """Messages that are held or on their way at once where so many are read in a second and nobody shall wait."""
+    return min(MOST, int(MOMENT * speed))
+
+
 class Receive:
     """Open from `open` until it is over. Its link reads into it; it never holds more than it had credit for."""
 

@@ -13,7 +13,7 @@ from quintet import frames, wire
 from quintet.connection import Connection
 from quintet.errors import RETRIED, ClientClosed, Unavailable
 from quintet.message import Message
-from quintet.receive import Inbox, Receive
+from quintet.receive import Inbox, Receive, in_a_moment
 from quintet.retry import ATTEMPT, pauses
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FIRST_WINDOW = 10
 """Messages, while it is not known how fast they are read."""
+AHEAD = 100
+"""Messages that are held, at most, unless more are read in a moment."""
 SHARE = 0.5
 """Of the visibility timeout, in which all that is held at once should have been read."""
 WORTH_READING = 0.8
@@ -35,10 +37,11 @@ IDLE = 1.0
 class Receiver(AsyncIterator[Message]):
     """Hands out message by message; several tasks may read from one.
 
-    It grants the broker credit for as many messages as were read in half a visibility timeout lately, at most `ahead`:
-    so many are held here or on their way. What is held and not handed out is released on `aclose`, when the iterator is
-    dropped, and when the client closes; then, where the queue's consumers are not Shared, another consumer may become
-    active once what was handed out is settled. Raises what `Queue.receive_batch` raises, after which it can be read on.
+    It grants the broker credit for as many messages as were read in half a visibility timeout lately, at most `ahead`
+    or, without it, 100 or what is read in a moment: so many are held here or on their way. What is held and not handed
+    out is released on `aclose`, when the iterator is dropped, and when the client closes; then, where the queue's
+    consumers are not Shared, another consumer may become active once what was handed out is settled. Raises what
+    `Queue.receive_batch` raises, after which it can be read on.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Receiver(AsyncIterator[Message]):
         settling: "Settling",
         visibility_timeout: float | None,
         wait: float | None,
-        ahead: int,
+        ahead: int | None,
         selector: str | None = None,
         consumer: str | None = None,
     ) -> None:
@@ -74,7 +77,7 @@ class Receiver(AsyncIterator[Message]):
         """Of them, those who were told to look and did not yet."""
         self._inbox: Inbox = deque()
         self._receive: Receive | None = None
-        self._window = min(FIRST_WINDOW, ahead)
+        self._window = min(FIRST_WINDOW, ahead or AHEAD)
         """Messages that are held or may come, at most."""
         self._read = 0
         """Messages, since `_granted_at`."""
@@ -256,8 +259,9 @@ class Receiver(AsyncIterator[Message]):
         """Hold as much as can be read in time, seeing how fast the last ones were read."""
         now = self._loop.time()
         if self._read and self._hidden_for:
-            paced = int(SHARE * self._hidden_for * self._read / max(now - self._granted_at, 0.001))
-            self._window = max(1, min(self._ahead, paced))
+            speed = self._read / max(now - self._granted_at, 0.001)
+            most = self._ahead or max(AHEAD, in_a_moment(speed))
+            self._window = max(1, min(most, int(SHARE * self._hidden_for * speed)))
         self._read = 0
         self._granted_at = now
 

@@ -15,7 +15,6 @@ import quintet
 from quintet.errors import ClientClosed
 from quintet.looking import Peeked, Tailed
 from quintet.message import Content, NewMessage
-from quintet.queue import AHEAD
 from quintet.wire import QueueInfo, Redrive
 
 Result = TypeVar("Result")
@@ -157,7 +156,7 @@ class Queue:
         *,
         visibility_timeout: float | None = None,
         wait: float | None = None,
-        ahead: int = AHEAD,
+        ahead: int | None = None,
         selector: str | None = None,
         consumer: str | None = None,
     ) -> Iterator[Message]:
@@ -175,7 +174,7 @@ class Queue:
         self,
         visibility_timeout: float | None,
         wait: float | None,
-        ahead: int,
+        ahead: int | None,
         selector: str | None,
         consumer: str | None,
     ) -> quintet.Receiver:

@@ -13,6 +13,7 @@ from quintet.ahead import Ahead
 from quintet.connection import Connection
 from quintet.message import Message, Run
 from quintet.queue import Queue
+from quintet.receive import MOST
 from quintet.settling import Settling
 from tests.unit.quintet.fake_links import TURNS, Broker, Orders, delivered
 
@@ -84,7 +85,7 @@ async def run(broker: Broker, did: list[str]) -> None:
                 link.deliver(int(count))
         for _ in range(TURNS // 2):
             await asyncio.sleep(0)
-        assert broker.held_or_coming() <= ahead.MOST
+        assert broker.held_or_coming() <= MOST
     await settled()
     if found._standing:
         # Whoever waits gets something while there is something.
