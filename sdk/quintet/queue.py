@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from msgspec import Raw
@@ -86,9 +86,13 @@ class Queue:
         Raises MessageTooLarge, QueueFull, InvalidArgument, QueueNotFound; TypeError for what is no text or bytes.
         After ConnectionLost, TimedOut and Unavailable, or if the caller was cancelled, it may have been stored.
         """
-        message = NewMessage(value, key, headers or {}, delay, priority, expiry, deduplication_id)
-        [message_id] = await self.send_batch([message])
-        return message_id
+        if delay is None and priority is None and expiry is None and deduplication_id is None:
+            asked = self._ask_plain([frames.content(value, key, headers)])
+        else:
+            asked = self._ask_encoded(
+                [NewMessage(value, key, headers or {}, delay, priority, expiry, deduplication_id)]
+            )
+        return (await asked)[0]
 
     async def send_batch(self, messages: Sequence[NewMessage | str | bytes]) -> list[str]:
         """Store all messages (1 - 10,000, 16 MiB together) or none; return their ids, in order. Else as `send`.
@@ -100,12 +104,18 @@ class Queue:
         records = [frames.plain(message) for message in messages]
         plain = [record for record in records if record is not None]
         if len(plain) == len(records):
-            is_keyless = all(key is None for _, key, _ in plain)
-            sends, encode = (self._keyless_sends, self._send_keyless) if is_keyless else (self._sends, self._send_plain)
-            return list(await sends.ask(encode, plain, frames.size(plain), self._connection.timeout))
-        encoded = [frames.new_record(message) for message in messages]
-        size = sum([len(record) for record in encoded])
-        return list(await self._sends.ask(self._send_encoded, encoded, size, self._connection.timeout))
+            return list(await self._ask_plain(plain))
+        return list(await self._ask_encoded(messages))
+
+    def _ask_plain(self, records: Sequence[Plain]) -> Awaitable[Sequence[str]]:
+        is_keyless = all(key is None for _, key, _ in records)
+        sends, encode = (self._keyless_sends, self._send_keyless) if is_keyless else (self._sends, self._send_plain)
+        return sends.ask(encode, records, frames.size(records), self._connection.timeout)
+
+    def _ask_encoded(self, messages: Sequence[NewMessage | str | bytes]) -> Awaitable[Sequence[str]]:
+        records = [frames.new_record(message) for message in messages]
+        size = sum([len(record) for record in records])
+        return self._sends.ask(self._send_encoded, records, size, self._connection.timeout)
 
     def _send_keyless(self, records: Sequence[Plain], lane: int) -> Request:
         return self._as_batch(records, self._keyless_producers[lane])
