@@ -41,13 +41,19 @@ class ChoosyClaim(Claim):
         return matches
 
     def _add(self, lane: Lane, offset: int, record: Record) -> None:
-        is_unread = lane.cursor.is_unread(offset)
-        if not (self._run and is_unread and offset == self._start + len(self._run)):
+        if lane.cursor.is_unread(offset):
+            self._add_next(lane, offset, record)
+        else:
             self._deliver_run(lane)
+            self._deliver_records(lane, offset, [record])
+
+    def _add_next(self, lane: Lane, offset: int, record: Record) -> None:
+        """One that the cursor has not read."""
+        if offset != self._start + len(self._run):
+            self._deliver_run(lane)
+        if not self._run:
             self._start = offset
         self._run.append(record)
-        if not is_unread:
-            self._deliver_run(lane)
 
     def _pass_over(self, lane: Lane, offset: int) -> None:
         if lane.cursor.is_unread(offset):

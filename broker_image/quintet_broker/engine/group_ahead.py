@@ -47,6 +47,13 @@ class GroupAhead(ReadAhead):
             self._waiting_bytes -= record.size
         return record
 
+    def next_unmet(self, most: int) -> Run | None:
+        """Take the next records, up to so many, whose offsets follow each other, where the cursor has read none of
+        them."""
+        if self._unread and self._unread[0].offset + self._taken >= self._cursor.read_to:
+            return self.next_run(most)
+        return None
+
     def hold(self, run: Run) -> None:
         if self.groups.is_complete:
             super().hold(run)

@@ -75,6 +75,11 @@ class Groups:
     def looks_further(self) -> bool:
         return len(self._held) + len(self._waits) < LOOK_AHEAD or self._looked_to < self._cursor.read_to
 
+    @property
+    def room(self) -> int:
+        """How many records may be looked at before `looks_further` is asked again: one, where it is true."""
+        return max(LOOK_AHEAD - len(self._held) - len(self._waits), 1)
+
     def is_unread(self, offset: int) -> bool:
         """Whether it is still to be looked at."""
         cursor = self._cursor
@@ -113,6 +118,12 @@ class Groups:
                 del self._lines[group]
         self._hold(offset, group)
 
+    def deliver_next(self, offset: int, group: Group) -> None:
+        """A record is in flight that was looked at now, and did not wait."""
+        self._held[offset] = group
+        self._busy[group] += 1
+        self._is_not_ready(group)
+
     def wait(self, offset: int, group: Group) -> None:
         """A record is due that may not be delivered yet."""
         self._waits[offset] = group
@@ -148,6 +159,19 @@ class Groups:
         found = self._cursor.look(offset)
         return found is not None and found[2]
 
+    def settle(self, offset: int, count: int) -> None:
+        """So many records from one on were acknowledged."""
+        held, busy = self._held, self._busy
+        for settled in range(offset, offset + count):
+            group = held.pop(settled, None)
+            if group is None:
+                self.touch(settled)
+            elif busy[group] > 1:
+                busy[group] -= 1
+            else:
+                del busy[group]
+                self._has_new_first(group)
+
     def touch_all(self) -> None:
         """The cursor was moved."""
         for offset in [*self._held, *self._waits]:
@@ -155,9 +179,7 @@ class Groups:
 
     def _hold(self, offset: int, group: Group) -> None:
         if offset not in self._held:
-            self._held[offset] = group
-            self._busy[group] += 1
-            self._is_not_ready(group)
+            self.deliver_next(offset, group)
 
     def _let_go(self, offset: int) -> Group | None:
         group = self._held.pop(offset, None)

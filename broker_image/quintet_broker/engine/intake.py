@@ -379,7 +379,11 @@ class Intake:
             before = state.in_flight + state.due
             results = settle.acknowledge(state, request)
             self._work.totals.acknowledged += before - state.in_flight - state.due
-            self._touch_settled(request.receipts)
+            if any(results):
+                self._touch_settled(request.receipts)
+            elif self._policy.ordered:
+                for _, offset, _, count in request.receipts:
+                    state.lanes[0].acknowledged(offset, count)
             return results
         if isinstance(request, Extend):
             results = settle.extend(state, request, now)

@@ -113,6 +113,11 @@ class Lane:
         while (offset := self.cursor.over_gaps(self.cursor.read_to)) < end:
             yield offset
 
+    def acknowledged(self, offset: int, count: int) -> None:
+        """So many records from one on were."""
+        if self.groups:
+            self.groups.settle(offset, count)
+
     def drop(self, offset: int) -> None:
         """Drop one that waits."""
         self.cursor.drop(offset)

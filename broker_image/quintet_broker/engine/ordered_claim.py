@@ -5,6 +5,7 @@ from quintet_broker.engine.group_ahead import READY_AT_ONCE, GroupAhead
 from quintet_broker.engine.groups import Group, Groups, group_of
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.record import Record
+from quintet_broker.engine.run import Run
 
 
 class OrderedClaim(ChoosyClaim):
@@ -60,10 +61,11 @@ class OrderedClaim(ChoosyClaim):
             if record is None:
                 # It is to be read, and those behind it come after it.
                 return False
-            if not self._may_take(lane, offset, record):
+            is_expired = self._policy.is_expired(record, self._now)
+            if not is_expired and not self._matches(lane, offset, record):
                 return self._refuse(groups, group)
             ahead.take_waiting(offset)
-            if self._policy.is_expired(record, self._now):
+            if is_expired:
                 self._drop(lane, offset, record)
                 continue
             self._waited.append((offset, record))
@@ -91,19 +93,49 @@ class OrderedClaim(ChoosyClaim):
 
     def _look_at_unread(self, lane: Lane, ahead: GroupAhead) -> None:
         groups = ahead.groups
-        while not self._ends and self._may_leave(lane) and groups.looks_further and (pair := ahead.next_unread()):
-            offset, record = pair
+        while not self._ends and self._may_leave(lane) and groups.looks_further:
+            if self._selector is None and (run := ahead.next_unmet(self._most_looked_at(lane, groups))):
+                self._look_at_run(lane, ahead, run)
+            elif pair := ahead.next_unread():
+                self._look_at(lane, ahead, *pair)
+            else:
+                break
+
+    def _most_looked_at(self, lane: Lane, groups: Groups) -> int:
+        """How many records may be looked at together, as each may be taken, and each may be found expired."""
+        may_leave = self._policy.in_flight - len(lane.cursor.leaving)
+        return min(self._limit - self.taken - len(self._run), may_leave, groups.room)
+
+    def _look_at_run(self, lane: Lane, ahead: GroupAhead, run: Run) -> None:
+        """Records that nobody has met."""
+        groups, mine = ahead.groups, self._mine
+        groups.looked_at(run.end - 1)
+        for offset, record in enumerate(run.records, run.offset):
             group = group_of(record)
-            groups.looked_at(offset)
-            is_next = groups.is_free(group) or (group in self._mine and not groups.has_line(group))
-            if is_next and self._may_take(lane, offset, record):
-                self._take_one(lane, ahead, offset, record)
-                continue
-            self._pass_over(lane, offset)
-            groups.wait(offset, group)
-            ahead.keep_waiting(offset, record)
-            if is_next:
-                self._refuse(groups, group)
+            if not groups.is_free(group) and (group not in mine or groups.has_line(group)):
+                self._pass_over(lane, offset)
+                groups.wait(offset, group)
+                ahead.keep_waiting(offset, record)
+            elif self._policy.is_expired(record, self._now):
+                self._deliver_run(lane)
+                self._drop(lane, offset, record)
+            else:
+                self._add_next(lane, offset, record)
+                mine.add(group)
+                groups.deliver_next(offset, group)
+
+    def _look_at(self, lane: Lane, ahead: GroupAhead, offset: int, record: Record) -> None:
+        groups, group = ahead.groups, group_of(record)
+        groups.looked_at(offset)
+        is_next = groups.is_free(group) or (group in self._mine and not groups.has_line(group))
+        if is_next and self._may_take(lane, offset, record):
+            self._take_one(lane, ahead, offset, record)
+            return
+        self._pass_over(lane, offset)
+        groups.wait(offset, group)
+        ahead.keep_waiting(offset, record)
+        if is_next:
+            self._refuse(groups, group)
 
     def _may_leave(self, lane: Lane) -> bool:
         """Whether one more may be found expired, and leave: no more of them than may be in flight."""

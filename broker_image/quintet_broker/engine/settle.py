@@ -1,6 +1,6 @@
 """Settle: what is asked about records that were delivered, by their receipts. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from quintet_broker.engine.requests import Acknowledge, Extend, Receipt
@@ -13,9 +13,23 @@ Results = list[BrokerError | None]
 
 def acknowledge(state: State, request: Acknowledge) -> Results:
     results: Results = []
-    for receipt in request.receipts:
+    for receipt in _together(request.receipts):
         results += _settle(state.cursor(receipt[0]).acknowledge, receipt)
     return results
+
+
+def _together(receipts: Iterable[Receipt]) -> Iterator[Receipt]:
+    """Of deliveries that were neighbours, one for all."""
+    log = offset = nonce = count = 0
+    for receipt in receipts:
+        if receipt[:3] == (log, offset + count, nonce):
+            count += receipt[3]
+            continue
+        if count:
+            yield log, offset, nonce, count
+        log, offset, nonce, count = receipt
+    if count:
+        yield log, offset, nonce, count
 
 
 def extend(state: State, request: Extend, now: int) -> Results:

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from typing import Protocol
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from quintet_broker.engine import headers as names
 from quintet_broker.engine.record import Headers, Record
@@ -194,31 +194,34 @@ def message_of(record: Record, receipt: str, deliveries: int, first_received: in
             own[pair[0]] = pair[1]
         else:
             system.append((pair[0][len(names.OWN) :], pair[1]))
-    message = Message(
-        id_text(own.pop(names.ID)),
+    message_id = id_text(own.pop(names.ID))
+    return Message(
+        message_id,
         receipt,
         record.value,
         record.key,
         tuple(headers),
         tuple(system),
         record.timestamp,
-        first_received,
+        (_number(own, names.FIRST_RECEIVED_AT) if own else None) or first_received,
         deliveries,
-        is_in_flight=is_in_flight,
+        *(_of_engine(own) if own else _NOTHING_MORE),
+        is_in_flight,
     )
-    return _completed(message, own) if own else message
 
 
-def _completed(message: Message, own: dict[str, bytes]) -> Message:
-    """With what the engine keeps of it in headers."""
-    return structs.replace(
-        message,
-        first_received_at=_number(own, names.FIRST_RECEIVED_AT) or message.first_received_at,
-        dead_letter=_dead_letter(own),
-        priority=_number(own, names.PRIORITY),
-        expires_at=_number(own, names.EXPIRES_AT),
-        sequence=_number(own, names.NUMBER),
-        deduplication_id=_text(own, names.DEDUPLICATION_ID),
+_OfEngine = tuple[DeadLetter | None, int | None, int | None, int | None, str | None]
+_NOTHING_MORE: _OfEngine = (None, None, None, None, None)
+
+
+def _of_engine(own: dict[str, bytes]) -> _OfEngine:
+    """What the engine keeps of a message in headers, in the order of a Message's fields."""
+    return (
+        _dead_letter(own),
+        _number(own, names.PRIORITY),
+        _number(own, names.NUMBER),
+        _number(own, names.EXPIRES_AT),
+        _text(own, names.DEDUPLICATION_ID),
     )
 
 
