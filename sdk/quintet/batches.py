@@ -15,6 +15,12 @@ _CRC = slice(17, 21)
 _CRC_FROM = 21
 _NO_PRODUCER = -1
 _UNBOUNDED = 1 << 31
+_LARGE = 4 * 1024 * 1024
+"""Bytes: more than a frame has, unless it is asked for."""
+
+# glibc takes the memory of each block of 128 KiB and more from the kernel, page by page, which costs more than to fill
+# it, until a larger one was freed once: mallopt(3), M_MMAP_THRESHOLD.
+bytes(_LARGE)
 
 
 def encode(records: Sequence[Plain]) -> bytes:
