@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 import quintet
+from quintet.coalescer import ENOUGH_ITEMS
 from tests.processes import Broker
 
 KILLS = 3
+CALLERS = 6
 
 
 @pytest.fixture
@@ -50,6 +52,60 @@ async def test_confirmed_sends_are_neither_lost_nor_doubled(own_broker: Broker, 
     stored = {message.id: message.text async for message in queue.receive(visibility_timeout=60, wait=0.5)}
     assert stored == confirmed
     assert all(count == 1 for count in Counter(stored.values()).values())
+
+
+async def test_frames_under_way_are_stored_once_and_each_callers_in_order(
+    own_broker: Broker, queue: quintet.Queue
+) -> None:
+    """Several callers send batches that are large enough to be under way beside each other."""
+    confirmed: dict[int, int] = dict.fromkeys(range(CALLERS), 0)
+    """How many messages, by caller."""
+    stop = asyncio.Event()
+
+    async def produce(caller: int) -> None:
+        while not stop.is_set():
+            first = confirmed[caller]
+            await queue.send_batch([f"{caller} {number}" for number in range(first, first + ENOUGH_ITEMS)])
+            confirmed[caller] = first + ENOUGH_ITEMS
+
+    producers = [asyncio.create_task(produce(caller)) for caller in range(CALLERS)]
+    for _ in range(KILLS):
+        enough = sum(confirmed.values()) + 20 * ENOUGH_ITEMS
+        async with asyncio.timeout(60):
+            while sum(confirmed.values()) < enough:
+                await asyncio.wait(producers, timeout=0.001)
+        await _kill(own_broker)
+    stop.set()
+    await asyncio.gather(*producers)
+
+    stored: dict[int, list[int]] = {caller: [] for caller in range(CALLERS)}
+    async with asyncio.timeout(120):
+        while sum(map(len, stored.values())) < sum(confirmed.values()):
+            for message in await queue.receive_batch(1000, visibility_timeout=600, wait=20):
+                caller, number = map(int, message.text.split())
+                stored[caller].append(number)
+    assert await queue.receive_batch(visibility_timeout=600, wait=0) == []
+    assert stored == {caller: [*range(count)] for caller, count in confirmed.items()}
+
+
+async def test_calls_of_a_group_keep_their_order(own_broker: Broker) -> None:
+    """Though they run at the same time, and frames of them are lost."""
+    count = 6 * ENOUGH_ITEMS
+    async with quintet.connect(own_broker.http_url, batch_messages=ENOUGH_ITEMS) as client:
+        await client.create_queue("groups", {"ordering": "Fifo"})
+        queue = client.queue("groups")
+        sends = [asyncio.ensure_future(queue.send(str(number), key="a")) for number in range(count)]
+        async with asyncio.timeout(60):
+            await sends[0]
+        await _kill(own_broker)
+        await asyncio.gather(*sends)
+        found: list[str] = []
+        async with asyncio.timeout(120):
+            while len(found) < count:
+                messages = await queue.receive_batch(1000, wait=20)
+                found += [message.text for message in messages]
+                await queue.acknowledge_batch(messages)
+    assert found == [str(number) for number in range(count)]
 
 
 async def test_receiving_goes_on(own_broker: Broker, queue: quintet.Queue) -> None:
