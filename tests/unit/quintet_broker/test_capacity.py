@@ -1,4 +1,5 @@
 import resource
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,12 @@ def test_a_process_opens_as_many_files_as_it_may() -> None:
     assert capacity.connections(10) == 10
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft == hard
+
+
+@pytest.mark.parametrize(("memory", "found"), [("max", 1000), (str(3 * 500), 500), (str(3 * 2000), 1000)])
+def test_deduplication_ids_take_a_third_of_the_memory_at_most(
+    memory: str, found: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "memory.max").write_text(memory)
+    monkeypatch.setattr(capacity, "_MEMORY", tmp_path / "memory.max")
+    assert capacity.remembered(1000) == found

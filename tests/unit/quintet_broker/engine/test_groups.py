@@ -10,6 +10,7 @@ from quintet_broker.engine.headers import ID
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Extend, Receive, Stay
 from quintet_broker.engine.shard import Shard
+from quintet_broker.errors import QueueFull
 from tests.unit.each import One, each
 from tests.unit.shard_bench import HOUR, POLICY, Bench, values
 
@@ -71,6 +72,44 @@ async def test_a_send_that_is_repeated_is_answered_without_a_number_or_with_its_
     for sequence, hashed, again in (0, None, None), (1, b"x" * HASH_BYTES, 2):
         assert await bench.ask(shard, append(sequence, hashed)) == [Sent(b"i" * 16, sequence + 1)]
         assert await bench.ask(shard, append(sequence, hashed)) == [Sent(b"i" * 16, again)]
+
+
+async def test_without_memory_for_more_ids_a_send_with_one_is_refused_unless_it_is_a_duplicate() -> None:
+    bench = Bench()
+    shard = bench.open(1, FIFO)
+
+    def append(hashed: bytes | None) -> Append:
+        now = bench.store.now()
+        return Append(now, [Record(b"", now, b"key", ((ID, b"i" * 16),))], [None], deduplication=[hashed])
+
+    first = await bench.ask(shard, append(b"a" * HASH_BYTES))
+    bench.remembers_more = False
+    assert await bench.ask(shard, append(b"a" * HASH_BYTES)) == first
+    with pytest.raises(QueueFull, match="deduplication ids"):
+        await bench.ask(shard, append(b"b" * HASH_BYTES))
+    assert await bench.ask(shard, append(None)) == [Sent(b"i" * 16, 1)]
+
+
+async def test_another_owner_takes_nothing_before_it_knows_all_ids_and_delivers_meanwhile() -> None:
+    bench = Bench()
+    shard = bench.open(1, FIFO)
+
+    def append() -> Append:
+        now = bench.store.now()
+        return Append(now, [Record(b"0", now, b"key", ((ID, b"i" * 16),))], [None], deduplication=[b"a" * HASH_BYTES])
+
+    first = await bench.ask(shard, append())
+    bench.shards.clear()
+    shard = bench.open(1, FIFO)
+    await shard.take()
+    again, receive = append(), Receive(bench.store.now(), 1, HOUR, bench.store.now())
+    shard.ask(again)
+    shard.ask(receive)
+    assert shard.collect(bench.store.now()) is None
+    assert not again.future.done()
+    await bench.turn()
+    assert again.future.result() == first
+    assert values(each(receive.future.result())) == [b"0"]
 
 
 async def test_a_dead_lettered_record_frees_its_group_once_it_left() -> None:

@@ -77,6 +77,32 @@ async def test_a_request_ends_though_the_store_answers_nothing(monkeypatch: pyte
     running.cancel()
 
 
+class Mindful(Shard):
+    """Of which the test tells how many bytes of deduplication ids it holds."""
+
+    remembers = 0
+
+    @property
+    def remembered_bytes(self) -> int:
+        return self.remembers
+
+
+async def test_all_shards_together_remember_so_many_bytes_of_deduplication_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticker, "CHECK_EVERY", 0.01)
+    store = SilentStore()
+    loop = Ticker(cast(Store, store), lambda shard: None, most_remembered=100)
+    shards = [Mindful(number, POLICY, cast(Store, store), loop) for number in (1, 2)]
+    for shard in shards:
+        loop.add(shard)
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(30):
+        for held, more in (60, False), (49, True):
+            shards[0].remembers = shards[1].remembers = held
+            while loop.remembers_more != more:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.001)
+    running.cancel()
+
+
 class Restless(Shard):
     """Awake again after each of many turns, in which nothing is written."""
 
