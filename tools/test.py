@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "tests"
+BYTECODE = ROOT / "build" / "bytecode"
+"""So that the many processes that tests start need not compile what they import, each anew."""
 PARTS = ("unit", "integration", "conformance", "cluster", "bench")
 
 
@@ -54,8 +56,9 @@ def run(part: str) -> Result:
     print(f"\n-- tests/{part}", flush=True)
     report = REPORTS / f"{part}.xml"
     command = [sys.executable, "-m", "pytest", f"tests/{part}", "-q", "--no-header", f"--junitxml={report}"]
+    environment = os.environ | {"PYTHONPYCACHEPREFIX": str(BYTECODE), "PYTHONDONTWRITEBYTECODE": ""}
     began = time.monotonic()
-    result = Result(part, subprocess.run(command, cwd=ROOT, check=False).returncode)
+    result = Result(part, subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
     for case in ElementTree.parse(report).iter("testcase") if report.exists() else ():
         result.whole.add(case)
         _, _, *folders, _ = case.get("classname", "").split(".")

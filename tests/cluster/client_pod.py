@@ -42,6 +42,16 @@ def furnish(kubectl: Kubectl, image: str, ordering: str = "Standard", **spec: An
     start(kubectl, image, "orders-queue", node=kubectl.there("pod", "default-broker-pool-redis-0")["spec"]["nodeName"])
 
 
+def renew(kubectl: Kubectl) -> None:
+    """Have a queue `orders` that is new and empty, and no other."""
+    kubectl.apply(queue("orders", deletionPolicy="Delete"))
+    kubectl.ready("queue", "orders")
+    kubectl("delete", "queues", "--all")
+    kubectl.apply(queue("orders"))
+    kubectl.ready("queue", "orders")
+    ready(kubectl)
+
+
 def start(kubectl: Kubectl, image: str, binding: str, *, node: str | None = None, name: str = "client") -> None:
     """A pod that waits for `kubectl exec`; with the Secret's keys as its environment it is Running once that exists."""
     kubectl.apply(

@@ -12,7 +12,6 @@ from tests.cluster.installed import NAMESPACE, Cluster, Unavailable, connected
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.nodes import Nodes
 from tests.cluster.processes import Processes
-from tests.cluster.resources import queue
 
 HERE = Path(__file__).parent
 LIMIT = 900
@@ -62,12 +61,7 @@ def shared(cluster: Cluster) -> Iterator[Kubectl]:
 @pytest.fixture
 def orders(shared: Kubectl) -> Kubectl:
     """The shared namespace, with a queue `orders` that is new and empty, and no other."""
-    shared.apply(queue("orders", deletionPolicy="Delete"))
-    shared.ready("queue", "orders")
-    shared("delete", "queues", "--all")
-    shared.apply(queue("orders"))
-    shared.ready("queue", "orders")
-    client_pod.ready(shared)
+    client_pod.renew(shared)
     return shared
 
 

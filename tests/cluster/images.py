@@ -1,6 +1,7 @@
 """The images under test: made from the checkout, and given to the nodes of a kind cluster."""
 
 import os
+from collections.abc import Iterable
 
 from tools.image.builder import choose
 from tools.image.images import Images
@@ -19,16 +20,18 @@ def provided() -> dict[str, str]:
     return {name: os.environ[variable] for name, variable in VARIABLES.items()}
 
 
-def load(context: str) -> dict[str, str]:
-    """Make them and load them; their names, by what they are.
+def make() -> dict[str, str]:
+    """Their names, by what they are. Needs Docker, and no cluster yet. Raises Failed.
 
     The names tell the content: a pod that is to run another image is a pod that is started anew.
     """
     images = Images(choose(DOCKER), os.environ.get("BASE_IMAGE", ""))
     made = {"quintet": images.quintet(), "redis": images.redis(), "client": images.client()}
-    named = {what: _named(image) for what, image in made.items()}
-    run("kind", "load", "docker-image", f"--name={context.removeprefix(KIND)}", *named.values())
-    return named
+    return {what: _named(image) for what, image in made.items()}
+
+
+def load(names: Iterable[str], context: str) -> None:
+    run("kind", "load", "docker-image", f"--name={context.removeprefix(KIND)}", *names)
 
 
 def _named(image: str) -> str:

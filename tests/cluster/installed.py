@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from tests.cluster import guard, images
@@ -81,19 +82,26 @@ def connected() -> Iterator[Cluster]:
     In CI always a new one. Raises NotATestCluster, Unavailable.
     """
     if "KUBECONFIG" in os.environ:
-        yield _with_images(guard.check())
+        context = guard.check()
+        yield _with_images(context, images.make() if context.startswith(images.KIND) else images.provided())
         return
     kept = kind.is_up() and os.environ.get("CI") != "true"
     try:
-        kind.up(fresh=not kept)
+        kind.start()
+        # Both mostly wait, for nodes and for packages.
+        with ThreadPoolExecutor() as beside:
+            made = beside.submit(images.make)
+            kind.up(fresh=not kept)
     except Failed as failed:
         raise Unavailable(str(failed)) from failed
     try:
-        yield _with_images(guard.check())
+        yield _with_images(guard.check(), made.result())
     finally:
         if not kept:
             kind.down()
 
 
-def _with_images(context: str) -> Cluster:
-    return Cluster(images.load(context) if context.startswith(images.KIND) else images.provided())
+def _with_images(context: str, made: dict[str, str]) -> Cluster:
+    if context.startswith(images.KIND):
+        images.load(made.values(), context)
+    return Cluster(made)

@@ -15,6 +15,14 @@ BINDINGS = {"orders": "orders-queue", "many-brokers": "parcels-queue", "worker":
 """By example: the Secret that its pod takes."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def counted(shared: Kubectl) -> None:
+    """Two messages in the queue `orders`. It is told within half a minute, in which other things are tested."""
+    client_pod.renew(shared)
+    for body in "one", "two":
+        client_pod.send(shared, body)
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_does_what_it_says_in_a_pod_with_boto3(example: Path, cluster: Cluster, kubectl: Kubectl) -> None:
     kubectl("label", "namespace", kubectl.namespace, "pod-security.kubernetes.io/enforce=restricted")
@@ -53,11 +61,8 @@ def test_kubectl_tells_how_things_are(kubectl: Kubectl) -> None:
     assert "finalizers" not in kubectl.there("queue", "orders")["metadata"]
 
 
-def test_counts_are_told(orders: Kubectl) -> None:
-    client_pod.send(orders, "one")
-    client_pod.send(orders, "two")
-
+def test_counts_are_told(shared: Kubectl) -> None:
     def counts() -> object:
-        return orders.there("queue", "orders")["status"].get("messages")
+        return shared.there("queue", "orders")["status"].get("messages")
 
     until(lambda: counts() == {"visible": 2, "inFlight": 0, "delayed": 0}, counts)

@@ -3,6 +3,8 @@
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.kind import docker, node_image, programs
@@ -17,20 +19,33 @@ READY_WITHIN = 180
 """Seconds."""
 
 
-def up(*, fresh: bool = False) -> dict[str, str]:
-    """Make it unless it is there; `fresh` makes it anew.
+def start() -> dict[str, str]:
+    """Have Docker and the programs.
 
     From then on the environment of this process has what kubectl, helm, kind and docker need. Returns that.
     Raises Failed.
     """
-    KIND.mkdir(parents=True, exist_ok=True)
-    with (KIND / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = _use(docker.start(), programs.ensure(*PROGRAMS))
+    with _alone():
+        return _use(docker.start(), programs.ensure(*PROGRAMS))
+
+
+def up(*, fresh: bool = False) -> dict[str, str]:
+    """Start, and make it unless it is there; `fresh` makes it anew. Raises Failed."""
+    found = start()
+    with _alone():
         if fresh or not _whole():
             _remove()
             _create()
     return found
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Of all processes of this machine that want to."""
+    KIND.mkdir(parents=True, exist_ok=True)
+    with (KIND / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def is_up() -> bool:
