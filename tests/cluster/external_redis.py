@@ -159,6 +159,10 @@ class RedisPods:
                 return pod
         return ""
 
+    def can_fail_over(self) -> bool:
+        """Whether those who choose another primary know what they need for it."""
+        return True
+
     def inside(self, pod: str, command: str) -> str:
         """What a command says in the container of that pod's Redis."""
         return self._kubectl("exec", pod, "--container", "redis", "--", "sh", "-c", command)
@@ -176,6 +180,19 @@ class SentinelPods(RedisPods):
 
     def _shown(self, held: dict[str, str]) -> dict[str, str]:
         return held
+
+    def can_fail_over(self) -> bool:
+        """A Sentinel hears of replicas and of other Sentinels from the primary alone, and asks it every ten seconds."""
+        try:
+            return all(self._known_to(pod) == (self.size - 1, self.size - 1) for pod in self.pods)
+        except Refused:
+            return False
+
+    def _known_to(self, pod: str) -> tuple[int, int]:
+        """How many replicas, and how many other Sentinels."""
+        told = self.inside(pod, f"{CLI} -p 26379 sentinel master main").splitlines()
+        found = dict(zip(told[::2], told[1::2], strict=True))
+        return int(found["num-slaves"]), int(found["num-other-sentinels"])
 
 
 class ClusterPods(RedisPods):

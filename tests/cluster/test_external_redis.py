@@ -81,6 +81,7 @@ def test_a_primary_that_is_killed_takes_no_message_with_it(
     client_pod.start(theirs, cluster.client_image, f"{name}-queue", name=pod)
     with client_pod.Prober(theirs, name, "--rate", "40", pod=pod) as prober:
         prober.progress(BETWEEN)
+        until(redis.can_fail_over, redis.primary)
         killed = redis.primary()
         processes.signal(theirs.there("pod", killed), "redis-server", signal.SIGKILL)
         until(lambda: redis.primary() not in ("", killed), redis.primary)
