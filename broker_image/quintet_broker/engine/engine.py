@@ -1,6 +1,7 @@
 """Engine: the shards of a pool, as one of its brokers serves them over one store."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from quintet_broker.store.members import Members
 from quintet_broker.store.redis import Store
 
 CANCEL_EVERY = 0.1
+"""Seconds."""
+TURNS_WITHIN = 2.0
 """Seconds."""
 
 
@@ -100,11 +103,16 @@ class Engine:
         if self._lease and others:
             await self._lease.leave()
             self._follow(Owners(self.owners.generation + 1, others))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TURNS_WITHIN):
+                    # What is being delivered has to be told those who wait for it, as long as they are heard.
+                    await self._ticker.turned()
 
     async def stop(self) -> None:
         if self._lease:
             await self._lease.leave()
         if self._peers:
+            await self._peers.settle()
             await self._peers.stop()
         while self._running and not self._running.done():
             # More than once: redis-py may take a cancellation that comes while it connects for its own.

@@ -69,6 +69,8 @@ class Ticker:
         """Those that may hold something in memory; the others cost nothing."""
         self._timers: Schedule[Shard] = Schedule()
         self._event = asyncio.Event()
+        self._turn_ends: asyncio.Future[None] | None = None
+        """Where somebody waits for it."""
         self._alarm: asyncio.TimerHandle | None = None
         """Sets it when a shard has something to do."""
         self._lost = True
@@ -110,6 +112,12 @@ class Ticker:
         for shard in self._shards:
             shard.end_waits(self._store.now())
 
+    async def turned(self) -> None:
+        """Until the write that is under way, if there is one, is answered."""
+        self._turn_ends = asyncio.get_running_loop().create_future()
+        self._event.set()
+        await self._turn_ends
+
     async def run(self) -> None:
         """Until cancelled."""
         self.start(self._sweep())
@@ -125,6 +133,8 @@ class Ticker:
                     await self._turn()
                 except Unavailable as error:
                     self._lose(error)
+                if self._turn_ends and not self._turn_ends.done():
+                    self._turn_ends.set_result(None)
                 if not self._lost:
                     self._pause = 0.0
         finally:

@@ -114,6 +114,18 @@ async def test_what_was_delivered_to_who_went_is_given_back(both: tuple[Broker, 
     assert one.undone == [DELIVERY]
 
 
+async def test_before_the_end_it_is_heard_what_was_delivered(both: tuple[Broker, Broker]) -> None:
+    """Though nobody waits for it any more: else it would be hidden for its visibility timeout."""
+    one, other = both
+    receive = Receive(1, 10, 1000, 2000)
+    one.peers.ask(other.member, SHARD, receive)
+    (await other.asked.get()).answer([DELIVERY])
+    receive.future.cancel()
+    await one.peers.settle()
+    assert one.undone == [DELIVERY]
+    await one.peers.settle()
+
+
 async def test_a_broken_link_says_what_may_be_asked_again(both: tuple[Broker, Broker]) -> None:
     """An append without a producer may be stored: a second one would double it."""
     one, other = both

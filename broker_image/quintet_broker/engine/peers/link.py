@@ -42,6 +42,8 @@ class Link:
         self._requests: dict[int, tuple[int, Request[Any]]] = {}
         """Asked and not answered, with their shards."""
         self._calls: dict[int, asyncio.Future[Raw]] = {}
+        self._answered = asyncio.Event()
+        """Whether it was so lately that nothing was left to be answered."""
         self._last = 0
         self._running = asyncio.create_task(self._run())
 
@@ -66,6 +68,12 @@ class Link:
             return await future
         finally:
             del self._calls[number]
+
+    async def settled(self) -> None:
+        """Until all that was asked is answered: also what was cancelled, of which the other end may have delivered."""
+        while self._requests:
+            self._answered.clear()
+            await self._answered.wait()
 
     def poke(self) -> None:
         """Tell the generation."""
@@ -110,6 +118,7 @@ class Link:
             self._connection.close()
             self._connection = None
         lost, self._requests = self._requests, {}
+        self._answered.set()
         for _, request in lost.values():
             request.refuse(_unanswered(request))
         for future in self._calls.values():
@@ -123,6 +132,8 @@ class Link:
                 if message.id in self._requests:
                     self._answer(*self._requests[message.id], message)
                     del self._requests[message.id]
+                    if not self._requests:
+                        self._answered.set()
                 elif future := self._calls.get(message.id):
                     _settle(future, message)
 

@@ -1,6 +1,7 @@
 """Peers: the other live brokers of the pool, and the ways to and from them."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,9 @@ from quintet_broker.engine.peers.link import Link
 from quintet_broker.engine.peers.listener import Listener, Verb
 from quintet_broker.engine.requests import Delivery, Request
 from quintet_broker.errors import BrokerError, NotOwner
+
+SETTLES_WITHIN = 2.0
+"""Seconds for others to answer what they were asked."""
 
 
 class Peers:
@@ -78,6 +82,12 @@ class Peers:
         names = list(self._links)
         answers = await asyncio.gather(*(one(self._links[name]) for name in names))
         return {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
+
+    async def settle(self) -> None:
+        """Before `stop`: have the answers of what was asked of others, and give back what nobody waits for any more."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLES_WITHIN):
+                await asyncio.gather(*(link.settled() for link in self._links.values()))
 
     async def stop(self) -> None:
         for link in self._links.values():

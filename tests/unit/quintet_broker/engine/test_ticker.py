@@ -19,6 +19,7 @@ from tests.unit.each import each
 from tests.unit.fake_store import FakeStore, FaultyStore
 
 POLICY = Policy("orders", retention=3_600_000, in_flight=100)
+RECORD = Record(b"x", 0)
 
 
 class SilentStore(FaultyStore):
@@ -125,6 +126,29 @@ async def test_a_shard_that_is_awake_all_the_time_keeps_nobody_else_out() -> Non
         while not shard.turns:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0)
     assert shard.turns < 10
+    running.cancel()
+
+
+async def test_a_turn_ends_once_what_it_wrote_is_answered() -> None:
+    store = SilentStore()
+    loop = Ticker(cast(Store, store), lambda shard: None)
+    shard = Shard(1, POLICY, cast(Store, store), loop)
+    loop.add(shard)
+    running = asyncio.create_task(loop.run())
+    append = Append(store.now(), [RECORD], [None])
+    shard.ask(append)
+    await store.asked.wait()
+    ending = asyncio.create_task(loop.turned())
+    await asyncio.sleep(0)
+    assert not ending.done()
+    # Another one owns it from now on.
+    loop.remove(shard)
+    shard.give_up()
+    store.answers.set()
+    await ending
+    assert append.future.done()
+    assert await append.future is None
+    await loop.turned()
     running.cancel()
 
 
