@@ -119,9 +119,9 @@ class Shard:
     def live_bytes(self) -> int:
         return self._state.live_bytes
 
-    @property
-    def remembered_bytes(self) -> int:
-        """Of its deduplication ids, in memory."""
+    def remembered_bytes(self, now: int) -> int:
+        """Of the deduplication ids that it holds; what is too old is let go."""
+        self._state.deduplication.forget(now)
         return self._state.deduplication.size
 
     @property
@@ -311,7 +311,6 @@ class Shard:
     def _forget_producers(self, work: Work, now: int) -> None:
         if now >= self._forget_at:
             work.tick.drop_sources = self._state.producers.forget(now)
-            self._state.deduplication.forget(now)
             self._forget_at = now + FORGET_EVERY
 
     def next_wake(self) -> int | None:

@@ -186,7 +186,8 @@ class Ticker:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(CHECK_EVERY)
-            self.remembers_more = sum(shard.remembered_bytes for shard in self._shards) < self._most_remembered
+            now = self._store.now()
+            self.remembers_more = sum(shard.remembered_bytes(now) for shard in self._shards) < self._most_remembered
             for shard in list(self._busy):
                 shard.let_go()
                 shard.refuse_older(self._store.now() - PATIENCE, Unavailable())

@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from quintet_broker.engine import groups
-from quintet_broker.engine.deduplication import Sent
+from quintet_broker.engine.deduplication import BUCKET, WINDOW, Sent
 from quintet_broker.engine.hashes import HASH_BYTES
 from quintet_broker.engine.headers import ID
 from quintet_broker.engine.record import Record
@@ -88,6 +88,18 @@ async def test_without_memory_for_more_ids_a_send_with_one_is_refused_unless_it_
     with pytest.raises(QueueFull, match="deduplication ids"):
         await bench.ask(shard, append(b"b" * HASH_BYTES))
     assert await bench.ask(shard, append(None)) == [Sent(b"i" * 16, 1)]
+
+
+async def test_a_queue_that_gets_nothing_more_forgets_its_ids_too() -> None:
+    bench = Bench()
+    shard = bench.open(1, FIFO)
+    before = shard.remembered_bytes(bench.store.now())
+    now = bench.store.now()
+    hashes: list[bytes | None] = [number.to_bytes(HASH_BYTES) for number in range(1000)]
+    records = [Record(b"", now, b"key", ((ID, hashed),)) for hashed in hashes if hashed]
+    await bench.ask(shard, Append(now, records, [None] * 1000, deduplication=hashes))
+    assert shard.remembered_bytes(now + WINDOW) > before + 1000 * HASH_BYTES
+    assert shard.remembered_bytes(now + WINDOW + BUCKET) == before
 
 
 async def test_another_owner_takes_nothing_before_it_knows_all_ids_and_delivers_meanwhile() -> None:
