@@ -5,6 +5,7 @@ renewed no more, so that others take over.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -109,7 +110,9 @@ class Lease:
             logger.info("the lease could not be ended: %s", error)
         except Exception as error:
             # Without a lease the broker serves nobody: it ends, and is started again.
-            self._loop.call_soon_threadsafe(self._end, error)
+            with contextlib.suppress(RuntimeError):
+                # Unless its loop has ended already.
+                self._loop.call_soon_threadsafe(self._end, error)
         finally:
             if members:
                 await members.close()
