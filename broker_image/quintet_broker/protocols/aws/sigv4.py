@@ -218,7 +218,7 @@ def _sha256(content: bytes) -> str:
     return hashed.hexdigest()
 
 
-class _Signer:
+class Signer:
     """HMAC (RFC 2104) by one key, which is hashed once: hmac.HMAC takes twice as long for a text."""
 
     def __init__(self, key: bytes) -> None:
@@ -235,9 +235,9 @@ class _Signer:
 
 
 @lru_cache(maxsize=KEPT)
-def _signer(secret: str, date: str, region: str, service: str) -> _Signer:
+def _signer(secret: str, date: str, region: str, service: str) -> Signer:
     """What signs by the key of a scope."""
     key = f"AWS4{secret}".encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return _Signer(key)
+    return Signer(key)

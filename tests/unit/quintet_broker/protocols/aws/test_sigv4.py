@@ -1,6 +1,7 @@
 """Signature Version 4 against botocore's own signer."""
 
 import gc
+import hmac
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from msgspec import structs
 
 from quintet_broker.errors import UnknownKey
 from quintet_broker.protocols.aws.errors import AwsError
-from quintet_broker.protocols.aws.sigv4 import UNSIGNED, verify
+from quintet_broker.protocols.aws.sigv4 import UNSIGNED, Signer, verify
 from quintet_broker.protocols.whole import Request, joined
 
 KEY, SECRET = "Q.default.orders.1", "a secret / with + signs"
@@ -176,6 +177,26 @@ def test_incomplete_signatures(authorization: str, code: str) -> None:
     status = {"IncompleteSignature": 400}.get(code, 403)
     midnight = 1767225600.0
     assert refused(Request("POST", "/", headers, b""), midnight) == (code, status)
+
+
+@given(st.permutations(["Credential", "SignedHeaders", "Signature"]), st.sampled_from([", ", ",", " , ", " "]))
+def test_the_parts_of_a_signature_may_come_in_any_order(order: list[str], between: str) -> None:
+    good = signed()
+    name, said = good.headers[b"authorization"].decode().split(" ", 1)
+    parts = dict(part.split("=", 1) for part in said.split(", "))
+    text = between.join(f"{part}={parts[part]}" for part in order)
+    other = structs.replace(good, headers=good.headers | {b"authorization": f"{name} {text}".encode()})
+    assert check(good) == check(other) == KEY
+    # What was said of a good one is known by now.
+    wrong = other.headers[b"authorization"].replace(parts["Signature"].encode(), b"0" * 64)
+    bad = structs.replace(other, headers=other.headers | {b"authorization": wrong})
+    assert refused(bad) == ("SignatureDoesNotMatch", 403)
+
+
+@given(st.binary(min_size=32, max_size=32), st.lists(st.binary(max_size=200), max_size=3))
+def test_a_signer_makes_hmacs(key: bytes, texts: list[bytes]) -> None:
+    signer = Signer(key)
+    assert [signer.sign(text) for text in texts] == [hmac.digest(key, text, "sha256").hex() for text in texts]
 
 
 def test_dates_that_cannot_be() -> None:
