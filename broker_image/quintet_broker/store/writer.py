@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from hiredis import Reader, pack_command
+from hiredis import PushNotification, Reader, pack_command
 from redis.asyncio.connection import AbstractConnection as RedisConnection
 from redis.asyncio.connection import DefaultParser
 from redis.exceptions import RedisError
@@ -71,7 +71,9 @@ class Writer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not _PART:
-            self._answers.append(answer)
+            # What a Redis tells of itself answers nothing.
+            if not isinstance(answer, PushNotification):
+                self._answers.append(answer)
         if len(self._answers) == self._awaited and self._answered and not self._answered.done():
             self._answered.set_result(self._answers)
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
 from redis.exceptions import RedisError
 
 from quintet_broker.store.connection import connection
@@ -44,5 +45,38 @@ async def test_each_answer_is_right_or_lost(tmp_path: Path) -> None:
 
     dropping = asyncio.create_task(drop())
     await asyncio.gather(dropping, *(ask() for _ in range(WORKERS)))
+    await found.close()
+    redis.kill()
+
+
+async def test_what_a_redis_tells_of_itself_is_no_answer(tmp_path: Path) -> None:
+    redis = RedisNode(tmp_path, "redis")
+    redis.start()
+    found = connection(f"redis://{redis.host}?protocol=3")
+    [node] = found.nodes
+    assert await node.write([("CLIENT", "TRACKING", "ON"), ("GET", "word")]) == [b"OK", None]
+    for word in b"a", b"b":
+        # Who has read it is told that it changed.
+        await node.redis.set("word", word)
+        assert await node.write([("GET", "word"), ("ECHO", word)]) == [word, word]
+    await found.close()
+    redis.kill()
+
+
+async def test_a_write_whose_connection_ends_is_lost_and_the_next_one_has_another(tmp_path: Path) -> None:
+    redis = RedisNode(tmp_path, "redis")
+    redis.start()
+    found = connection(f"redis://{redis.host}")
+    [node] = found.nodes
+    [number] = await node.write([("CLIENT", "ID")])
+    with pytest.raises(RedisError):
+        await node.write([("ECHO", "before"), ("CLIENT", "KILL", "ID", str(number), "SKIPME", "no"), ("ECHO", "after")])
+    assert await node.write([("ECHO", "next")]) == [b"next"]
+    [number] = await node.write([("CLIENT", "ID")])
+    # Where it ended between two writes nothing is lost.
+    await node.redis.client_kill_filter(_id=str(number))
+    while node._writer and node._writer.is_open:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+    assert await node.write([("ECHO", "third")]) == [b"third"]
     await found.close()
     redis.kill()
