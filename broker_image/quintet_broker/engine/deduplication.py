@@ -169,9 +169,9 @@ class Deduplication:
         self._firsts += _FIRST.pack(sequence, message_id)
 
     def forget(self, now: int) -> None:
-        """Let go of what is too old."""
+        """Let go of what is too old, once all is loaded: of a bucket that is just loaded, more is to come."""
         oldest = (now - WINDOW) // BUCKET
-        if not self.buckets or next(iter(self.buckets)) >= oldest:
+        if not self.is_complete or not self.buckets or next(iter(self.buckets)) >= oldest:
             return
         self.buckets = {bucket: first for bucket, first in self.buckets.items() if bucket >= oldest}
         first = next(iter(self.buckets.values()), self._hashes.next)

@@ -1,3 +1,4 @@
+import asyncio
 from collections import defaultdict
 
 from quintet_broker.engine.deduplication import BUCKET, LOADED_AT_ONCE, WINDOW, Deduplication, Sent
@@ -87,6 +88,23 @@ async def test_it_is_loaded_in_parts_and_added_to() -> None:
     asked = [hashed(number) for number in range(count + 1)]
     assert loaded.known(asked, NOW) == {one: sent(number) for number, one in enumerate(asked)}
     assert loaded.first_and_last == first.first_and_last
+
+
+async def test_what_grows_too_old_while_it_is_loaded_is_let_go_afterwards() -> None:
+    count = 3 * LOADED_AT_ONCE
+    first = known(*range(count))
+    store = FakeStore()
+    store._of(1).buckets[first.last_bucket] = first.take_added()
+    loaded = Deduplication([first.last_bucket])
+    later = NOW + WINDOW + BUCKET
+    loading = asyncio.create_task(loaded.fetch(store, 1))
+    # It has begun, and gives way to others.
+    await asyncio.sleep(0)
+    loaded.forget(later)
+    assert len(loaded)
+    assert not loading.done()
+    await loading
+    assert loaded.known([hashed(number) for number in range(count)], later) == {}
 
 
 async def load(buckets: dict[int, bytes], numbers: list[int]) -> Deduplication:
