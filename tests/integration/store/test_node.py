@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,15 @@ WORKERS = 20
 DROPS = 50
 
 
-async def test_each_answer_is_right_or_lost(tmp_path: Path) -> None:
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisNode]:
     redis = RedisNode(tmp_path, "redis")
     redis.start()
+    yield redis
+    redis.kill()
+
+
+async def test_each_answer_is_right_or_lost(redis: RedisNode) -> None:
     found = connection(f"redis://{redis.host}")
     # An idle Redis looks so often, a second, whether somebody has waited long enough: 10 times else.
     await found.nodes[0].redis.config_set("hz", 500)
@@ -46,12 +53,9 @@ async def test_each_answer_is_right_or_lost(tmp_path: Path) -> None:
     dropping = asyncio.create_task(drop())
     await asyncio.gather(dropping, *(ask() for _ in range(WORKERS)))
     await found.close()
-    redis.kill()
 
 
-async def test_what_a_redis_tells_of_itself_is_no_answer(tmp_path: Path) -> None:
-    redis = RedisNode(tmp_path, "redis")
-    redis.start()
+async def test_what_a_redis_tells_of_itself_is_no_answer(redis: RedisNode) -> None:
     found = connection(f"redis://{redis.host}?protocol=3")
     [node] = found.nodes
     assert await node.write([("CLIENT", "TRACKING", "ON"), ("GET", "word")]) == [b"OK", None]
@@ -60,12 +64,9 @@ async def test_what_a_redis_tells_of_itself_is_no_answer(tmp_path: Path) -> None
         await node.redis.set("word", word)
         assert await node.write([("GET", "word"), ("ECHO", word)]) == [word, word]
     await found.close()
-    redis.kill()
 
 
-async def test_a_write_whose_connection_ends_is_lost_and_the_next_one_has_another(tmp_path: Path) -> None:
-    redis = RedisNode(tmp_path, "redis")
-    redis.start()
+async def test_a_write_whose_connection_ends_is_lost_and_the_next_one_has_another(redis: RedisNode) -> None:
     found = connection(f"redis://{redis.host}")
     [node] = found.nodes
     [number] = await node.write([("CLIENT", "ID")])
@@ -79,4 +80,3 @@ async def test_a_write_whose_connection_ends_is_lost_and_the_next_one_has_anothe
         await asyncio.sleep(0.01)
     assert await node.write([("ECHO", "third")]) == [b"third"]
     await found.close()
-    redis.kill()
