@@ -13,6 +13,7 @@ from quintet import batches, frames, receipts
 from quintet.message import Message, Run, ids
 from quintet_broker.engine import sealed
 from quintet_broker.services import receipts as broker_receipts
+from tests import raw_batches
 from tests.unit.quintet.fake_broker import FakeBroker, speaking
 
 HANDLE = broker_receipts.handle(3, (1, 2**40 - 1, 7, 0))
@@ -29,6 +30,21 @@ def test_broker_takes_the_batches_that_the_client_encodes(plain: list[Any]) -> N
     assert batches.decode(batch.data) == plain
     middle = len(plain) // 2
     assert batches.decode(batch.part(middle, len(plain) - middle).data) == plain[middle:]
+
+
+@pytest.mark.parametrize("size", [0, 59, 60, 63, 64, 8180, 8191, 8192, 2**20])
+def test_a_length_takes_as_many_bytes_as_it_must(size: int) -> None:
+    content = bytes(size)
+    plain: list[Any] = [(content, content, [(size * "n", content)])] * 2
+    assert batches.encode(plain)[61:] == b"".join(
+        [raw_batches.record(place, content, content, [(size * b"n", content)]) for place in range(2)]
+    )
+
+
+def test_batch_of_as_many_as_a_send_takes() -> None:
+    plain: list[Any] = [(b"", None, [])] * 10_000
+    assert batches.decode(batches.encode(plain)) == plain
+    assert sealed.seal(batches.encode(plain), (1, 2), 3)[0].count == 10_000
 
 
 @given(records, st.data())
