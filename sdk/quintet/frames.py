@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from quintet.errors import InvalidArgument, QuintetError, named
-from quintet.message import DeadLetter, Headers, Message, NewMessage, Plain, Run, ids
+from quintet.message import DEDUPLICATION_ID, DeadLetter, Headers, Message, NewMessage, Plain, Run, ids
 
 if TYPE_CHECKING:
     from quintet.queue import Queue
@@ -143,6 +143,9 @@ class Delivered(Struct, array_like=True, gc=False):
     deduplication_id: str | None
     dead_letter: DeadLetter | None
 
+    def sequence_at(self, place: int) -> int | None:
+        return self.sequence
+
     def id_at(self, place: int) -> str:
         return self.id
 
@@ -192,12 +195,14 @@ class Together(Struct, array_like=True, gc=False):
     first_received_at: int
     batch: bytes
     """A RecordBatch v2 of just these."""
+    first_sequence: int | None = None
 
     def of(self, queue: "Queue") -> list[Message]:
         # Takes long to import, and is not needed by every client.
         from quintet import batches
 
-        run = Run(self.handle, int.from_bytes(self.first), self.deliveries, self.sent_at, self.first_received_at)
+        first = int.from_bytes(self.first)
+        run = Run(self.handle, first, self.deliveries, self.sent_at, self.first_received_at, self.first_sequence)
         return [
             Message(run, place, value, key, headers, queue)
             for place, (value, key, headers) in enumerate(batches.decode(self.batch))
@@ -255,21 +260,41 @@ def item(content: Any) -> bytes:
 # Messages
 
 
-NOTHING_MORE = (None, None, None, None)
-
-
 def plain(message: NewMessage | str | bytes) -> Plain | None:
-    """What a batch holds of a message; None where it has more than value, key and headers.
+    """What a batch holds of a message; None where it has more than value, key, headers and deduplication id.
 
-    Raises TypeError, and ValueError for text that is not Unicode.
+    Raises InvalidArgument; TypeError, and ValueError for text that is not Unicode.
     """
     if type(message) is str:
         return message.encode(errors="surrogateescape"), None, []
     if not isinstance(message, NewMessage):
         return _bytes("value", message), None, []
-    if (message.delay, message.priority, message.expiry, message.deduplication_id) != NOTHING_MORE:
+    if message.delay is not None or message.priority is not None or message.expiry is not None:
         return None
-    return content(message.value, message.key, message.headers)
+    return content(message.value, message.key, message.headers, message.deduplication_id)
+
+
+def content(
+    value: str | bytes,
+    key: str | bytes | None,
+    headers: Mapping[str, str | bytes] | None,
+    deduplication_id: str | None = None,
+) -> Plain:
+    """Raises InvalidArgument; TypeError, and ValueError for text that is not Unicode."""
+    some = [(_name(name), _bytes("headers", content)) for name, content in headers.items()] if headers else []
+    if deduplication_id is not None:
+        if not isinstance(deduplication_id, str):
+            raise TypeError(f"deduplication_id: text is wanted, not {type(deduplication_id).__name__}")
+        some.append((DEDUPLICATION_ID, deduplication_id.encode()))
+    return _bytes("value", value), None if key is None else _bytes("key", key), some
+
+
+def record(plain: Plain) -> tuple[Any, ...]:
+    """A message as a Send has it."""
+    value, key, headers = plain
+    if headers and headers[-1][0] == DEDUPLICATION_ID:
+        return value, key, headers[:-1], None, None, None, headers[-1][1].decode()
+    return plain
 
 
 def new_record(message: NewMessage | str | bytes) -> bytes:
@@ -282,15 +307,6 @@ def new_record(message: NewMessage | str | bytes) -> bytes:
     delay, expiry = milliseconds_or_none(message.delay), milliseconds_or_none(message.expiry)
     plain = content(message.value, message.key, message.headers)
     return item((*plain, delay, message.priority, expiry, message.deduplication_id))
-
-
-def content(value: str | bytes, key: str | bytes | None, headers: Mapping[str, str | bytes] | None) -> Plain:
-    """Raises TypeError, and ValueError for text that is not Unicode."""
-    return (
-        _bytes("value", value),
-        None if key is None else _bytes("key", key),
-        [(_name(name), _bytes("headers", content)) for name, content in headers.items()] if headers else [],
-    )
 
 
 def size(records: Sequence[Plain]) -> int:
@@ -308,6 +324,8 @@ def size(records: Sequence[Plain]) -> int:
 def _name(header: str) -> str:
     if not isinstance(header, str):
         raise TypeError(f"headers: names are text, not {type(header).__name__}")
+    if header == DEDUPLICATION_ID:
+        raise InvalidArgument("Header names that begin with 'quintet-' are reserved.")
     header.encode()
     return header
 

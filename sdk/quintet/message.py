@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, bytes]]
 Plain = tuple[bytes, bytes | None, Headers]
-"""A message's value, key and headers."""
+"""A message's value, key and headers, of which the last one may be its deduplication id."""
+DEDUPLICATION_ID = "quintet-deduplication-id"
+"""The name of that header, which no header of a sender has."""
 
 
 class NewMessage(Struct, frozen=True):
@@ -66,6 +68,11 @@ class Delivery(Protocol):
     @property
     def dead_letter(self) -> DeadLetter | None: ...
 
+    @property
+    def deduplication_id(self) -> str | None: ...
+
+    def sequence_at(self, place: int) -> int | None: ...
+
     def id_at(self, place: int) -> str: ...
 
     def receipt_at(self, place: int) -> str: ...
@@ -84,9 +91,15 @@ class Run(Struct):
     deliveries: int
     sent_at: int
     first_received_at: int
+    first_sequence: int | None = None
     priority: ClassVar[None] = None
     expires_at: ClassVar[None] = None
     dead_letter: ClassVar[None] = None
+    deduplication_id: ClassVar[None] = None
+    """Each message has its own, among its headers."""
+
+    def sequence_at(self, place: int) -> int | None:
+        return None if self.first_sequence is None else self.first_sequence + place
 
     def id_at(self, place: int) -> str:
         return ids(self.first + place, 1)[0]
@@ -146,7 +159,7 @@ class Content(Struct, frozen=True, eq=False, gc=False):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {name: _text(content) for name, content in self._headers}
+        return {name: _text(content) for name, content in self._headers if name != DEDUPLICATION_ID}
 
     @property
     def deliveries(self) -> int:
@@ -171,6 +184,18 @@ class Content(Struct, frozen=True, eq=False, gc=False):
     def expires_at(self) -> int | None:
         """Milliseconds since 1970, from which on it is not delivered any more."""
         return self._delivery.expires_at
+
+    @property
+    def sequence(self) -> int | None:
+        """In a Fifo queue: later messages have larger ones."""
+        return self._delivery.sequence_at(self._place)
+
+    @property
+    def deduplication_id(self) -> str | None:
+        """In a Fifo queue: under which it was sent, or which it got of its value."""
+        if self._headers and self._headers[-1][0] == DEDUPLICATION_ID:
+            return _text(self._headers[-1][1])
+        return self._delivery.deduplication_id
 
     @property
     def dead_letter(self) -> DeadLetter | None:

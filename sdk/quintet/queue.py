@@ -86,8 +86,8 @@ class Queue:
         Raises MessageTooLarge, QueueFull, InvalidArgument, QueueNotFound; TypeError for what is no text or bytes.
         After ConnectionLost, TimedOut and Unavailable, or if the caller was cancelled, it may have been stored.
         """
-        if delay is None and priority is None and expiry is None and deduplication_id is None:
-            asked = self._ask_plain([frames.content(value, key, headers)])
+        if delay is None and priority is None and expiry is None:
+            asked = self._ask_plain([frames.content(value, key, headers, deduplication_id)])
         else:
             asked = self._ask_encoded(
                 [NewMessage(value, key, headers or {}, delay, priority, expiry, deduplication_id)]
@@ -128,7 +128,7 @@ class Queue:
 
     def _as_batch(self, records: Sequence[Plain], producer: Producer) -> Request:
         if len(records) < WORTH_A_BATCH:
-            return self._as_records(records, producer)
+            return self._as_records([frames.record(record) for record in records], producer)
         # Takes long to import, and is not needed by every client.
         from quintet import batches
 

@@ -104,12 +104,19 @@ class Deduplication:
 
     def add(self, hashes: Sequence[bytes], sent: Sequence[Sent], now: int) -> None:
         """Remember what was sent first under each of these ids, none of which is known."""
+        self._add(hashes, [(start, sent[start]) for start in _runs(sent)], now)
+
+    def add_run(self, hashes: Sequence[bytes], first: Sent, now: int) -> None:
+        """As `add`, of messages whose sequences and ids follow those of the first one."""
+        self._add(hashes, [(0, first)], now)
+
+    def _add(self, hashes: Sequence[bytes], runs: Sequence[tuple[int, Sent]], now: int) -> None:
         self._begin_bucket(bucket_of(now))
         before = len(self._added_hashes) // HASH_BYTES
-        for start in _runs(sent):
-            message_id, sequence = sent[start].id, sent[start].sequence or 0
-            self._begin_run(self._hashes.next + start, sequence, message_id)
-            self._added_runs += _RUN.pack(before + start, sequence, message_id)
+        for start, first in runs:
+            sequence = first.sequence or 0
+            self._begin_run(self._hashes.next + start, sequence, first.id)
+            self._added_runs += _RUN.pack(before + start, sequence, first.id)
         joined = b"".join(hashes)
         self._hashes.add(joined)
         self._added_hashes += joined

@@ -2,6 +2,7 @@
 
 from bisect import insort
 from collections import Counter, deque
+from collections.abc import Sequence
 from itertools import islice
 
 from quintet_broker.engine.cursor import Cursor
@@ -123,6 +124,13 @@ class Groups:
         self._held[offset] = group
         self._busy[group] += 1
         self._is_not_ready(group)
+
+    def deliver_all(self, offset: int, groups: Sequence[Group]) -> None:
+        """As `deliver_next`, of records from `offset` on."""
+        self._held.update(enumerate(groups, offset))
+        self._busy.update(groups)
+        for group in set(groups):
+            self._is_not_ready(group)
 
     def wait(self, offset: int, group: Group) -> None:
         """A record is due that may not be delivered yet."""

@@ -10,8 +10,7 @@ OWN = "quintet-"
 PRIORITY = "quintet-priority"
 """1 to 10, in digits."""
 ID = records.ID
-NUMBER = "quintet-number"
-"""In digits: grows with each record that was sent to a queue that keeps an order."""
+NUMBER = records.NUMBER
 DEDUPLICATION_ID = "quintet-deduplication-id"
 """Of what was sent with one, or got one of its value."""
 EXPIRES_AT = "quintet-expires-at"

@@ -124,7 +124,7 @@ class Intake:
         if request.shards > 1:
             self._split(request.shards)
         if request.sealed:
-            if not self._policy.ordered and not self._state.growth.count:
+            if self._takes_batch(request):
                 return self._accept_batch(request, request.sealed)
             request.open()
         if request.shards < self._state.growth.count and self._gave_away(request):
@@ -146,6 +146,14 @@ class Intake:
         self._sent |= bool(new) and not request.is_moved
         return None
 
+    def _takes_batch(self, request: Append) -> bool:
+        """Whether its batch may be stored as it is: where an order is kept, it waits for none that is delayed, and
+        nothing of it is a duplicate."""
+        state, hashes = self._state, request.deduplication
+        if state.growth.count or (self._policy.ordered and state.delayed.count):
+            return False
+        return not hashes or (len(set(hashes)) == len(hashes) and not self._known_of(request))
+
     def _accept_batch(self, request: Append, batch: Sealed) -> BrokerError | None:
         """Take a batch as it is, behind what came before; or why it is refused."""
         if request.producer is not None and request.sequences[0] <= self._state.producers.last(request.producer):
@@ -154,6 +162,8 @@ class Intake:
         if refusal := self._refusal(request, batch.count):
             return refusal
         self._append_fresh()
+        if self._policy.ordered:
+            batch = self._number(request, batch)
         lane = self._state.lane(0)
         if request.producer is not None:
             self._note_producer(request, request.producer, request.sequences[0], lane.log.tail)
@@ -164,6 +174,15 @@ class Intake:
         self._work.totals.sent += batch.count
         self._sent = True
         return None
+
+    def _number(self, request: Append, batch: Sealed) -> Sealed:
+        """The batch with numbers; from now on its deduplication ids are known."""
+        state = self._state
+        batch = batch.numbered(state.next_number)
+        if hashes := [hashed for hashed in request.deduplication if hashed]:
+            state.deduplication.add_run(hashes, Sent(batch.first_id.to_bytes(16), state.next_number), self._now)
+        state.next_number += batch.count
+        return batch
 
     def _known_of(self, request: Append) -> dict[bytes, Sent]:
         """Of an append's deduplication ids, what was sent first under those that are known."""

@@ -6,6 +6,7 @@ from quintet_broker.engine.groups import Group, Groups, group_of
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.run import Run
+from quintet_broker.engine.sealed import Sealed
 
 
 class OrderedClaim(ChoosyClaim):
@@ -110,9 +111,11 @@ class OrderedClaim(ChoosyClaim):
         """Records that nobody has met."""
         groups, mine = ahead.groups, self._mine
         groups.looked_at(run.end - 1)
+        if run.batch and self._take_batch(lane, groups, run, run.batch):
+            return
         for offset, record in enumerate(run.records, run.offset):
             group = group_of(record)
-            if not groups.is_free(group) and (group not in mine or groups.has_line(group)):
+            if not self._is_next(groups, group):
                 self._pass_over(lane, offset)
                 groups.wait(offset, group)
                 ahead.keep_waiting(offset, record)
@@ -124,10 +127,25 @@ class OrderedClaim(ChoosyClaim):
                 mine.add(group)
                 groups.deliver_next(offset, group)
 
+    def _take_batch(self, lane: Lane, groups: Groups, run: Run, batch: Sealed) -> bool:
+        """Deliver a batch as it is, if each of its records may be delivered; whether it is."""
+        found = set(batch.groups)
+        if self._is_expired(run) or not all(self._is_next(groups, group) for group in found):
+            return False
+        self._deliver_run(lane)
+        self._deliver(lane, [run])
+        groups.deliver_all(run.offset, batch.groups)
+        self._mine |= found
+        return True
+
+    def _is_next(self, groups: Groups, group: Group) -> bool:
+        """Whether the next record that is looked at may be delivered, if it is of this group."""
+        return groups.is_free(group) or (group in self._mine and not groups.has_line(group))
+
     def _look_at(self, lane: Lane, ahead: GroupAhead, offset: int, record: Record) -> None:
         groups, group = ahead.groups, group_of(record)
         groups.looked_at(offset)
-        is_next = groups.is_free(group) or (group in self._mine and not groups.has_line(group))
+        is_next = self._is_next(groups, group)
         if is_next and self._may_take(lane, offset, record):
             self._take_one(lane, ahead, offset, record)
             return

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from msgspec import Struct
 
-from quintet_broker.engine.sealed import first_id, is_intact
+from quintet_broker.engine.sealed import NO_NUMBER, first_id, is_intact
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 ID = "quintet-id"
 """Header: 16 bytes that name a message, wherever it goes."""
+NUMBER = "quintet-number"
+"""Header, in digits: grows with each record that was sent to a queue that keeps an order."""
 MAX_BATCH_BYTES = 256 * 1024
 """A batch is at most this long unless one record is larger, so that one record left alone pins little."""
 
@@ -100,18 +102,14 @@ def read(batch: bytes) -> list[tuple[int, Record]]:
         return [(one.offset, Record(one.value or b"", one.timestamp, one.key, tuple(one.headers))) for one in reader]
     # A sealed one, whose header names its records.
     first = first_id(reader.producer_id, reader.base_sequence) - reader.base_offset
-    return [
-        (
-            one.offset,
-            Record(
-                one.value or b"",
-                one.timestamp,
-                one.key,
-                ((ID, (first + one.offset).to_bytes(16)), *one.headers),
-            ),
-        )
-        for one in reader
-    ]
+    number = None if reader.first_timestamp == NO_NUMBER else reader.first_timestamp - reader.base_offset
+    pairs = []
+    for one in reader:
+        headers = ((ID, (first + one.offset).to_bytes(16)), *one.headers)
+        if number is not None:
+            headers += ((NUMBER, b"%d" % (number + one.offset)),)
+        pairs.append((one.offset, Record(one.value or b"", one.timestamp, one.key, headers)))
+    return pairs
 
 
 def decode_intact(batch: bytes) -> list[tuple[int, Record]]:

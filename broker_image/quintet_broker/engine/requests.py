@@ -65,8 +65,8 @@ class Append(Request[list[Sent] | None]):
     one whose hash came lately is not stored, and answered with what came first. `shards` is among how many of its queue
     this shard was chosen: it gives away what is not its own among so many, before anything is stored.
 
-    In place of records there may be a `batch` that is sealed. Its records have one sequence, and neither times nor
-    hashes; who has to look at each of them opens it.
+    In place of records there may be a `batch` that is sealed. Its records have one sequence, no times, and all of them
+    hashes or none; who has to look at each of them opens it.
     """
 
     answer_type = list[Sent] | None
@@ -95,8 +95,10 @@ class Append(Request[list[Sent] | None]):
         self.size = len(batch) if batch else sum([record.size for record in records])
 
     @classmethod
-    def of_batch(cls, at: int, batch: Sealed, producer: int | None, sequence: int) -> "Append":
-        append = cls(at, [], [], producer, [sequence], batch=batch.data)
+    def of_batch(
+        cls, at: int, batch: Sealed, producer: int | None, sequence: int, deduplication: list[bytes | None]
+    ) -> "Append":
+        append = cls(at, [], [], producer, [sequence], deduplication, batch=batch.data)
         append.sealed = batch
         return append
 
@@ -108,7 +110,7 @@ class Append(Request[list[Sent] | None]):
         self.batch = self.sealed = None
         self.due = [None] * len(self.records)
         self.sequences = self.sequences * len(self.records)
-        self.deduplication = [None] * len(self.records)
+        self.deduplication = self.deduplication or [None] * len(self.records)
 
     def part(self, places: Sequence[int], shards: int) -> "Append":
         """The records at these places, for one of so many shards."""

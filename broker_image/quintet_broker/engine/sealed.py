@@ -1,13 +1,15 @@
 """Sealed: a batch of a client's records that is stored and delivered as it came, without being decoded.
 
 It is a RecordBatch v2 of Kafka with what the broker knows of its records in its header alone: when they were sent
-(LogAppendTime), and by producer id and base sequence the ids of their messages. So its records have no header of the
-engine's, and its parts are cut out by bytes.
+(LogAppendTime), by producer id and base sequence the ids of their messages and, where an order is kept, by its first
+timestamp their numbers. So its parts are cut out by bytes, and its records have no header of the engine's but the
+deduplication id that their sender gave them.
 Layout: https://kafka.apache.org/documentation/#recordbatch
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -27,14 +29,18 @@ _COUNTED_FROM = 12
 """The length counts from there."""
 _COUNT = struct.Struct(">I")
 _COUNT_AT = 57
+_NUMBER = struct.Struct(">q")
+_NUMBER_AT = 27
+NO_NUMBER = -1
 _PRODUCER = struct.Struct(">q")
 _PRODUCER_AT = 43
 _MAGIC = 2
 _LOG_APPEND_TIME = 0x08
 _64_BITS = (1 << 64) - 1
 MOST_RECORDS = 10_000
-MOST_HEADERS = 64
-"""Of one record. What is decoded of a byte takes up to forty, so more are refused before they are decoded."""
+MOST_HEADERS = 65
+"""Of one record: its sender's, and a deduplication id. What is decoded of a byte takes up to forty, so more are refused
+before they are decoded."""
 LARGE = 256 * 1024
 """Bytes of a batch, and of a record, in which more headers could be than may be decoded for nothing."""
 PRODUCER_BITS = 63
@@ -48,12 +54,13 @@ class NotABatch(ValueError):
 class Sealed:
     """Immutable. Of n records out of m that were sealed together, the first has the offset delta `start`."""
 
-    __slots__ = ("_ends", "count", "data", "names", "offset", "start", "timestamp")
+    __slots__ = ("_ends", "_groups", "_number", "count", "data", "names", "offset", "start", "timestamp")
 
-    def __init__(self, data: bytes, ends: list[int] | None = None) -> None:
+    def __init__(self, data: bytes, ends: list[int] | None = None, groups: "array[int] | None" = None) -> None:
         """Of bytes that `is_sealed`; `ends` is where its header ends and each record, if that is known."""
         self.data = data
         fields = _HEADER.unpack_from(data)
+        self._number: int = fields[7]
         self.timestamp: int = fields[8]
         """Milliseconds since 1970, when its records were sent."""
         self.names: tuple[int, int] = fields[9], fields[11]
@@ -63,6 +70,7 @@ class Sealed:
         self.offset: int = fields[0] + self.start
         """Of its first record, once it is placed."""
         self._ends = ends
+        self._groups = groups
 
     @property
     def size(self) -> int:
@@ -73,11 +81,30 @@ class Sealed:
         """The id of its first message, as a number; the others follow it."""
         return first_id(*self.names) + self.start
 
+    @property
+    def first_number(self) -> int | None:
+        """The number of its first record, and the others follow it; None where no order is kept."""
+        return None if self._number == NO_NUMBER else self._number + self.start
+
+    @property
+    def groups(self) -> "array[int]":
+        """Of each record its message group: its key's hash, the same within one process."""
+        if self._groups is None:
+            self._groups = groups_of(DefaultRecordBatch(self.data))
+        return self._groups
+
     def placed(self, offset: int, epoch: int) -> "Sealed":
         """The same with its first record at an offset, written by the owner of `epoch`."""
         data = bytearray(self.data)
         _PLACE.pack_into(data, 0, offset - self.start, len(data) - _COUNTED_FROM, epoch)
-        return Sealed(bytes(data), self._ends)
+        return Sealed(bytes(data), self._ends, self._groups)
+
+    def numbered(self, number: int) -> "Sealed":
+        """The same with numbers for its records, the first of which is `number`."""
+        data = bytearray(self.data)
+        _NUMBER.pack_into(data, _NUMBER_AT, number - self.start)
+        _CRC.pack_into(data, _CRC_AT, google_crc32c.value(bytes(data[_CRC_FROM:])))
+        return Sealed(bytes(data), self._ends, self._groups)
 
     def part(self, place: int, count: int) -> "Sealed":
         """`count` of its records, from that place on."""
@@ -86,9 +113,10 @@ class Sealed:
         ends = self._records_end()
         records = self.data[ends[place] : ends[place + count]]
         first = self.start + place
-        data = _sealed(_PLACE.unpack_from(self.data), first, count, self.timestamp, self.names, records)
+        data = _sealed(_PLACE.unpack_from(self.data), first, count, self.timestamp, self.names, records, self._number)
         before = ends[place] - _HEADER.size
-        return Sealed(data, [end - before for end in ends[place : place + count + 1]])
+        groups = self._groups and self._groups[place : place + count]
+        return Sealed(data, [end - before for end in ends[place : place + count + 1]], groups)
 
     def parts(self, most_bytes: int) -> Iterator["Sealed"]:
         """All of it in batches of at most so many bytes, unless one record is larger."""
@@ -137,7 +165,8 @@ def seal(batch: bytes, names: tuple[int, int], now: int) -> tuple[Sealed, Sequen
         raise
     except (CorruptRecordException, ValueError, IndexError, MemoryError, OverflowError) as error:
         raise NotABatch(f"its records cannot be read: {error}") from error
-    return Sealed(_sealed((0, 0, 0), 0, count, now, names, batch[_HEADER.size :]), ends), records
+    groups = groups_of(records) if records[0].key is not None else None
+    return Sealed(_sealed((0, 0, 0), 0, count, now, names, batch[_HEADER.size :]), ends, groups), records
 
 
 def _checked(batch: DefaultRecordBatch) -> list[Any]:
@@ -228,6 +257,11 @@ def is_intact(batch: bytes) -> bool:
     return bool(crc == google_crc32c.value(batch[_CRC_FROM:]))
 
 
+def groups_of(records: Iterable[Any]) -> "array[int]":
+    """Of each record its message group."""
+    return array("q", [hash(record.key) for record in records])
+
+
 def first_id(producer: int, sequence: int) -> int:
     """The UUID, as a number, of the record with offset delta 0: version 8 of RFC 9562, in which the 63 bits of a
     producer id, the 31 of a base sequence and 28 for deltas lie one behind the other."""
@@ -236,7 +270,13 @@ def first_id(producer: int, sequence: int) -> int:
 
 
 def _sealed(
-    place: tuple[int, int, int], start: int, count: int, timestamp: int, names: tuple[int, int], records: bytes
+    place: tuple[int, int, int],
+    start: int,
+    count: int,
+    timestamp: int,
+    names: tuple[int, int],
+    records: bytes,
+    number: int = NO_NUMBER,
 ) -> bytes:
     base, _, epoch = place
     producer, sequence = names
@@ -251,7 +291,7 @@ def _sealed(
         0,
         _LOG_APPEND_TIME,
         start + count - 1,
-        timestamp,
+        number,
         timestamp,
         producer,
         0,

@@ -103,7 +103,7 @@ class Message(Struct, frozen=True):
 
 
 class Batch(Struct, frozen=True):
-    """Messages of values, keys and headers alone that a consumer gets together. Else as in Message."""
+    """Messages of values, keys, headers and deduplication ids alone that a consumer gets together; as in Message."""
 
     handle: bytes
     """The receipt of the first one, before its base64url; with `count` it stands for all of them."""
@@ -114,7 +114,9 @@ class Batch(Struct, frozen=True):
     first_received_at: int
     deliveries: int
     data: bytes
-    """A RecordBatch v2 of just these, in order."""
+    """A RecordBatch v2 of just these, in order. A deduplication id is a header of its record, DEDUPLICATION_ID."""
+    first_sequence: int | None
+    """In a Fifo queue: the sequences of the others follow it."""
 
 
 class Peeked(Struct, frozen=True):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, Unpack
 
 from quintet_api.queue import QueueSpec
+from quintet_broker.engine import deduplication
 from quintet_broker.engine.redrive import all_together, shares, together
 from quintet_broker.engine.requests import (
     Acknowledge,
@@ -102,39 +103,30 @@ class Queue:
         """
         if producer:
             sending.check_producer(producer)
-        return await self._store(messages, new_ids(len(messages), self.spread.number, producer), producer)
+        ids = new_ids(len(messages), self.spread.number, producer)
+        stored = await self.spread.append(sending.append(self.spec, messages, ids, producer, self._now()))
+        if stored is None:
+            return [Sent(id_text(message_id), None) for message_id in ids]
+        return [_sent(one) for one in stored]
 
     async def send_batch(self, batch: bytes, producer: Producer | None = None) -> int | list[Sent]:
         """As `send`, of messages that a client encoded as a RecordBatch v2 of keys, values and headers.
 
-        Answers with the id of the first message as a number, and those of the others are the next ones; or, where the
-        queue looks at each message by itself, as `send`.
+        Answers with the id of the first message as a number, and those of the others are the next ones; or, where
+        some may be duplicates, as `send`. Raises what `send` does.
         """
         if producer:
             sending.check_producer(producer)
         sealed, records = sending.opened(batch, self.spread.number, producer, self._now())
-        if sealed.count >= sending.FEW and self._takes_batches and all(record.key is None for record in records):
-            await self.spread.append(sending.append_of_batch(self.spec, sealed, records, producer))
-            return sealed.first_id
-        messages = [NewMessage(one.value or b"", one.key, tuple(one.headers)) for one in records]
-        ids = [(sealed.first_id + place).to_bytes(16) for place in range(sealed.count)]
-        return await self._store(messages, ids, producer)
-
-    async def _store(self, messages: Sequence[NewMessage], ids: list[bytes], producer: Producer | None) -> list[Sent]:
-        stored = await self.spread.append(sending.append(self.spec, messages, ids, producer, self._now()))
-        if stored is None:
-            return [Sent(id_text(message_id), None) for message_id in ids]
-        return [Sent(id_text(sent.id), sent.sequence) for sent in stored]
+        stored = await self.spread.append(
+            sending.append_of_batch(self.spec, sealed, records, producer, self.stores_whole)
+        )
+        return sealed.first_id if stored is None else [_sent(one) for one in stored]
 
     @property
     def stores_whole(self) -> bool:
         """Whether a send is stored whole or not at all, whatever its keys are."""
         return len(self.spread.routes) == 1
-
-    @property
-    def _takes_batches(self) -> bool:
-        """Whether messages without keys may be stored as they come together."""
-        return self.spec.ordering == "Standard" and not self.spec.delivery_delay and self.stores_whole
 
     # Receiving
 
@@ -283,3 +275,7 @@ class Queue:
         """The last ten, the newest first."""
         told: list[list[Progress]] = await self.spread.ask_all(TellRedrives)
         return all_together(told)
+
+
+def _sent(stored: deduplication.Sent) -> Sent:
+    return Sent(id_text(stored.id), stored.sequence)

@@ -90,4 +90,5 @@ def batch_of(shard: int, delivery: Delivery) -> Batch | None:
         delivery.first_received,
         delivery.deliveries,
         delivery.batch,
+        sealed.first_number,
     )

@@ -6,18 +6,18 @@ All of it may raise InvalidArgument, and MessageTooLarge.
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from quintet_api.queue import QueueSpec
 from quintet_broker.engine.hashes import HASH_BYTES
-from quintet_broker.engine.headers import OWN
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.headers import DEDUPLICATION_ID, OWN
 from quintet_broker.engine.requests import Append
 from quintet_broker.engine.sealed import MOST_HEADERS, MOST_RECORDS, NotABatch, Sealed, seal
 from quintet_broker.errors import InvalidArgument, MessageTooLarge
 from quintet_broker.services.messages import Content, NewMessage, Producer, batch_names, record_of
 
 MAX_SEND = MOST_RECORDS
-MAX_HEADERS = MOST_HEADERS
+MAX_HEADERS = MOST_HEADERS - 1
 """Of one message."""
 FEW = 4
 """Messages that are sooner stored together with others, than as a batch of their own."""
@@ -49,14 +49,42 @@ def append(
     )
 
 
-def append_of_batch(spec: QueueSpec, batch: Sealed, records: Sequence[Record], producer: Producer | None) -> Append:
-    """What stores a batch, which holds these records, as it is."""
-    _check_contents(spec, records)
+def append_of_batch(
+    spec: QueueSpec, batch: Sealed, records: Sequence[Any], producer: Producer | None, stores_whole: bool
+) -> Append:
+    """What stores a batch, which holds these records, under its own ids: as it is, if a queue with one shard and
+    nothing delayed need not look at each message by itself.
+
+    A record's deduplication id is its last header, DEDUPLICATION_ID.
+    """
+    as_it_is = stores_whole and batch.count >= FEW and not spec.delivery_delay
+    is_fifo = spec.ordering == "Fifo"
     number, sequence = (producer.id, producer.sequence) if producer else (None, 0)
-    return Append.of_batch(batch.timestamp, batch, number, sequence)
+    if as_it_is and not is_fifo and all(record.key is None for record in records):
+        _check_contents(spec, records)
+        return Append.of_batch(batch.timestamp, batch, number, sequence, [])
+    messages = [_new_message(record) for record in records]
+    # What was sent without an id and gets one of its value, has to be told it.
+    told = {message.deduplication_id is not None for message in messages}
+    if not as_it_is or not is_fifo or len(told) > 1 or (told == {False} and spec.deduplication.content_based):
+        ids = [(batch.first_id + place).to_bytes(16) for place in range(batch.count)]
+        return append(spec, messages, ids, producer, batch.timestamp)
+    _check_contents(spec, messages)
+    for message in messages:
+        _check(spec, message)
+    hashes = [_hash(spec, message, message.deduplication_id) for message in messages] if told == {True} else []
+    return Append.of_batch(batch.timestamp, batch, number, sequence, hashes)
 
 
-def opened(batch: bytes, shard: int, producer: Producer | None, now: int) -> tuple[Sealed, Sequence[Record]]:
+def _new_message(record: Any) -> NewMessage:
+    headers = tuple(record.headers)
+    if not headers or headers[-1][0] != DEDUPLICATION_ID:
+        return NewMessage(record.value or b"", record.key, headers)
+    deduplication_id = headers[-1][1].decode("ascii", "replace")
+    return NewMessage(record.value or b"", record.key, headers[:-1], deduplication_id=deduplication_id)
+
+
+def opened(batch: bytes, shard: int, producer: Producer | None, now: int) -> tuple[Sealed, Sequence[Any]]:
     """A batch that a client encoded, as it may be stored, and its records."""
     try:
         return seal(batch, batch_names(shard, producer), now)
@@ -79,6 +107,8 @@ def _check_contents(spec: QueueSpec, messages: Sequence[Content]) -> None:
             raise InvalidArgument(f"A message has {MAX_HEADERS} headers at most.")
         for name, value in message.headers:
             if name.startswith(OWN):
+                if name == DEDUPLICATION_ID:
+                    raise InvalidArgument("A deduplication id is for Fifo queues; in a batch it is the last header.")
                 raise InvalidArgument(f"Header names that begin with {OWN!r} are reserved.")
             size += (len(name) if name.isascii() else len(name.encode())) + len(value)
         if size > most:

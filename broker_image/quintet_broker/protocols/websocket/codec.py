@@ -226,7 +226,7 @@ class Moved(Struct, array_like=True, tag=21):
 
 
 class Together(Struct, array_like=True, gc=False):
-    """Messages that were delivered together, which have values, keys and headers alone."""
+    """Messages that were delivered together, which have values, keys, headers and deduplication ids alone."""
 
     handle: bytes
     """The receipt of the first one, before its base64url."""
@@ -238,6 +238,8 @@ class Together(Struct, array_like=True, gc=False):
     first_received_at: int
     batch: bytes
     """A RecordBatch v2 of just these, in order."""
+    first_sequence: int | None = None
+    """In a Fifo queue the first one's; those of the others follow."""
 
 
 class DeliverBatches(Struct, array_like=True, tag=22):

@@ -49,6 +49,7 @@ def together(batch: messages.Batch) -> codec.Together:
         batch.sent_at,
         batch.first_received_at,
         batch.data,
+        batch.first_sequence,
     )
 
 
