@@ -132,7 +132,7 @@ class Ahead:
         now = self._now()
         if now > self._counted_from + 1 or hidden_for != self._hidden_for:
             self._counted_from, self._received, self._hidden_for = now, 0, hidden_for
-        if not messages or not isinstance(messages[-1]._delivery, Run) or self._standing or self._opens:
+        if not messages or not _is_plain(messages[-1]) or self._standing or self._opens:
             return
         self._received += len(messages)
         if self._received >= BUSY_MESSAGES and not self._closed:
@@ -217,3 +217,9 @@ class Ahead:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _is_plain(message: Message) -> bool:
+    """What comes in order is none: once a message is released, those behind it are not to be handed out before it."""
+    delivery = message._delivery
+    return isinstance(delivery, Run) and delivery.first_sequence is None

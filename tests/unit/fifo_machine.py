@@ -13,8 +13,9 @@ from msgspec import structs
 from quintet_broker.engine.deduplication import BUCKET, WINDOW, Sent
 from quintet_broker.engine.headers import ID
 from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.record import Record, encode
 from quintet_broker.engine.requests import Acknowledge, Append, Receive
+from quintet_broker.engine.sealed import seal
 from tests.unit.engine_machine import POLICY, VISIBILITY, EngineMachine
 from tests.unit.model import Held, Model
 
@@ -36,7 +37,7 @@ class OrderedModel(Model):
         super().__init__()
         self.now = now
         self.first: dict[bytes, tuple[int, Sent]] = {}
-        """By deduplication id, when it was sent and what the send was confirmed with."""
+        """By deduplication id, when it was sent and what the send was confirmed with; of a batch without sequences."""
         self.last_sequence = -1
 
     def sent(self, number: int, priority: int, visible_at: int = 0, expires_at: float = math.inf) -> None:
@@ -116,13 +117,33 @@ class FifoMachine(EngineMachine):
         answers = self.ask(self.make(Append, records, [None] * len(ids), None, None, list(ids)))
         for number, hashed, answer in zip(numbers, ids, answers, strict=True):
             if known := self.model.known(hashed):
-                assert answer == known, "a duplicate was not confirmed with the first"
+                assert answer.id == known.id, "a duplicate was not confirmed with the first"
+                assert known.sequence in (None, answer.sequence)
                 continue
             assert answer.id == id_of(number)
             assert answer.sequence > self.model.last_sequence
             self.model.last_sequence = answer.sequence
             self.model.sent(number, 0)
             self.model.first[hashed] = self.store.now(), answer
+
+    @rule(ids=st.lists(st.sampled_from([b"a" * 16, b"b" * 16, b"ab" * 8, b"c" * 16]), min_size=1, max_size=4))
+    def send_deduplicated_batch(self, ids: list[bytes]) -> None:
+        """It is stored as it is where none of it is a duplicate."""
+        self.set_policy(structs.replace(self.policy, messages=None))
+        numbers, records = EngineMachine.records(self, len(ids))
+        keyed = [structs.replace(one, key=b"%d" % group_of(n)) for n, one in zip(numbers, records, strict=True)]
+        batch, _ = seal(encode(keyed), (numbers[0], 8), self.store.now())
+        answers = self.ask(self.make(Append, [], [], None, [0], list(ids), 1, batch.data))
+        own = [(batch.first_id + place).to_bytes(16) for place in range(len(ids))]
+        for number, hashed, named, answer in zip(numbers, ids, own, answers or [None] * len(ids), strict=True):
+            if known := self.model.known(hashed):
+                assert answer, "a duplicate was stored"
+                assert known.sequence in (None, answer.sequence)
+                assert answer.id == known.id, "a duplicate was not confirmed with the first"
+                continue
+            assert answer is None or answer.id == named
+            self.model.sent(number, 0)
+            self.model.first[hashed] = self.store.now(), answer or Sent(named, None)
 
     @rule(passed=st.sampled_from([WINDOW - BUCKET, WINDOW + BUCKET]))
     def wait_long(self, passed: int) -> None:

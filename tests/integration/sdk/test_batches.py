@@ -97,3 +97,22 @@ async def test_batch_goes_into_each_kind_of_queue(client: quintet.Client, spec: 
             await queue.acknowledge_batch(some)
             found += some
     assert sorted(message.id for message in found) == sorted(sent)
+
+
+async def test_messages_with_deduplication_ids_are_sent_once_and_told_their_ids(client: quintet.Client) -> None:
+    name = f"batches-{random.getrandbits(32):08x}"
+    await client.create_queue(name, {"ordering": "Fifo"})
+    queue = client.queue(name)
+    new = [quintet.NewMessage(value, "group", {"h": "1"}, deduplication_id=f"id-{value}") for value in VALUES]
+    sent = await queue.send_batch(new)
+    assert await queue.send_batch(new) == sent
+    assert [await queue.send(VALUES[0], key="group", deduplication_id="id-0")] == sent[:1]
+    found = await drained(queue, MANY)
+    assert [(message.id, message.deduplication_id) for message in found] == [
+        (one, f"id-{value}") for one, value in zip(sent, VALUES, strict=True)
+    ]
+    assert {str(message.headers) for message in found} == {str({"h": "1"})}
+    sequences = [message.sequence for message in found]
+    assert sequences == list(range(sequences[0] or 0, (sequences[0] or 0) + MANY))
+    with pytest.raises(quintet.InvalidArgument, match="reserved"):
+        await queue.send("x", key="group", headers={"quintet-deduplication-id": "mine"})

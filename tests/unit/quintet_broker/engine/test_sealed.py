@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quintet_broker.engine.groups import group_of
+from quintet_broker.engine.headers import NUMBER
 from quintet_broker.engine.record import Record, decode, encode
 from quintet_broker.engine.run import runs
 from quintet_broker.engine.sealed import NotABatch, Sealed, first_id, is_intact, is_sealed, seal
@@ -72,6 +74,24 @@ def test_a_part_of_a_part_is_a_part(some: list[Record], data: st.DataObject) -> 
         assert (ids(batch), batch.first_id, batch.count) == (expected, expected[0], len(expected))
         # What it was told of its records is what it would find.
         assert batch._records_end() == Sealed(batch.data)._records_end()
+
+
+@given(records, st.integers(0, 2**60), st.data())
+def test_records_keep_their_numbers_and_groups_in_every_part(
+    some: list[Record], number: int, data: st.DataObject
+) -> None:
+    batch = sent(some)
+    assert batch.first_number is None
+    place = data.draw(st.integers(0, batch.count - 1))
+    batch = batch.part(place, batch.count - place).numbered(number)
+    place = data.draw(st.integers(0, batch.count - 1))
+    part = batch.part(place, data.draw(st.integers(1, batch.count - place))).placed(7, 1)
+    assert part.first_number == number + place
+    found = decode(part.data)
+    assert [record.header(NUMBER) for _, record in found] == [
+        b"%d" % (number + place + further) for further in range(part.count)
+    ]
+    assert list(part.groups) == list(Sealed(part.data).groups) == [group_of(record) for _, record in found]
 
 
 @given(records, st.integers(0, 1000), st.data())
