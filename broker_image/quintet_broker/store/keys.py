@@ -32,6 +32,10 @@ class Keys(Struct, frozen=True):
         """Stream: one entry a batch, id <last offset + 1>-0, field b."""
         return self.of_shard(shard, f"seg:{log}:{base}")
 
+    def opened(self, shard: int, log: int, base: int) -> str:
+        """A segment's name in the midst of a transaction that appends to it; see `plan.py`."""
+        return self.of_shard(shard, f"open:{log}:{base}")
+
     def cursor(self, shard: int, cursor: int = 0) -> str:
         """Hash: one cursor's place; engine/cursor.py lists its fields."""
         return self.of_shard(shard, f"cur:{cursor}")

@@ -1,34 +1,57 @@
-"""Plan: a tick as the script reads it that applies it."""
+"""Plan: the commands of Redis that apply a tick."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgpack
 from msgspec import structs
 
 from quintet_broker.store.keys import Keys
-from quintet_broker.store.tick import Tick
+from quintet_broker.store.tick import Append, Tick
+
+LARGE = 16 * 1024
+"""Bytes of a tick's appends from which on they go around the script. Of each argument it gets, Lua makes a string whose
+bytes Redis hashes one by one: a third of all that it computed. A transaction takes as long as 12 KiB of them."""
+
+Command = tuple[Any, ...]
 
 
-def plan(tick: Tick, of: Keys) -> tuple[list[str], list[bytes]]:
-    """The keys and arguments of `tick_v1.lua`, which tells what they are."""
+class Plan(NamedTuple):
+    """Of one tick."""
+
+    keys: list[str]
+    arguments: list[bytes]
+    """Of `tick_v1.lua`, which tells what they are."""
+    behind: list[Command]
+    """What belongs into one transaction with the script, behind it. They do nothing where the script did nothing."""
+
+
+class _Places:
+    """Keys by their places among all, from 1 on."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = list(keys)
+        self._places: dict[str, int] = {}
+
+    def of(self, key: str) -> int:
+        if key not in self._places:
+            self.keys.append(key)
+            self._places[key] = len(self.keys)
+        return self._places[key]
+
+
+def plan(tick: Tick, of: Keys) -> Plan:
     shard = tick.shard
-    keys = [of.meta(shard), of.cursor(shard), of.delayed(shard), of.sequences(shard)]
-    places: dict[tuple[int, ...], int] = {}
+    places = _Places(of.meta(shard), of.cursor(shard), of.delayed(shard), of.sequences(shard))
 
     def segment(log: int, base: int) -> int:
-        """The place of its key among all, from 1 on."""
-        if (log, base) not in places:
-            keys.append(of.segment(shard, log, base))
-            places[log, base] = len(keys)
-        return places[log, base]
+        return places.of(of.segment(shard, log, base))
 
     def bucket(number: int) -> int:
-        keys.append(of.bucket(shard, number))
-        return len(keys)
+        return places.of(of.bucket(shard, number))
 
-    appends: list[int | str] = []
-    for append in tick.appends:
-        appends += segment(append.log, append.segment), f"{append.next_offset}-0"
+    inside, behind = ([], tick.appends) if _go_around(tick) else (tick.appends, [])
+    opens = _segments(behind)
     parts = [
         ["epoch", "tick", *[f"tail:{log}" for log in tick.tails]],
         [str(number) for number in (tick.epoch, tick.number - 1, *tick.tails.values())],
@@ -36,7 +59,8 @@ def plan(tick: Tick, of: Keys) -> tuple[list[str], list[bytes]]:
         [bucket(number) for number in tick.forget],
         [bucket(tick.remember.bucket), tick.remember.entries, tick.remember.keep] if tick.remember else [],
         [segment(*place) for place in tick.renew],
-        appends,
+        [part for append in inside for part in (segment(append.log, append.segment), _entry(append))],
+        [part for place in opens for part in (segment(*place), places.of(of.opened(shard, *place)))],
         [*_pairs(tick.meta), "tick", tick.number, "writer", tick.epoch],
         _dropped(tick.meta),
         _pairs(tick.cursor),
@@ -48,7 +72,31 @@ def plan(tick: Tick, of: Keys) -> tuple[list[str], list[bytes]]:
         [segment(*place) for place in tick.unlink],
     ]
     # Redis's cmsgpack knows strings only, no bytes.
-    return keys, [msgpack.packb(parts, use_bin_type=False), *[append.data for append in tick.appends]]
+    arguments = [msgpack.packb(parts, use_bin_type=False), *[append.data for append in inside]]
+    commands: list[Command] = [
+        ("XADD", of.opened(shard, append.log, append.segment), "NOMKSTREAM", _entry(append), "b", append.data)
+        for append in behind
+    ]
+    commands += [("RENAME", of.opened(shard, *place), of.segment(shard, *place)) for place in opens]
+    return Plan(places.keys, arguments, commands)
+
+
+def _go_around(tick: Tick) -> bool:
+    """Whether its appends do. A full Redis takes them by scripts alone, and what goes at once is not to come back."""
+    return (
+        sum([len(append.data) for append in tick.appends]) >= LARGE
+        and tick.grows
+        and not any(place in tick.unlink for place in _segments(tick.appends))
+    )
+
+
+def _segments(appends: Sequence[Append]) -> list[tuple[int, int]]:
+    """(log, base) of each that is appended to."""
+    return list(dict.fromkeys([(append.log, append.segment) for append in appends]))
+
+
+def _entry(append: Append) -> str:
+    return f"{append.next_offset}-0"
 
 
 def _pairs(fields: dict[str, Any]) -> list[Any]:

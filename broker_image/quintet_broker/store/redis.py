@@ -6,10 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
+from itertools import islice
 from typing import Any, cast
 
 from redis.asyncio.client import Pipeline
-from redis.exceptions import AskError, OutOfMemoryError, RedisError, TryAgainError
+from redis.exceptions import AskError, ExecAbortError, OutOfMemoryError, RedisError, TryAgainError
 
 from quintet_broker.errors import NotOwner, Unavailable
 from quintet_broker.store.connection import connection
@@ -237,18 +238,20 @@ class Store:
         return outcomes
 
     async def _write_to(self, node: Node, ticks: Sequence[Tick]) -> list[Outcome]:
+        calls = [self._calls(tick) for tick in ticks]
         try:
-            answers = await node.write([self._call(tick) for tick in ticks])
+            answers = iter(await node.write([call for of_tick in calls for call in of_tick]))
         except (RedisError, OSError) as error:
             logger.warning("a write to the Redis %s is not confirmed: %s", node.name, error)
             return [Outcome.LOST] * len(ticks)
-        return [_outcome(answer) for answer in answers]
+        return [_outcome(list(islice(answers, len(of_tick)))) for of_tick in calls]
 
-    def _call(self, tick: Tick) -> tuple[Any, ...]:
-        """Of the script that applies a tick."""
-        keys, arguments = plan(tick, self.keys)
+    def _calls(self, tick: Tick) -> list[tuple[Any, ...]]:
+        """What applies a tick: its script, in a transaction where more belongs to it."""
+        keys, arguments, behind = plan(tick, self.keys)
         script = self._tick if tick.grows else self._tick_freeing
-        return ("EVALSHA", script, len(keys), *keys, *arguments)
+        call = ("EVALSHA", script, len(keys), *keys, *arguments)
+        return [("MULTI",), call, *behind, ("EXEC",)] if behind else [call]
 
     async def read(self, shard: int, log: int, segment: int, offset: int, count: int) -> list[tuple[int, bytes]]:
         """Up to `count` batches of a segment, each with the offset behind it, beginning with the one that covers
@@ -420,17 +423,26 @@ def script(name: str, version: tuple[int, ...], freeing: bool = True) -> str:
     return f"#!lua flags={'allow-oom' if freeing else ''}\n{text}"
 
 
-def _outcome(answer: Any) -> Outcome:
-    if answer == b"OK":
-        return Outcome.APPLIED
-    if isinstance(answer, bytes):
-        return Outcome.FENCED
-    if isinstance(answer, OutOfMemoryError):
+def _outcome(answers: list[Any]) -> Outcome:
+    """Of a tick, by the answers to what applies it."""
+    if isinstance(answers[-1], list):
+        # A transaction's. What came behind a script that refused can say nothing.
+        script, *behind = answers[-1]
+        answers = [script, *behind] if script == b"OK" else [script]
+    error = next((answer for answer in answers if isinstance(answer, RedisError)), None)
+    if error is None:
+        return Outcome.APPLIED if answers[0] == b"OK" else Outcome.FENCED
+    if isinstance(error, OutOfMemoryError) or _ended_full(error):
         return Outcome.FULL
-    if isinstance(answer, (AskError, TryAgainError)):
+    if isinstance(error, (AskError, TryAgainError)):
         return Outcome.MOVING
-    logger.warning("Redis did not run a tick: %s", answer)
+    logger.warning("Redis did not run a tick: %s", error)
     return Outcome.LOST
+
+
+def _ended_full(error: RedisError) -> bool:
+    """Whether a transaction ended because Redis was full once it had come."""
+    return isinstance(error, ExecAbortError) and "OOM" in str(error)
 
 
 def _bucket_numbers(first_and_last: str | None) -> range:

@@ -9,11 +9,14 @@ import pytest
 from quintet_broker.errors import NotOwner
 from quintet_broker.store.connection import CONNECTIONS
 from quintet_broker.store.node import Fill
+from quintet_broker.store.plan import LARGE
 from quintet_broker.store.redis import NUMBER_JUMP, TAIL_JUMP, Store
 from quintet_broker.store.tick import Append, Outcome, Pool, Tick
 
 SHARDS = 20
 """Enough that each node of a Cluster has some."""
+SIZES = [2, LARGE]
+"""Of what goes through the script, and around it."""
 
 
 @pytest.fixture
@@ -39,18 +42,65 @@ def append(shard: int, epoch: int, number: int, tail: int, data: bytes = b"x") -
     return Tick(shard, epoch, number, {0: tail}, [Append(0, 0, tail + 1, data)], meta)
 
 
-async def test_one_write_reaches_shards_of_every_node(store: Store) -> None:
+@pytest.mark.parametrize("sizes", [[2], [LARGE], [2, LARGE]])
+async def test_one_write_reaches_shards_of_every_node(store: Store, sizes: list[int]) -> None:
     taken = [await store.take(shard) for shard in range(SHARDS)]
-    ticks = [append(shard, taken[shard].epoch, 1, 0, b"%d" % shard) for shard in range(SHARDS)]
+    batches = [b"%d" % shard * sizes[shard % len(sizes)] for shard in range(SHARDS)]
+    ticks = [append(shard, taken[shard].epoch, 1, 0, batches[shard]) for shard in range(SHARDS)]
     ticks[7].tails = {0: 1}
     outcomes = await store.write(ticks)
     assert outcomes == [Outcome.FENCED if shard == 7 else Outcome.APPLIED for shard in range(SHARDS)]
     for shard in range(SHARDS):
-        assert await store.read(shard, 0, 0, 0, 10) == ([] if shard == 7 else [(1, b"%d" % shard)])
+        assert await store.read(shard, 0, 0, 0, 10) == ([] if shard == 7 else [(1, batches[shard])])
     assert (await store.take(3)).meta["tail:0"] == "1"
     for shard in range(SHARDS):
         await store.erase(shard)
     assert await keys(store) == []
+
+
+async def test_large_appends_go_to_new_segments_and_to_those_there_are(store: Store) -> None:
+    """Of several logs, in one tick; and one that is refused leaves nothing, and changes nothing of what is there."""
+    epoch = (await store.take(1)).epoch
+    one, other, third = (letter * LARGE for letter in (b"a", b"b", b"c"))
+    first = Tick(1, epoch, 1, {0: 0}, [Append(0, 0, 1, one), Append(0, 0, 2, b"x"), Append(5, 0, 9, other)])
+    assert await store.write([first]) == [Outcome.APPLIED]
+    before = await keys(store)
+    refused = Tick(1, epoch - 1, 2, {0: 0}, [Append(0, 0, 3, third), Append(0, 3, 4, third)])
+    assert await store.write([refused]) == [Outcome.FENCED]
+    assert sorted(await keys(store), key=str) == sorted(before, key=str)
+    assert await store.read(1, 0, 0, 0, 10) == [(1, one), (2, b"x")]
+    later = Tick(1, epoch, 2, {0: 0}, [Append(0, 0, 3, third), Append(0, 3, 4, other)], renew=[(5, 0)])
+    assert await store.write([later, later]) == [Outcome.APPLIED, Outcome.FENCED]
+    assert await store.read(1, 0, 0, 0, 10) == [(1, one), (2, b"x"), (3, third)]
+    assert await store.read(1, 0, 3, 0, 10) == [(4, other)]
+    assert await store.read(1, 5, 0, 0, 10) == []
+
+
+async def test_what_is_appended_and_goes_at_once_leaves_nothing(store: Store) -> None:
+    epoch = (await store.take(1)).epoch
+    before = await keys(store)
+    tick = Tick(1, epoch, 1, {0: 0}, [Append(0, 0, 1, bytes(LARGE))], unlink=[(0, 0)])
+    assert await store.write([tick]) == [Outcome.APPLIED]
+    assert await keys(store) == before
+
+
+async def test_a_full_redis_takes_no_large_append_and_what_frees_memory(store: Store) -> None:
+    epoch = (await store.take(1)).epoch
+    redis = store._connection.node(store.keys.meta(1)).redis
+    assert await store.write([append(1, epoch, 1, 0, bytes(LARGE))]) == [Outcome.APPLIED]
+    used = (await redis.info("memory"))["used_memory"]
+    try:
+        # There is room when the transaction begins, and none when it has come.
+        await redis.config_set("maxmemory", used + 64 * LARGE)
+        large = Tick(1, epoch, 2, {0: 1}, [Append(0, 0, 1 + place, bytes(LARGE)) for place in range(1, 200)])
+        assert await store.write([large]) == [Outcome.FULL]
+        await redis.config_set("maxmemory", 1)
+        assert await store.write([append(1, epoch, 2, 1, bytes(LARGE))]) == [Outcome.FULL]
+        rewritten = Tick(1, epoch, 2, {0: 1}, [Append(0, 0, 1, b"y" * LARGE)], renew=[(0, 0)])
+        assert await store.write([rewritten]) == [Outcome.APPLIED]
+    finally:
+        await redis.config_set("maxmemory", 0)
+    assert await store.read(1, 0, 0, 0, 10) == [(1, b"y" * LARGE)]
 
 
 async def test_what_the_pool_keeps_is_found_again(store: Store) -> None:
@@ -111,18 +161,20 @@ async def test_who_did_not_hear_that_a_shard_was_erased_does_not_take_it(store: 
     assert refused.value.generation == 0
 
 
-async def test_a_write_without_its_script_is_not_answered_as_stored(store: Store) -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_write_without_its_script_is_not_answered_as_stored(store: Store, size: int) -> None:
     """As on a replica that took over: what comes next is to connect anew."""
     taken = await store.take(1)
     for node in store._connection.nodes:
         await node.redis.script_flush()
-    assert await store.write([append(1, taken.epoch, 1, 0)]) == [Outcome.LOST]
+    assert await store.write([append(1, taken.epoch, 1, 0, bytes(size))]) == [Outcome.LOST]
     await store.connect()
-    assert await store.write([append(1, taken.epoch, 1, 0)]) == [Outcome.APPLIED]
+    assert await store.write([append(1, taken.epoch, 1, 0, bytes(size))]) == [Outcome.APPLIED]
 
 
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_write_on_its_way_brings_nothing_of_an_erased_shard_back(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     taken = await store.take(1)
     outcomes: list[Outcome] = []
@@ -131,7 +183,7 @@ async def test_a_write_on_its_way_brings_nothing_of_an_erased_shard_back(
     async def run_and_then_the_write(key: str, fill: Fill, replicated: bool = False) -> list[object]:
         found = await run(key, fill, replicated)
         if not outcomes:
-            outcomes.extend(await store.write([append(1, taken.epoch, 1, 0)]))
+            outcomes.extend(await store.write([append(1, taken.epoch, 1, 0, bytes(size))]))
         return found
 
     monkeypatch.setattr(store._connection, "run", run_and_then_the_write)

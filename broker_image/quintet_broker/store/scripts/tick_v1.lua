@@ -1,7 +1,9 @@
 -- The fenced write of one tick of one shard: all of it is applied, or nothing.
 --
 -- KEYS: meta, cursor, delayed, seq, then the segments and buckets that the plan names by their place in KEYS.
--- ARGV: the plan (MessagePack, its parts in the order of their names below), then the bytes of each append.
+-- ARGV: the plan (MessagePack, its parts in the order of their names below), then the bytes of each append that is made
+-- here. Those of large ones come behind the script in its transaction, as XADD NOMKSTREAM to a key that is there only where
+-- the script opened its segment, and are closed by RENAME.
 -- Answers OK; FENCED when a field of meta (epoch, tick, tails) has not the value that the writer expects;
 -- DUPLICATE:<first offset> when a producer's sequence was stored before.
 
@@ -11,7 +13,8 @@ local fields, expected, -- of meta
   forget, -- buckets
   remember, -- bucket, entries, milliseconds for which they are kept; or nothing
   renew, -- segments that are emptied before anything is appended
-  appends, -- segment and entry id of each
+  appends, -- segment and entry id of each that is made here
+  opens, -- segments that are appended to behind the script, each with its key there
   set_meta, drop_meta, set_cursor, drop_cursor, -- pairs of field and value, and fields
   clear_delayed, delay, undelay, -- whether all go; pairs of time and batch; batches
   drop_sources, -- producers
@@ -50,6 +53,15 @@ if remember[1] then
 end
 for _, place in ipairs(renew) do
   redis.call('UNLINK', KEYS[place])
+end
+for number = 1, #opens, 2 do
+  local segment, opened = KEYS[opens[number]], KEYS[opens[number + 1]]
+  if redis.call('EXISTS', segment) == 1 then
+    redis.call('RENAME', segment, opened)
+  else
+    -- A stream without entries.
+    redis.call('XADD', opened, 'MAXLEN', 0, '0-1', 'b', '')
+  end
 end
 for number = 1, #appends / 2 do
   redis.call('XADD', KEYS[appends[2 * number - 1]], appends[2 * number], 'b', ARGV[number + 1])
