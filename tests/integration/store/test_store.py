@@ -3,12 +3,14 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from redis.crc import key_slot
 
 from quintet_broker.errors import NotOwner
 from quintet_broker.store.connection import CONNECTIONS
-from quintet_broker.store.node import Fill
+from quintet_broker.store.node import Fill, Node
 from quintet_broker.store.plan import LARGE
 from quintet_broker.store.redis import NUMBER_JUMP, TAIL_JUMP, Store
 from quintet_broker.store.tick import Append, Outcome, Pool, Tick
@@ -35,6 +37,12 @@ async def keys(store: Store) -> list[object]:
         for key in await node.redis.keys(f"*{store.keys.prefix}*")
         if await node.redis.pttl(key) < 0
     ]
+
+
+async def ask(node: Node, *command: Any) -> Any:
+    [answer] = await node.send([(command, {})])
+    assert not isinstance(answer, Exception), answer
+    return answer
 
 
 def append(shard: int, epoch: int, number: int, tail: int, data: bytes = b"x") -> Tick:
@@ -101,6 +109,22 @@ async def test_a_full_redis_takes_no_large_append_and_what_frees_memory(store: S
     finally:
         await redis.config_set("maxmemory", 0)
     assert await store.read(1, 0, 0, 0, 10) == [(1, b"y" * LARGE)]
+
+
+@pytest.mark.parametrize("redis_url", ["cluster"], indirect=True)
+@pytest.mark.parametrize("size", SIZES)
+async def test_while_a_slot_moves_nothing_is_stored(store: Store, size: int) -> None:
+    epoch = (await store.take(1)).epoch
+    key = store.keys.meta(1)
+    node = store._connection.node(key)
+    other = next(other for other in store._connection.nodes if other is not node)
+    slot, there = key_slot(key.encode()), (await ask(other, "CLUSTER", "MYID")).decode()
+    await ask(node, "CLUSTER", "SETSLOT", slot, "MIGRATING", there)
+    try:
+        assert await store.write([append(1, epoch, 1, 0, bytes(size))]) == [Outcome.MOVING]
+    finally:
+        await ask(node, "CLUSTER", "SETSLOT", slot, "STABLE")
+    assert await store.write([append(1, epoch, 1, 0, bytes(size))]) == [Outcome.APPLIED]
 
 
 async def test_what_the_pool_keeps_is_found_again(store: Store) -> None:
