@@ -8,7 +8,7 @@ who means no good, or does not read, keeps nobody else out.
 import asyncio
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 
@@ -93,7 +93,7 @@ class Connections:
         self._slow.discard(connection)
 
     def _bound_unread(self) -> None:
-        sizes = {connection: connection.to_read() for connection in self._slow}
+        sizes = {connection: connection.to_write() for connection in self._slow}
         if sum(sizes.values()) > UNREAD_BYTES:
             max(sizes, key=lambda one: sizes[one]).drop()
 
@@ -110,6 +110,15 @@ class Connections:
         self._look = self._loop.call_later(LOOKED_AT_EVERY, self._look_at_all) if self._open else None
 
 
+class Upgraded(Protocol):
+    """What a connection of HTTP became: it gets what comes, and tells the client at the end why."""
+
+    def feed_data(self, data: bytes) -> object: ...
+    def feed_eof(self) -> None: ...
+    def drained(self) -> None: ...
+    def farewell(self, error: BrokerError) -> bytes: ...
+
+
 class Connection(web.RequestHandler):
     """One of a client: aiohttp's, which tells how much comes and how much goes."""
 
@@ -117,9 +126,8 @@ class Connection(web.RequestHandler):
         "_all",
         "_refuse_body",
         "_refused",
+        "_upgraded_to",
         "_wire",
-        "farewell",
-        "kept",
         "unfinished",
         "unfinished_since",
         "unread",
@@ -131,12 +139,9 @@ class Connection(web.RequestHandler):
         super().__init__(server, loop=loop, access_log=None, keepalive_timeout=IDLE)  # type: ignore[arg-type]
         self._all = connections
         self._refused = False
-        self.farewell: Callable[[BrokerError], bytes] = _farewell
-        """What is written last to a client that is refused."""
+        self._upgraded_to: Upgraded | None = None
         self._refuse_body: Callable[[BrokerError], None] | None = None
         """Who reads the body of a request, and answers."""
-        self.kept: Callable[[], int] = lambda: 0
-        """Bytes that wait to be written."""
         self.unfinished = 0
         """Bytes that came since something was whole."""
         self.unfinished_since = 0.0
@@ -159,9 +164,18 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         if not self._refused:
             self.came(len(data))
-        if not self._refused:
+        if self._refused:
+            return
+        if self._upgraded_to:
+            self._upgraded_to.feed_data(data)
+        else:
             super().data_received(data)
             self._check_body()
+
+    def upgrade(self, to: Upgraded) -> None:
+        """From now on it is that, and no request follows."""
+        self._upgraded_to = to
+        self.set_parser(to)  # type: ignore[arg-type]
 
     def reads_body(self, refuse: Callable[[BrokerError], None] | None) -> None:
         """Somebody reads the body of a request, and answers where it is refused; None: no more."""
@@ -180,6 +194,8 @@ class Connection(web.RequestHandler):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._all.reads(self)
+        if self._upgraded_to:
+            self._upgraded_to.drained()
 
     def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -206,21 +222,17 @@ class Connection(web.RequestHandler):
         """Bytes that the client's end has no room for."""
         return self._wire.get_write_buffer_size()
 
-    def to_read(self) -> int:
-        """Bytes of all that the client is to read."""
-        return self.to_write() + self.kept()
-
     def refuse(self, error: BrokerError) -> None:
         """Tell the client why, as far as it reads, and close it, unless whoever reads a body answers."""
         self._all.whole(self)
         if self._refuse_body:
             self._refuse_body(error)
             return
-        if self.to_read():
+        if self.to_write():
             self.drop()
             return
         self._refused = True
-        self._wire.write(self.farewell(error))
+        self._wire.write((self._upgraded_to.farewell if self._upgraded_to else _farewell)(error))
         self._wire.close()
         self._loop.call_later(CLOSES_WITHIN, self._wire.abort)
 

@@ -292,12 +292,3 @@ def _refusable(body: bytes, why: str) -> Exception:
 def encode(frame: Any) -> bytes:
     """A frame of Said."""
     return _encoder.encode(frame)
-
-
-def header(size: int) -> bytes:
-    """Of a WebSocket's frame with a binary message of so many bytes, from a server: RFC 6455, section 5.2."""
-    if size < 126:
-        return bytes((0x82, size))
-    if size < 1 << 16:
-        return b"\x82\x7e" + size.to_bytes(2)
-    return b"\x82\x7f" + size.to_bytes(8)

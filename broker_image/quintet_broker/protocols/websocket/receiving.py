@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from quintet_broker.errors import BrokerError, TooManyInFlight
 from quintet_broker.protocols.websocket import codec, mapping
+from quintet_broker.protocols.websocket.socket import Socket
 from quintet_broker.services.messages import Batch, Message
 from quintet_broker.services.queue import Queue
 from quintet_broker.services.receiving import MAX_RECEIVE, MAX_WAIT
@@ -17,36 +17,12 @@ Found = Message | Batch
 DELIVER_BYTES = 1024 * 1024
 """Of the values in one Deliver, unless there is only one."""
 HELD_BYTES = 8 * 1024 * 1024
-"""Of what all receives of a connection were given. Who is given more gives it back, for others who read."""
+"""Of what a client was told and has not read. A receive that is given more gives it back, for others who read."""
 PAUSE = 0.02
 """Seconds, where a receive was answered before its time with nothing, as brokers do that are about to stop."""
 
 _UNDER_WAY: set[asyncio.Task[None]] = set()
 """The loop holds its tasks weakly."""
-
-
-class Room:
-    """What the receives of one connection hold, of what they were given and its client has no room for yet."""
-
-    def __init__(self) -> None:
-        self._held = 0
-        self._freed = asyncio.Event()
-
-    def take(self, size: int) -> bool:
-        """Whether so many bytes fit; if nothing is held, whatever their number."""
-        if self._held and self._held + size > HELD_BYTES:
-            self._freed.clear()
-            return False
-        self._held += size
-        return True
-
-    def free(self, size: int) -> None:
-        self._held -= size
-        self._freed.set()
-
-    async def some_freed(self) -> None:
-        """Since something did not fit."""
-        await self._freed.wait()
 
 
 class Receiving:
@@ -56,13 +32,11 @@ class Receiving:
         self,
         asked: codec.Receive,
         find: Callable[[], Awaitable[Queue]],
-        send: Callable[[codec.Deliver | codec.DeliverBatches], Awaitable[None]],
-        room: Room,
+        socket: Socket,
     ) -> None:
         self._asked = asked
-        self._room = room
         self._find = find
-        self._send = send
+        self._socket = socket
         self._credit = asked.credit
         self._granted = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -74,25 +48,26 @@ class Receiving:
     async def run(self) -> None:
         """Until it is over. Raises BrokerError, ConnectionError."""
         while True:
+            await self._socket.room()
             while not self._credit:
                 self._granted.clear()
                 await self._granted.wait()
             queue, found = await self._next()
-            size = sum(map(_size, found))
-            if not self._room.take(size):
+            if not self._fits(found):
                 await _give_back(queue, found)
                 # It holds nothing of them while it waits.
                 del found
-                await self._room.some_freed()
                 continue
             self._credit -= sum(map(_count, found))
             over = self._asked.once or not found
-            try:
-                await self._deliver(queue, found, over)
-            finally:
-                self._room.free(size)
+            self._deliver(found, over)
             if over:
                 return
+
+    def _fits(self, found: Sequence[Found]) -> bool:
+        """Whether the client may be told all that."""
+        socket = self._socket
+        return socket.is_open and (socket.has_room or socket.unread + sum(map(_size, found)) <= HELD_BYTES)
 
     async def _next(self) -> tuple[Queue, list[Found]]:
         """No messages, if none came in time."""
@@ -128,15 +103,11 @@ class Receiving:
             )
         ]
 
-    async def _deliver(self, queue: Queue, found: list[Found], over: bool) -> None:
-        unsent = deque(_frames(found))
-        try:
-            while unsent:
-                await self._send(self._frame(unsent[0], len(unsent) > 1 or not over))
-                unsent.popleft()
-        finally:
-            if left := [one for part in unsent for one in part]:
-                await _give_back(queue, left)
+    def _deliver(self, found: list[Found], over: bool) -> None:
+        """Raises ConnectionError."""
+        parts = list(_parts(found))
+        for place, part in enumerate(parts, 1):
+            self._socket.write([codec.encode(self._frame(part, place < len(parts) or not over))])
 
     def _frame(self, part: list[Found], is_open: bool) -> codec.Deliver | codec.DeliverBatches:
         """Of some that are all batches, or none is."""
@@ -161,7 +132,7 @@ async def _give_back(queue: Queue, found: list[Found]) -> None:
     await asyncio.shield(releasing)
 
 
-def _frames(found: list[Found]) -> Iterator[list[Found]]:
+def _parts(found: list[Found]) -> Iterator[list[Found]]:
     """What goes into one frame each; the last of them may be empty."""
     part: list[Found] = []
     size = 0

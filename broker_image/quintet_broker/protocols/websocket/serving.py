@@ -19,6 +19,7 @@ from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge,
 from quintet_broker.protocols.admission import Admission
 from quintet_broker.protocols.problems import InternalError
 from quintet_broker.protocols.websocket import codec, mapping
+from quintet_broker.protocols.websocket.socket import Socket
 from quintet_broker.services.messages import Producer
 from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
@@ -43,9 +44,9 @@ OF_ONE = (InvalidArgument, MessageTooLarge, QueueFull)
 class Serving:
     """The requests of one connection that are under way."""
 
-    def __init__(self, find: Find, say: Callable[[Sequence[Any]], Awaitable[None]], admission: Admission) -> None:
+    def __init__(self, find: Find, socket: Socket, admission: Admission) -> None:
         self._find = find
-        self._say = say
+        self._socket = socket
         self._admission = admission
         self._under_way = 0
         self._messages = 0
@@ -54,16 +55,12 @@ class Serving:
         """What waits until what came before is answered, and more may join."""
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def take(self, frame: codec.Request, size: int) -> None:
-        """Begin to serve one of `size` bytes."""
+    def take(self, frame: codec.Request, size: int) -> None:
+        """Begin to serve one of `size` bytes. Raises Overloaded."""
         messages = _messages(frame)
-        try:
-            if self._under_way >= REQUESTS_MAX or (self._under_way and self._messages + messages > MESSAGES_MAX):
-                raise Overloaded
-            self._admission.take(size)
-        except Overloaded as error:
-            await self._say([mapping.refused(frame.id, error)])
-            return
+        if self._under_way >= REQUESTS_MAX or (self._under_way and self._messages + messages > MESSAGES_MAX):
+            raise Overloaded
+        self._admission.take(size)
         self._under_way += 1
         self._messages += messages
         if not _joins(frame):
@@ -107,7 +104,8 @@ class Serving:
                 # Who does not read answers takes no room of others.
                 self._admission.give_back(together.size)
                 together.frames.clear()
-            await self._say(answers)
+            self._socket.write([codec.encode(answer) for answer in answers])
+            await self._socket.room()
         except ConnectionError:
             logger.debug("a client went before it was answered")
         finally:

@@ -6,16 +6,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgpack
-from aiohttp import WSMsgType
 
 from quintet_broker.errors import BrokerError
 from quintet_broker.protocols.admission import ADMISSION, HELD_BYTES, Admission
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.websocket import connection
 from quintet_broker.protocols.websocket import serving as requests
+from quintet_broker.protocols.websocket import socket as sockets
 from quintet_broker.protocols.websocket.connection import Connection
-from quintet_broker.protocols.websocket.outbox import AT_ONCE
 from quintet_broker.services.messages import Message
+from tests.unit.quintet_broker.protocols.websocket.wire import BINARY, CLOSE, Wire
+from tests.unit.quintet_broker.protocols.websocket.wire import message as framed
 
 HELLO, SEND, RECEIVE, CREDIT, CANCEL, ACKNOWLEDGE = range(6)
 WELCOME, CONFIRM, SETTLED, DELIVER, REFUSED = range(16, 21)
@@ -70,37 +71,29 @@ class Queue:
 
 
 class Client:
-    """The other end, and the socket in between, which the broker waits for until `reads` is set."""
+    """The other end."""
 
     def __init__(self, queue: Queue) -> None:
         async def find(name: str) -> Queue:
             return queue
 
         self.admission = Admission()
-        app = {
+        app: Any = {
             TOPOLOGY: SimpleNamespace(queue=find),
             ACCESS: SimpleNamespace(check=lambda *_: None),
             ADMISSION: self.admission,
             SETTINGS: SimpleNamespace(pod_name="broker-0"),
         }
-        self.transport = SimpleNamespace(aborted=False, abort=self._abort, get_write_buffer_size=lambda: AT_ONCE)
-        self.reads = asyncio.Event()
-        self.reads.set()
-        self.closed: tuple[int, bytes] | None = None
-        self.heard: list[Any] = []
-        self._said: asyncio.Queue[Any] = asyncio.Queue()
-        self.on_frame: Callable[[Any], None] = lambda _: None
-        request: Any = SimpleNamespace(app=app, transport=self.transport, protocol=None)
-        socket: Any = self
-        self.connection = Connection(request, socket, None)
+        self.wire = Wire()
+        self.connection = Connection(app, self.wire.as_connection(), None)
         self.serving = asyncio.create_task(self.connection.serve())
-        self.say(HELLO, [1])
 
     def say(self, *elements: Any) -> None:
-        self._said.put_nowait(SimpleNamespace(type=WSMsgType.BINARY, data=msgpack.packb(elements)))
+        self.say_together(elements)
 
-    def go(self) -> None:
-        self._said.put_nowait(SimpleNamespace(type=WSMsgType.CLOSED, data=None))
+    def say_together(self, *frames: Any) -> None:
+        """In one read."""
+        self.wire.say(*(framed(msgpack.packb(elements)) for elements in frames))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
@@ -108,136 +101,140 @@ class Client:
                 await asyncio.sleep(0)
 
     def frames(self, tag: int) -> list[Any]:
-        return [frame for frame in self.heard if frame[0] == tag]
+        heard = [msgpack.unpackb(content) for opcode, content in self.wire.heard if opcode == BINARY]
+        return [frame for frame in heard if frame[0] == tag]
 
-    # The socket, as the broker has it
-
-    async def receive(self) -> Any:
-        return await self._said.get()
-
-    async def send_bytes(self, body: bytes) -> None:
-        frame = msgpack.unpackb(body)
-        self.heard.append(frame)
-        self.on_frame(frame)
-        await self.reads.wait()
-
-    async def close(self, *, code: int, message: bytes, drain: bool) -> None:
-        await self.reads.wait()
-        self.closed = code, message
-        self.go()
-
-    def _abort(self) -> None:
-        self.transport.aborted = True
-        self.go()
+    @property
+    def closed(self) -> bytes | None:
+        return next((content for opcode, content in self.wire.heard if opcode == CLOSE), None)
 
 
 async def serving(steps: Callable[[Client, Queue], Awaitable[None]]) -> None:
     queue = Queue()
     client = Client(queue)
-    await client.until(lambda: len(client.heard) == 1)
+    await asyncio.sleep(0)
+    client.say(HELLO, [1])
+    await client.until(lambda: len(client.frames(WELCOME)) == 1)
     try:
         await steps(client, queue)
     finally:
-        client.reads.set()
-        client.go()
+        client.wire.go()
         async with asyncio.timeout(30):
             await client.serving
 
 
+async def turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def test_receive_that_is_cancelled_ends_alone() -> None:
     async def steps(client: Client, queue: Queue) -> None:
-        client.reads.clear()
-        client.say(RECEIVE, 1, "a", 20)
-        client.say(RECEIVE, 2, "a", 20)
+        client.wire.reads = False
+        client.say_together([RECEIVE, 1, "a", 20], [RECEIVE, 2, "a", 20])
         await client.until(lambda: queue.given == 8)
         client.say(CANCEL, 1)
-        await client.until(lambda: bool(queue.released))
-        client.reads.set()
-        await client.until(lambda: len(client.frames(DELIVER)) >= 12)
-        ended = [frame[1] for frame in client.frames(DELIVER) if not frame[3]]
-        assert ended == [1]
+        await turns()
+        assert queue.given == 8
+        client.wire.read()
+        await client.until(lambda: sum(len(frame[2]) for frame in client.frames(DELIVER)) == 24)
+        assert [frame[1] for frame in client.frames(DELIVER) if not frame[3]] == [1]
         delivered = [found[1] for frame in client.frames(DELIVER) for found in frame[2]]
-        assert len(set(delivered)) == len(delivered)
-        assert not set(delivered) & set(queue.released)
+        assert len(set(delivered)) == 24
+        assert not queue.released
+
+    await serving(steps)
+
+
+async def test_receive_that_is_cancelled_before_it_begins_tells_its_end() -> None:
+    async def steps(client: Client, queue: Queue) -> None:
+        client.say_together([RECEIVE, 1, "a", 20], [CANCEL, 1])
+        await client.until(lambda: any(not frame[3] for frame in client.frames(DELIVER)))
+        client.say(RECEIVE, 1, "a", 1, True)
+        await client.until(lambda: len(client.frames(DELIVER)) >= 2)
+        assert client.closed is None
 
     await serving(steps)
 
 
 async def test_number_is_free_once_its_last_frame_is_read() -> None:
     async def steps(client: Client, queue: Queue) -> None:
-        def again(frame: Any) -> None:
-            if frame[0] == DELIVER and len(client.frames(DELIVER)) < 3:
-                client.say(RECEIVE, 1, "a", 1, True)
-            client.reads.clear()
-
-        client.on_frame = again
-        client.say(RECEIVE, 1, "a", 1, True)
         for count in 1, 2, 3:
+            client.say(RECEIVE, 1, "a", 1, True)
             await client.until(lambda count=count: len(client.frames(DELIVER)) == count)  # type: ignore[misc]
-            for _ in range(20):
-                await asyncio.sleep(0)
-            client.reads.set()
         assert client.closed is None
 
     await serving(steps)
 
 
-async def test_what_is_given_back_is_so_even_if_the_client_goes_meanwhile() -> None:
+async def test_what_there_is_no_room_for_is_given_back_even_if_the_client_goes_meanwhile() -> None:
     async def steps(client: Client, queue: Queue) -> None:
-        client.reads.clear()
+        client.wire.reads = False
         queue.releases.clear()
-        client.say(RECEIVE, 1, "a", 20)
-        await client.until(lambda: queue.given == 4)
-        for _ in range(20):
-            await asyncio.sleep(0)
-        client.say(CANCEL, 1)
-        for _ in range(20):
-            await asyncio.sleep(0)
-        client.go()
+        client.say_together(*([RECEIVE, number, "a", 20] for number in range(4)))
+        await client.until(lambda: queue.given == 16)
+        await turns()
+        client.say(CANCEL, 3)
+        await turns()
+        client.wire.go()
         async with asyncio.timeout(30):
             await client.serving
+        client.wire.read()
         queue.releases.set()
         told = {found[1] for frame in client.frames(DELIVER) for found in frame[2]}
-        await client.until(lambda: {*queue.released, *told} >= {f"r{number}" for number in (2, 3)})
+        assert len(told) == 8
+        await client.until(lambda: len(queue.released) == 8)
+        assert {*queue.released, *told} == {f"r{number}" for number in range(16)}
 
     await serving(steps)
 
 
 async def test_broker_that_stops_refuses_receives_and_takes_nothing_more() -> None:
     async def steps(client: Client, queue: Queue) -> None:
-        client.reads.clear()
+        client.wire.reads = False
         client.say(RECEIVE, 1, "a", 4)
         await client.until(lambda: queue.given == 4)
         client.say(ACKNOWLEDGE, 2, "a", ["r0"])
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await turns()
         leaving = asyncio.create_task(client.connection.leave())
         await asyncio.sleep(0)
         client.say(ACKNOWLEDGE, 3, "a", ["r0"])
-        client.reads.set()
         queue.acknowledges.set()
+        await turns()
+        client.wire.read()
+        await client.until(lambda: client.closed is not None)
+        client.wire.say(framed(b"\x03\xe9", CLOSE))
+        client.wire.go()
         async with asyncio.timeout(30):
             await leaving
         assert [frame[1:4] for frame in client.frames(REFUSED)] == [[1, "Unavailable", 503]]
         assert [frame[1] for frame in client.frames(SETTLED)] == [2]
-        assert client.closed == (1001, b"The broker stops.")
+        assert client.closed == (1001).to_bytes(2) + b"The broker stops."
 
     await serving(steps)
 
 
 async def test_broker_that_stops_does_not_wait_for_who_does_not_read(monkeypatch: Any) -> None:
     monkeypatch.setattr(connection, "LEAVES_WITHIN", 0.05)
-    monkeypatch.setattr(connection, "CLOSES_WITHIN", 0.05)
+    monkeypatch.setattr(sockets, "CLOSES_WITHIN", 0.05)
 
     async def steps(client: Client, queue: Queue) -> None:
-        client.reads.clear()
+        client.wire.reads = False
         client.say(RECEIVE, 1, "a", 100)
         await client.until(lambda: queue.given == 4)
         async with asyncio.timeout(30):
             await client.connection.leave()
-        assert client.transport.aborted
+        assert client.wire.aborted
 
     await serving(steps)
+
+
+async def test_client_that_says_no_hello_is_told_goodbye(monkeypatch: Any) -> None:
+    monkeypatch.setattr(connection, "HELLO_WITHIN", 0.01)
+    client = Client(Queue())
+    await client.until(lambda: client.closed is not None)
+    client.wire.go()
+    await client.serving
 
 
 async def test_requests_beyond_the_bound_are_refused(monkeypatch: Any) -> None:
