@@ -1,6 +1,8 @@
 """Clients that mean no good, or do not read: the connection ends or waits, the broker stays as it is."""
 
 import asyncio
+import contextlib
+import itertools
 import os
 
 import aiohttp
@@ -140,6 +142,33 @@ async def test_broker_that_stops_says_so(own_broker: Broker) -> None:
         ended = [await raw.hear() for _ in receives]
         assert sorted(ended) == [[REFUSED, number, "Unavailable", 503, "The broker stops."] for number in receives]
         assert await closing(raw) == (GOING_AWAY, "The broker stops.")
+        assert await stopping == 0
+
+
+async def test_who_goes_on_talking_hears_all_that_a_broker_says_before_it_stops(own_broker: Broker) -> None:
+    """It reads until the client says goodbye: what it left unread would take what it said from the client."""
+    async with quintet.connect(own_broker.http_url) as client, connected(own_broker.http_url) as raw:
+        await client.create_queue("orders")
+
+        async def talk() -> None:
+            with contextlib.suppress(ConnectionError):
+                for number in itertools.count():
+                    await raw.say(ACKNOWLEDGE, number, "orders", ["a"])
+                    if not number % 10:
+                        await asyncio.sleep(0)
+
+        async def hear() -> None:
+            while True:
+                # It may say more than is served at a time.
+                assert (await raw.hear())[0] in (SETTLED, REFUSED)
+
+        talking = asyncio.create_task(talk())
+        assert (await raw.hear())[0] == SETTLED
+        stopping = asyncio.create_task(asyncio.to_thread(own_broker.stop))
+        with pytest.raises(Closed) as caught:
+            await hear()
+        assert caught.value.args == (GOING_AWAY, "The broker stops.")
+        await talking
         assert await stopping == 0
 
 
