@@ -84,6 +84,10 @@ class Lane:
         for selection in self.selections:
             selection.ahead.hold(run)
 
+    def keep(self, most: int) -> None:
+        """Hold up to so many bytes of what is appended; at least as many as would be read."""
+        self.ahead.most_kept = max(most, _most_bytes(self.log))
+
     @property
     def wants_fetch(self) -> bool:
         """Whether more is to be read for consumers."""

@@ -48,6 +48,8 @@ class ReadAhead:
         self._place = place
         self._again = again
         self._most_bytes = most_bytes
+        self.most_kept = most_bytes
+        """Bytes up to which what is appended is held too, so that it need not be read."""
         self._due: deque[tuple[int, Record]] = deque()
         self._unread: deque[Run] = deque()
         self._taken = 0
@@ -122,7 +124,7 @@ class ReadAhead:
 
     def hold(self, run: Run) -> None:
         """Keep what is being appended, if nothing between is missing and there is room."""
-        if self._unread_bytes < self._most_bytes and self._unread_from == run.offset:
+        if self._unread_bytes < self.most_kept and self._unread_from == run.offset:
             self._hold(run)
 
     @property

@@ -148,19 +148,20 @@ def seal(batch: bytes, names: tuple[int, int], now: int) -> tuple[Sealed, Sequen
     if len(batch) < _HEADER.size:
         raise NotABatch("it is shorter than a batch's header")
     fields = _HEADER.unpack_from(batch)
-    _, length, _, magic, crc, attributes, last_delta, *_, count = fields
+    base, length, _, magic, crc, attributes, last_delta, *_, count = fields
     if magic != _MAGIC or attributes & ~_LOG_APPEND_TIME:
         raise NotABatch("it is no RecordBatch v2 without compression, transaction and control records")
     if length != len(batch) - _COUNTED_FROM or not 0 < count <= length or last_delta != count - 1:
         raise NotABatch("its length or count is wrong")
     if count > MOST_RECORDS:
         raise NotABatch(f"it has more than {MOST_RECORDS} records")
-    if crc != google_crc32c.value(batch[_CRC_FROM:]):
+    content = batch[_HEADER.size :]
+    if crc != google_crc32c.extend(google_crc32c.value(batch[_CRC_FROM : _HEADER.size]), content):
         raise NotABatch("its CRC-32C does not match")
     try:
         ends = _checked_ends(batch, count) if length > LARGE else None
         # Its base offset means nothing.
-        records = _checked(DefaultRecordBatch(bytes(8) + batch[8:]))
+        records = _checked(DefaultRecordBatch(batch if base == 0 else bytes(8) + batch[8:]))
     except NotABatch:
         raise
     except (CorruptRecordException, ValueError, IndexError, MemoryError, OverflowError) as error:
@@ -172,15 +173,15 @@ def seal(batch: bytes, names: tuple[int, int], now: int) -> tuple[Sealed, Sequen
 def _checked(batch: DefaultRecordBatch) -> list[Any]:
     """Its records. Raises NotABatch."""
     records = []
-    for place, record in enumerate(batch):
-        if record.offset != place:
-            raise NotABatch("its offsets are not 0, 1, 2, ...")
+    for record in batch:
         if record.headers:
             if len(record.headers) > MOST_HEADERS:
                 raise NotABatch(f"a record has more than {MOST_HEADERS} headers")
             if any(value is None for _, value in record.headers):
                 raise NotABatch("a header has no value")
         records.append(record)
+    if [record.offset for record in records] != list(range(len(records))):
+        raise NotABatch("its offsets are not 0, 1, 2, ...")
     return records
 
 

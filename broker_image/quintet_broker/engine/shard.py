@@ -477,6 +477,11 @@ class Shard:
         """The records at these offsets, or at the first of them, if they are large. Raises Unavailable."""
         return await lane.log.pick(self._store, self.number, offsets, READ_AHEAD_BYTES)
 
+    def keep(self, most: int) -> None:
+        """Hold up to so many bytes of what is appended, for consumers that come to it soon."""
+        for lane in self.lanes.values():
+            lane.keep(most // len(self.lanes))
+
     def let_go(self) -> None:
         """Without consumers, keep nothing read ahead."""
         if not self.taken or self._fetching:

@@ -28,6 +28,9 @@ TRY_AGAIN_AFTER = 0.02
 """Seconds until a shard whose slot moves is tried again."""
 LEASE_LOOK_EVERY = 0.01
 """Seconds between two looks at a lease that does not hold."""
+KEPT_BYTES = 32 * 1024 * 1024
+"""Of what is appended and consumers have not come to yet, for all shards together; however many they are, each holds as
+much as it would read (`read_ahead.py`)."""
 REMEMBERED_BYTES = 1024**3
 """Of deduplication ids, where nothing else is said."""
 RECONNECT_AFTER = (0.02, 0.5)
@@ -188,11 +191,14 @@ class Ticker:
             await asyncio.sleep(CHECK_EVERY)
             now = self._store.now()
             self.remembers_more = sum(shard.remembered_bytes(now) for shard in self._shards) < self._most_remembered
+            share = KEPT_BYTES // max(1, len(self._busy))
             for shard in list(self._busy):
                 shard.let_go()
+                shard.keep(share)
                 shard.refuse_older(self._store.now() - PATIENCE, Unavailable())
                 if shard not in self._awake and not shard.holds_anything:
                     self._busy.discard(shard)
+                    shard.keep(0)
 
     async def _check(self) -> None:
         while True:

@@ -67,6 +67,14 @@ async def test_what_is_appended_is_held_if_nothing_between_is_missing() -> None:
     assert bench.unread() == [0, 1]
 
 
+def test_no_more_is_held_of_what_is_appended_than_may_be_kept() -> None:
+    bench = Bench()
+    bench.ahead.most_kept = 3 * READ_AHEAD_BYTES
+    for place in range(10):
+        bench.ahead.hold(Run.of(place, [Record(bytes(READ_AHEAD_BYTES), 0)]))
+    assert bench.unread() == [0, 1, 2]
+
+
 async def test_what_is_settled_since_it_was_read_is_passed_over() -> None:
     bench = Bench(b"a", b"b", b"c")
     bench.make_due(1)

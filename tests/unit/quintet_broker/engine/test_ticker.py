@@ -8,10 +8,11 @@ import pytest
 
 from quintet_broker.engine import ticker
 from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Acknowledge, Append, Purge, Receive
 from quintet_broker.engine.shard import Shard
-from quintet_broker.engine.ticker import Ticker
+from quintet_broker.engine.ticker import KEPT_BYTES, Ticker
 from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome, Taken, Tick
@@ -217,6 +218,8 @@ async def test_a_shard_that_nobody_uses_is_not_looked_at(monkeypatch: pytest.Mon
         used.ask(receive)
         while loop._busy != {used}:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+        while used.lanes[0].ahead.most_kept < KEPT_BYTES:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         append = Append(store.now(), [Record(b"", store.now())] * 2, [None] * 2)
         used.ask(append)
         assert len(await receive.future) == 1
@@ -224,7 +227,17 @@ async def test_a_shard_that_nobody_uses_is_not_looked_at(monkeypatch: pytest.Mon
         while loop._busy:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert not used._state.holds_some
+        assert used.lanes[0].ahead.most_kept == READ_AHEAD_BYTES
     running.cancel()
+
+
+def test_shards_share_what_is_kept_for_consumers_to_come() -> None:
+    store = SilentStore()
+    shard = Shard(1, POLICY, cast(Store, store), Ticker(cast(Store, store), lambda shard: None))
+    shard.keep(KEPT_BYTES // 10)
+    assert shard.lanes[0].ahead.most_kept == KEPT_BYTES // 10
+    shard.keep(KEPT_BYTES // 5000)
+    assert shard.lanes[0].ahead.most_kept == READ_AHEAD_BYTES
 
 
 class MovingStore(SilentStore):
