@@ -3,7 +3,8 @@
 It is a RecordBatch v2 of Kafka with what the broker knows of its records in its header alone: when they were sent
 (LogAppendTime), by producer id and base sequence the ids of their messages and, where an order is kept, by its first
 timestamp their numbers. So its parts are cut out by bytes, and its records have no header of the engine's but the
-deduplication id that their sender gave them.
+deduplication id that their sender gave them. The producer epoch tells whether a face put headers of its own into them:
+then no other may deliver them as they are.
 Layout: https://kafka.apache.org/documentation/#recordbatch
 """
 
@@ -16,6 +17,8 @@ from typing import Any
 import google_crc32c
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
+
+from quintet_broker.engine.compose import compose
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, partition leader epoch, magic, CRC, attributes, last offset delta, first and last timestamp,
@@ -36,6 +39,8 @@ _PRODUCER = struct.Struct(">q")
 _PRODUCER_AT = 43
 _MAGIC = 2
 _LOG_APPEND_TIME = 0x08
+_FACES = 1
+"""Producer epoch of a batch whose records have headers of a face's own."""
 _64_BITS = (1 << 64) - 1
 MOST_RECORDS = 10_000
 MOST_HEADERS = 65
@@ -54,7 +59,7 @@ class NotABatch(ValueError):
 class Sealed:
     """Immutable. Of n records out of m that were sealed together, the first has the offset delta `start`."""
 
-    __slots__ = ("_ends", "_groups", "_number", "count", "data", "names", "offset", "start", "timestamp")
+    __slots__ = ("_ends", "_groups", "_number", "count", "data", "is_faces", "names", "offset", "start", "timestamp")
 
     def __init__(self, data: bytes, ends: list[int] | None = None, groups: "array[int] | None" = None) -> None:
         """Of bytes that `is_sealed`; `ends` is where its header ends and each record, if that is known."""
@@ -65,6 +70,8 @@ class Sealed:
         """Milliseconds since 1970, when its records were sent."""
         self.names: tuple[int, int] = fields[9], fields[11]
         """Producer id and base sequence, of which `first_id` makes ids."""
+        self.is_faces: bool = fields[10] == _FACES
+        """Whether its records have headers of a face's own."""
         self.count: int = fields[12]
         self.start: int = fields[6] - self.count + 1
         self.offset: int = fields[0] + self.start
@@ -93,6 +100,11 @@ class Sealed:
             self._groups = groups_of(DefaultRecordBatch(self.data))
         return self._groups
 
+    @property
+    def contents(self) -> Iterator[Any]:
+        """What is in it: objects with key, value and headers."""
+        return iter(DefaultRecordBatch(self.data))
+
     def placed(self, offset: int, epoch: int) -> "Sealed":
         """The same with its first record at an offset, written by the owner of `epoch`."""
         data = bytearray(self.data)
@@ -113,7 +125,16 @@ class Sealed:
         ends = self._records_end()
         records = self.data[ends[place] : ends[place + count]]
         first = self.start + place
-        data = _sealed(_PLACE.unpack_from(self.data), first, count, self.timestamp, self.names, records, self._number)
+        data = _sealed(
+            _PLACE.unpack_from(self.data),
+            first,
+            count,
+            self.timestamp,
+            self.names,
+            records,
+            self._number,
+            self.is_faces,
+        )
         before = ends[place] - _HEADER.size
         groups = self._groups and self._groups[place : place + count]
         return Sealed(data, [end - before for end in ends[place : place + count + 1]], groups)
@@ -168,6 +189,13 @@ def seal(batch: bytes, names: tuple[int, int], now: int) -> tuple[Sealed, Sequen
         raise NotABatch(f"its records cannot be read: {error}") from error
     groups = groups_of(records) if records[0].key is not None else None
     return Sealed(_sealed((0, 0, 0), 0, count, now, names, batch[_HEADER.size :]), ends, groups), records
+
+
+def seal_composed(
+    some: Sequence[tuple[bytes, Sequence[tuple[str, bytes]]]], names: tuple[int, int], now: int, *, is_faces: bool
+) -> Sealed:
+    """Values and headers, sealed under these names. `is_faces`: some headers are a face's own."""
+    return Sealed(_sealed((0, 0, 0), 0, len(some), now, names, compose(some), is_faces=is_faces))
 
 
 def _checked(batch: DefaultRecordBatch) -> list[Any]:
@@ -278,6 +306,7 @@ def _sealed(
     names: tuple[int, int],
     records: bytes,
     number: int = NO_NUMBER,
+    is_faces: bool = False,
 ) -> bytes:
     base, _, epoch = place
     producer, sequence = names
@@ -295,7 +324,7 @@ def _sealed(
         number,
         timestamp,
         producer,
-        0,
+        _FACES if is_faces else 0,
         sequence,
         count,
     )

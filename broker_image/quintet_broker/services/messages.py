@@ -13,7 +13,7 @@ from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.sealed import PRODUCER_BITS, SEQUENCE_BITS
 
 _ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
-_VERSION_4, _VERSION_5 = (version << 76 | 1 << 63 for version in (4, 5))
+_VERSION_4 = 4 << 76 | 1 << 63
 """Bits of a UUID (RFC 9562) that tell how it was made, and its variant."""
 
 
@@ -140,29 +140,32 @@ class Tailed(Struct, frozen=True):
 # Between the two
 
 
-def new_ids(count: int, shard: int, producer: Producer | None) -> list[bytes]:
-    """New message ids, which follow each other; the same for the same send of a producer."""
-    if producer is None:
-        first, version = random.getrandbits(128), _VERSION_4
-    else:
-        send = struct.pack(">IQQ", shard, producer.id, producer.sequence)
-        first, version = int.from_bytes(hashlib.blake2b(send, digest_size=16).digest()), _VERSION_5
-    return [((first + place) % 2**128 & _ID_FREE_BITS | version).to_bytes(16) for place in range(count)]
-
-
 def new_id() -> bytes:
     """A random one, as uuid.uuid4 makes it, which takes ten times as long."""
     return (random.getrandbits(128) & _ID_FREE_BITS | _VERSION_4).to_bytes(16)
 
 
-def batch_names(shard: int, producer: Producer | None) -> tuple[int, int]:
-    """What a sealed batch is known by, so that the same send of a producer makes the same ids."""
+def new_names(shard: int, producer: Producer | None) -> tuple[int, int]:
+    """What the messages of a send have their ids of, by `sealed.first_id`: the same for the same send of a producer."""
     if producer is None:
         number = random.getrandbits(PRODUCER_BITS + SEQUENCE_BITS)
     else:
         send = struct.pack(">IQQ", shard, producer.id, producer.sequence)
         number = int.from_bytes(hashlib.blake2b(send, digest_size=16, person=b"batch").digest())
     return number & (1 << PRODUCER_BITS) - 1, number >> PRODUCER_BITS & (1 << SEQUENCE_BITS) - 1
+
+
+def ids_from(first: int, count: int) -> list[bytes]:
+    """Ids that follow each other, the first of them given as a number."""
+    return [(first + place).to_bytes(16) for place in range(count)]
+
+
+def id_texts(first: int, count: int) -> list[str]:
+    """The same as people write them. `sealed.first_id` leaves 28 bits for places, so the end alone differs."""
+    beginning = id_text(first.to_bytes(16))[:-8]
+    last = first & 0xFFFFFFFF
+    ends = struct.pack(f">{count}I", *range(last, last + count)).hex()
+    return [beginning + ends[at : at + 8] for at in range(0, len(ends), 8)]
 
 
 def id_text(message_id: bytes) -> str:

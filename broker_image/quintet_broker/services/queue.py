@@ -24,6 +24,7 @@ from quintet_broker.engine.requests import (
     sum_of,
 )
 from quintet_broker.engine.route import serve_all
+from quintet_broker.engine.sealed import first_id
 from quintet_broker.engine.spread import Spread
 from quintet_broker.engine.work import Totals
 from quintet_broker.errors import InvalidArgument
@@ -38,7 +39,9 @@ from quintet_broker.services.messages import (
     Sent,
     Tailed,
     id_text,
-    new_ids,
+    id_texts,
+    ids_from,
+    new_names,
 )
 from quintet_broker.services.settling import Handle, Held, Results
 
@@ -103,7 +106,12 @@ class Queue:
         """
         if producer:
             sending.check_producer(producer)
-        ids = new_ids(len(messages), self.spread.number, producer)
+        names = new_names(self.spread.number, producer)
+        if sending.are_plain(self.spec, messages, self.stores_whole):
+            batch = sending.sealed(messages, names, self._now())
+            await self.spread.append(sending.append_of_plain(self.spec, batch, messages, producer))
+            return [Sent(text, None) for text in id_texts(batch.first_id, batch.count)]
+        ids = ids_from(first_id(*names), len(messages))
         stored = await self.spread.append(sending.append(self.spec, messages, ids, producer, self._now()))
         if stored is None:
             return [Sent(id_text(message_id), None) for message_id in ids]
@@ -219,14 +227,14 @@ class Queue:
     async def _settle(self, given: Sequence[str | Handle], make: Callable[[int, Held], Request[Any]]) -> Results:
         """Have each shard settle what it gave the receipts of."""
         routes = {route.number: route for route in self.spread.routes}
-        by_shard, results = settling.by_shard(routes, given)
+        named = settling.named(routes, given)
         now = self._now()
-        answers = await serve_all([(routes[shard], make(now, held)) for shard, held in by_shard.items()])
-        for held, answer in zip(by_shard.values(), answers, strict=True):
+        answers = await serve_all([(routes[shard], make(now, held)) for shard, held in named.by_shard.items()])
+        for held, answer in zip(named.by_shard.values(), answers, strict=True):
             # What is given back is not answered one by one.
             if answer:
-                held.spread(answer, results)
-        return results
+                held.spread(answer, named.places, named.results)
+        return named.results
 
     async def purge(self) -> None:
         """Drop every message that was confirmed before this call: visible, in flight and delayed."""

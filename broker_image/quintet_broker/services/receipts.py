@@ -16,6 +16,8 @@ from quintet_broker.errors import InvalidArgument
 _VERSION = 1
 _RECEIPT = struct.Struct(">BIBQI")
 _PLACE = struct.Struct(">BIBQ")
+_TEXT = _RECEIPT.size * 4 // 3
+"""Characters of a receipt."""
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
 
@@ -23,10 +25,13 @@ BEGINNING = (255, 0)
 """The place before all that a shard holds."""
 
 
-def receipt(shard: int, held: Receipt, place: int = 0) -> str:
-    """Of the message at a place of those that were delivered together."""
-    log, offset, nonce, _ = held
-    return _packed(_RECEIPT.pack(_VERSION, shard, log, offset + place, nonce))
+def receipts_of(shard: int, held: Receipt) -> list[str]:
+    """Of each of the messages that were delivered together."""
+    log, offset, nonce, count = held
+    # Each takes a whole number of base64's groups.
+    packed = b"".join([_RECEIPT.pack(_VERSION, shard, log, place, nonce) for place in range(offset, offset + count)])
+    texts = _packed(packed)
+    return [texts[at : at + _TEXT] for at in range(0, len(texts), _TEXT)]
 
 
 def handle(shard: int, held: Receipt) -> bytes:
@@ -35,14 +40,37 @@ def handle(shard: int, held: Receipt) -> bytes:
     return _RECEIPT.pack(_VERSION, shard, log, offset, nonce)
 
 
-def opened(text: str | bytes) -> tuple[int, int, int, int] | None:
-    """(shard, log, offset, nonce) of a receipt, or of a handle; None where it is neither."""
+Opened = tuple[int, int, int, int, int]
+"""(version, shard, log, offset, nonce)."""
+
+
+def opened(handle: bytes) -> Opened | None:
+    """What a handle says; None where it is none."""
     try:
-        version, *names = _RECEIPT.unpack(_unpacked(text) if isinstance(text, str) else text)
-    except (binascii.Error, struct.error, ValueError):
+        found: Opened = _RECEIPT.unpack(handle)
+    except struct.error:
         return None
-    shard, log, offset, nonce = names
-    return (shard, log, offset, nonce) if version == _VERSION else None
+    return found if found[0] == _VERSION else None
+
+
+def all_opened(texts: Sequence[str]) -> Sequence[Opened | None]:
+    """What each of these receipts says; None where it is none."""
+    if {len(text) for text in texts} == {_TEXT}:
+        try:
+            # Each takes a whole number of base64's groups.
+            found: list[Opened] = list(_RECEIPT.iter_unpack(_unpacked("".join(texts))))
+        except (binascii.Error, struct.error, ValueError):
+            found = []
+        if {one[0] for one in found} == {_VERSION}:
+            return found
+    return [_opened_alone(text) for text in texts]
+
+
+def _opened_alone(text: str) -> Opened | None:
+    try:
+        return opened(_unpacked(text))
+    except (binascii.Error, ValueError):
+        return None
 
 
 def place(shard: int, where: Place) -> str:

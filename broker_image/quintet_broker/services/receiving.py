@@ -1,15 +1,18 @@
 """Receiving: what is asked for a consumer, and what it gets of what was delivered. Pure; `now` is an argument."""
 
 import re
+from collections.abc import Sequence
 from typing import TypedDict
 
 from quintet_api.queue import QueueSpec
+from quintet_broker.engine.headers import OWN
+from quintet_broker.engine.record import Headers
 from quintet_broker.engine.requests import Delivery, Receive
 from quintet_broker.engine.sealed import Sealed
 from quintet_broker.engine.selector import compiled
 from quintet_broker.errors import InvalidArgument
 from quintet_broker.services import receipts
-from quintet_broker.services.messages import Batch, Message, message_of
+from quintet_broker.services.messages import Batch, Message, id_texts, message_of
 from quintet_broker.services.settling import MAX_VISIBILITY
 
 MAX_RECEIVE = 1000
@@ -64,24 +67,63 @@ def check_consumer(consumer: str) -> None:
 
 def messages_of(shard: int, delivery: Delivery) -> list[Message]:
     """What a consumer gets of a delivery."""
-    held = delivery.receipt
+    named = receipts.receipts_of(shard, delivery.receipt)
+    batch = None if delivery.batch is None else Sealed(delivery.batch)
+    if batch and batch.first_number is None:
+        return _messages_of_sealed(batch, named, delivery)
     return [
-        message_of(
-            record,
-            receipts.receipt(shard, held, place),
-            delivery.deliveries,
-            delivery.first_received,
-            is_in_flight=True,
-        )
-        for place, record in enumerate(delivery.records)
+        message_of(record, receipt, delivery.deliveries, delivery.first_received, is_in_flight=True)
+        for receipt, record in zip(named, delivery.records, strict=True)
     ]
 
 
+def _messages_of_sealed(batch: Sealed, named: Sequence[str], delivery: Delivery) -> list[Message]:
+    """Of a batch without an order, in which the engine keeps nothing of a single message."""
+    messages = []
+    told_apart = _told_apart if batch.is_faces else _all_of_producer
+    before: Sequence[tuple[str, bytes]] = []
+    headers: Headers = ()
+    system: Headers = ()
+    for message_id, receipt, content in zip(id_texts(batch.first_id, batch.count), named, batch.contents, strict=True):
+        if content.headers != before:
+            # Many have the same.
+            before = content.headers
+            headers, system = told_apart(before)
+        messages.append(
+            Message(
+                message_id,
+                receipt,
+                content.value or b"",
+                content.key,
+                headers,
+                system,
+                batch.timestamp,
+                delivery.first_received,
+                delivery.deliveries,
+            )
+        )
+    return messages
+
+
+def _all_of_producer(headers: Sequence[tuple[str, bytes]]) -> tuple[Headers, Headers]:
+    return tuple(headers), ()
+
+
+def _told_apart(headers: Sequence[tuple[str, bytes]]) -> tuple[Headers, Headers]:
+    """A producer's headers, and those that a face keeps, by the names that it has for them."""
+    return (
+        tuple([pair for pair in headers if not pair[0].startswith(OWN)]),
+        tuple([(name[len(OWN) :], value) for name, value in headers if name.startswith(OWN)]),
+    )
+
+
 def batch_of(shard: int, delivery: Delivery) -> Batch | None:
-    """The same as one batch, if it is sealed."""
+    """The same as one batch, if it is sealed and holds nothing of a face's own."""
     if delivery.batch is None:
         return None
     sealed = Sealed(delivery.batch)
+    if sealed.is_faces:
+        return None
     return Batch(
         receipts.handle(shard, delivery.receipt),
         sealed.first_id,

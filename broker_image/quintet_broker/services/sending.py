@@ -11,10 +11,11 @@ from typing import Any
 from quintet_api.queue import QueueSpec
 from quintet_broker.engine.hashes import HASH_BYTES
 from quintet_broker.engine.headers import DEDUPLICATION_ID, OWN
+from quintet_broker.engine.record import Headers
 from quintet_broker.engine.requests import Append
-from quintet_broker.engine.sealed import MOST_HEADERS, MOST_RECORDS, NotABatch, Sealed, seal
+from quintet_broker.engine.sealed import MOST_HEADERS, MOST_RECORDS, NotABatch, Sealed, seal, seal_composed
 from quintet_broker.errors import InvalidArgument, MessageTooLarge
-from quintet_broker.services.messages import Content, NewMessage, Producer, batch_names, record_of
+from quintet_broker.services.messages import Content, NewMessage, Producer, new_names, record_of
 
 MAX_SEND = MOST_RECORDS
 MAX_HEADERS = MOST_HEADERS - 1
@@ -49,6 +50,13 @@ def append(
     )
 
 
+def append_of_plain(spec: QueueSpec, batch: Sealed, contents: Sequence[Content], producer: Producer | None) -> Append:
+    """What stores a batch, which holds these plain messages, as it is."""
+    _check_contents(spec, contents)
+    number, sequence = (producer.id, producer.sequence) if producer else (None, 0)
+    return Append.of_batch(batch.timestamp, batch, number, sequence, [])
+
+
 def append_of_batch(
     spec: QueueSpec, batch: Sealed, records: Sequence[Any], producer: Producer | None, stores_whole: bool
 ) -> Append:
@@ -57,12 +65,11 @@ def append_of_batch(
 
     A record's deduplication id is its last header, DEDUPLICATION_ID.
     """
-    as_it_is = stores_whole and batch.count >= FEW and not spec.delivery_delay
+    as_it_is = _stores_as_it_is(spec, batch.count, stores_whole)
     is_fifo = spec.ordering == "Fifo"
     number, sequence = (producer.id, producer.sequence) if producer else (None, 0)
     if as_it_is and not is_fifo and all(record.key is None for record in records):
-        _check_contents(spec, records)
-        return Append.of_batch(batch.timestamp, batch, number, sequence, [])
+        return append_of_plain(spec, batch, records, producer)
     messages = [_new_message(record) for record in records]
     # What was sent without an id and gets one of its value, has to be told it.
     told = {message.deduplication_id is not None for message in messages}
@@ -84,10 +91,42 @@ def _new_message(record: Any) -> NewMessage:
     return NewMessage(record.value or b"", record.key, headers[:-1], deduplication_id=deduplication_id)
 
 
+def are_plain(spec: QueueSpec, messages: Sequence[NewMessage], stores_whole: bool) -> bool:
+    """Whether a queue stores them as one batch, since they are values and headers alone, to be delivered at once."""
+    if spec.ordering == "Fifo" or not _stores_as_it_is(spec, len(messages), stores_whole):
+        return False
+    for message in messages:
+        if message.key is not None or message.delay or message.deduplication_id is not None:
+            return False
+        if message.priority is not None or message.expiry is not None:
+            return False
+    return True
+
+
+def _stores_as_it_is(spec: QueueSpec, count: int, stores_whole: bool) -> bool:
+    """Whether a queue has one shard and delays nothing, and so many messages are worth a batch of their own."""
+    return stores_whole and count >= FEW and not spec.delivery_delay
+
+
+def sealed(messages: Sequence[NewMessage], names: tuple[int, int], now: int) -> Sealed:
+    """Plain messages as one batch."""
+    some: list[tuple[bytes, Headers]] = []
+    own: Headers = ()
+    system: Headers = ()
+    is_faces = False
+    for message in messages:
+        if message.system is not system:
+            system = message.system
+            own = tuple([(OWN + name, value) for name, value in system])
+            is_faces |= bool(own)
+        some.append((message.value, message.headers + own if message.headers else own))
+    return seal_composed(some, names, now, is_faces=is_faces)
+
+
 def opened(batch: bytes, shard: int, producer: Producer | None, now: int) -> tuple[Sealed, Sequence[Any]]:
     """A batch that a client encoded, as it may be stored, and its records."""
     try:
-        return seal(batch, batch_names(shard, producer), now)
+        return seal(batch, new_names(shard, producer), now)
     except NotABatch as error:
         raise InvalidArgument(f"This is no batch: {error}.") from error
 

@@ -1,6 +1,7 @@
 """Settling: which shards settle what a client holds, and what became of each message. Pure."""
 
 from collections.abc import Container, Sequence
+from itertools import accumulate
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -32,39 +33,53 @@ class Held(Struct):
     receipts: list[Receipt]
     given: list[int]
     """The place of each among what the client gave."""
-    places: list[int]
-    """And that of its first message among all messages."""
 
-    def spread(self, results: Results, all_results: Results) -> None:
-        """What became of each message goes to its place."""
+    def spread(self, results: Results, places: Sequence[int], all_results: Results) -> None:
+        """What became of each message goes to its place: `places` has that of the first one of each that was given."""
+        if not any(results):
+            return
         start = 0
-        for place, (_, _, _, count) in zip(self.places, self.receipts, strict=True):
-            all_results[place : place + count] = results[start : start + count]
+        for number, (_, _, _, count) in zip(self.given, self.receipts, strict=True):
+            all_results[places[number] : places[number] + count] = results[start : start + count]
             start += count
 
 
-def by_shard(shards: Container[int], given: Sequence[str | Handle]) -> tuple[dict[int, Held], Results]:
-    """What receipts name, by shard, and the results as far as they are known: ReceiptInvalid for what is of no shard.
+class Named(Struct):
+    """What a client named."""
 
-    Raises InvalidArgument.
-    """
-    found: dict[int, Held] = {}
-    results: Results = []
-    for number, one in enumerate(given):
-        count = 1 if isinstance(one, str) else one.count
-        opened = receipts.opened(one if isinstance(one, str) else one.receipt)
-        if opened and opened[0] in shards:
-            shard, log, offset, nonce = opened
-            held = found.get(shard) or found.setdefault(shard, Held([], [], []))
+    by_shard: dict[int, Held]
+    places: list[int]
+    """Of the first message of each that was given, among all messages; and how many they are."""
+    results: Results
+    """As far as they are known: ReceiptInvalid for what is of no shard."""
+
+
+def named(shards: Container[int], given: Sequence[str | Handle]) -> Named:
+    """By receipts, of these shards. Raises InvalidArgument."""
+    counts = [1 if isinstance(one, str) else one.count for one in given]
+    places = [0, *accumulate(counts)]
+    if places[-1] > MAX_SETTLE:
+        raise InvalidArgument(f"One request settles {MAX_SETTLE} messages at most.")
+    found = Named({}, places, [None] * places[-1])
+    for number, (count, opened) in enumerate(zip(counts, _opened(given), strict=True)):
+        if opened and opened[1] in shards:
+            _, shard, log, offset, nonce = opened
+            held = found.by_shard.get(shard) or found.by_shard.setdefault(shard, Held([], []))
             held.receipts.append((log, offset, nonce, count))
             held.given.append(number)
-            held.places.append(len(results))
-            results += [None] * count
         else:
-            results += [ReceiptInvalid()] * count
-        if len(results) > MAX_SETTLE:
-            raise InvalidArgument(f"One request settles {MAX_SETTLE} messages at most.")
-    return found, results
+            found.results[places[number] : places[number + 1]] = [ReceiptInvalid()] * count
+    return found
+
+
+def _opened(given: Sequence[str | Handle]) -> Sequence[receipts.Opened | None]:
+    """What each says."""
+    texts = [one for one in given if isinstance(one, str)]
+    opened = receipts.all_opened(texts)
+    if len(texts) == len(given):
+        return opened
+    of_texts = iter(opened)
+    return [next(of_texts) if isinstance(one, str) else receipts.opened(one.receipt) for one in given]
 
 
 def check_visibility(seconds: float) -> None:

@@ -28,6 +28,11 @@ class Exchange:
         self.action = action
         self._body = body
 
+    @property
+    def fits_xml(self) -> bool:
+        """Whether no text in it can have a character that XML cannot hold: JSON escapes them, or they are not ASCII."""
+        return b"\\" not in self._body and self._body.isascii()
+
     def read(self, kind: type[Found], names: Names) -> Found:
         """The input of the operation. Raises AwsError."""
         try:

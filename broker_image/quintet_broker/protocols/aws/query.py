@@ -31,6 +31,9 @@ _LINE_END = {"\r": "&#13;"}
 class Exchange:
     """One request and its answer."""
 
+    fits_xml = False
+    """It may have any character, in its encoding of URLs."""
+
     def __init__(self, given: Sequence[tuple[str, str]], namespace: str) -> None:
         """`namespace` is the XML namespace of the service's answers."""
         self.action = next((value for name, value in given if name == "Action"), "")

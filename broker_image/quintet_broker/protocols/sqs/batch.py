@@ -10,7 +10,10 @@ from quintet_broker.protocols.sqs import codec, errors
 
 MOST = 10
 
-_ID = re.compile("[A-Za-z0-9_-]{1,80}")
+LONGEST_ID = 80
+"""Characters."""
+
+_IDS = re.compile("[A-Za-z0-9_-]+")
 
 
 class Entry(Protocol):
@@ -28,17 +31,17 @@ def check(entries: Sequence[Entry], name: str) -> None:
             errors.BATCH_TOO_MANY,
             f"Maximum number of entries per request are {MOST}. You have sent {len(entries)}.",
         )
-    seen: set[str] = set()
-    for entry in entries:
-        if not _ID.fullmatch(entry.id):
-            raise AwsError(
-                errors.BATCH_ID_INVALID,
-                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
-                "It can be at most 80 letters long.",
-            )
-        if entry.id in seen:
-            raise AwsError(errors.BATCH_IDS_NOT_DISTINCT, f"Id {entry.id} repeated.")
-        seen.add(entry.id)
+    ids = [entry.id for entry in entries]
+    lengths = {len(one) for one in ids}
+    if not (min(lengths) > 0 and max(lengths) <= LONGEST_ID and _IDS.fullmatch("".join(ids))):
+        raise AwsError(
+            errors.BATCH_ID_INVALID,
+            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+            "It can be at most 80 letters long.",
+        )
+    if len(set(ids)) < len(ids):
+        repeated = next(one for place, one in enumerate(ids) if one in ids[:place])
+        raise AwsError(errors.BATCH_IDS_NOT_DISTINCT, f"Id {repeated} repeated.")
 
 
 def refused(entry: Entry, error: AwsError | BrokerError) -> codec.BatchError:
@@ -50,6 +53,8 @@ def refused(entry: Entry, error: AwsError | BrokerError) -> codec.BatchError:
 
 def settled(entries: Sequence[Entry], results: Sequence[AwsError | BrokerError | None]) -> codec.BatchResult:
     """The answer to a batch whose parts answer nothing."""
+    if not any(results):
+        return codec.BatchResult([codec.Entry(entry.id) for entry in entries])
     outcomes = list(zip(entries, results, strict=True))
     return codec.BatchResult(
         [codec.Entry(entry.id) for entry, error in outcomes if error is None],

@@ -20,6 +20,8 @@ class Call(Struct, frozen=True, gc=False):
     account: str
     request: Request
     key_id: str | None
+    fits_xml: bool
+    """Whether no text of the request can have a character that XML cannot hold, by its encoding alone."""
 
     @property
     def trace(self) -> str | None:

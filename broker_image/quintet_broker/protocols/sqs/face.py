@@ -65,7 +65,7 @@ class Face:
     async def _done(self, request: Request) -> Answer:
         exchange = _exchange(request)
         key_id = sigv4.verify(request, "sqs", self._access.secret, time.time()) if self._access.enabled else None
-        call = Call(self._topology, self._access, self._account, request, key_id)
+        call = Call(self._topology, self._access, self._account, request, key_id, exchange.fits_xml)
         operation = _operation(exchange.action)
         asked = exchange.read(operation.takes, operation.names)
         if operation.verb is None:

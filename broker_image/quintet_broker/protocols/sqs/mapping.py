@@ -14,6 +14,7 @@ from quintet_broker.errors import MessageTooLarge
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER, AwsError
 from quintet_broker.protocols.aws.text import NOT_XML, fits_xml
 from quintet_broker.protocols.sqs import codec, digest
+from quintet_broker.protocols.sqs.call import Call
 from quintet_broker.protocols.sqs.codec import MessageAttribute
 from quintet_broker.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_CONTENTS
 from quintet_broker.services import messages
@@ -57,19 +58,43 @@ _NO_DEDUPLICATION = (
 # Sending
 
 
-def new_message(
-    sent: codec.NewMessage, spec: QueueSpec, sender: str | None = None, trace: str | None = None
-) -> messages.NewMessage:
-    """For a queue of that spec, from that key; `trace` is that of the request, for a message that has none of its own.
+class Common(Struct, frozen=True):
+    """What messages of one request have in common."""
 
-    Raises AwsError, MessageTooLarge.
-    """
+    spec: QueueSpec
+    """Of their queue."""
+    sender: Headers
+    """The key id that sends them, as it is kept; none where keys are not asked for."""
+    trace: Headers
+    """The trace of the request, for those that have none of their own."""
+    fits: bool
+    """Whether any text of the request is known to fit XML."""
+
+
+def common_of(call: Call, spec: QueueSpec) -> Common:
+    sender, trace = call.key_id, call.trace
+    return Common(
+        spec,
+        ((SENDER, sender.encode()),) if sender else (),
+        ((TRACE, trace.encode()),) if trace and not NOT_XML.search(trace) else (),
+        call.fits_xml,
+    )
+
+
+def new_message(sent: codec.NewMessage, common: Common) -> messages.NewMessage:
+    """As it is stored. Raises AwsError, MessageTooLarge."""
+    spec = common.spec
     value = sent.message_body.encode()
-    _check_body(value)
+    if not value:
+        raise AwsError(MISSING_PARAMETER, "The request must contain the parameter MessageBody.")
+    if not (common.fits or fits_xml(value)):
+        raise _not_text(sent.message_body)
     size = len(value)
+    headers: Headers = ()
     if sent.message_attributes:
         _check_attributes(sent.message_attributes)
         size += _attributes_size(sent)
+        headers = tuple([(name, _content(attribute)) for name, attribute in sent.message_attributes.items()])
     _check_ordering(sent, spec)
     if sent.delay_seconds is not None and not 0 <= sent.delay_seconds <= MAX_DELAY:
         raise _invalid(sent.delay_seconds, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {MAX_DELAY}")
@@ -78,9 +103,9 @@ def new_message(
     return messages.NewMessage(
         value=value,
         key=None if sent.message_group_id is None else sent.message_group_id.encode(),
-        headers=tuple([(name, _content(attribute)) for name, attribute in sent.message_attributes.items()]),
+        headers=headers,
         delay=sent.delay_seconds,
-        system=_system(sent, sender, trace),
+        system=_system(sent, common),
         deduplication_id=sent.message_deduplication_id,
     )
 
@@ -91,19 +116,20 @@ def too_large_in_batch(error: MessageTooLarge) -> AwsError:
 
 
 def _check_ordering(sent: codec.NewMessage, spec: QueueSpec) -> None:
-    if sent.message_group_id is not None:
-        _check_id("MessageGroupId", sent.message_group_id)
-    if sent.message_deduplication_id is not None:
-        _check_id("MessageDeduplicationId", sent.message_deduplication_id)
+    group, deduplication_id = sent.message_group_id, sent.message_deduplication_id
+    if group is not None:
+        _check_id("MessageGroupId", group)
+    if deduplication_id is not None:
+        _check_id("MessageDeduplicationId", deduplication_id)
     if spec.ordering == "Standard":
-        if sent.message_deduplication_id is not None:
-            raise not_of_this_type(sent.message_deduplication_id, "MessageDeduplicationId")
+        if deduplication_id is not None:
+            raise not_of_this_type(deduplication_id, "MessageDeduplicationId")
         return
-    if sent.message_group_id is None:
+    if group is None:
         raise AwsError(MISSING_PARAMETER, _NO_GROUP)
     if sent.delay_seconds:
         raise not_of_this_type(sent.delay_seconds, "DelaySeconds")
-    if sent.message_deduplication_id is None and not spec.deduplication.content_based:
+    if deduplication_id is None and not spec.deduplication.content_based:
         raise AwsError(INVALID_VALUE, _NO_DEDUPLICATION)
 
 
@@ -142,24 +168,23 @@ def answer(
 ) -> codec.Sent:
     """What is said of what was sent and stored as a message; `entry_id` is that of its entry in a batch."""
     return codec.Sent(
-        message_id=stored.id,
-        body_md5=digest.of_body(message.value),
-        attributes_md5=digest.of_attributes(sent.message_attributes),
-        system_attributes_md5=digest.of_attributes(sent.message_system_attributes),
-        id=entry_id,
-        sequence_number=None if stored.sequence is None else _sequence_number(stored.sequence),
+        stored.id,
+        digest.of_body(message.value),
+        digest.of_attributes(sent.message_attributes),
+        digest.of_attributes(sent.message_system_attributes),
+        entry_id,
+        None if stored.sequence is None else _sequence_number(stored.sequence),
     )
 
 
-def _check_body(body: bytes) -> None:
-    if not body:
-        raise AwsError(MISSING_PARAMETER, "The request must contain the parameter MessageBody.")
-    if not fits_xml(body) and (found := NOT_XML.search(body.decode())):
-        raise AwsError(
-            INVALID_CONTENTS,
-            f"Invalid binary character '#x{ord(found[0]):X}' was found in the message body, the set of allowed "
-            "characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
-        )
+def _not_text(body: str) -> AwsError:
+    found = NOT_XML.search(body)
+    assert found
+    return AwsError(
+        INVALID_CONTENTS,
+        f"Invalid binary character '#x{ord(found[0]):X}' was found in the message body, the set of allowed "
+        "characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+    )
 
 
 def _check_attributes(attributes: Mapping[str, MessageAttribute]) -> None:
@@ -195,22 +220,22 @@ def _check_value(name: str, attribute: MessageAttribute) -> None:
         raise _bad_attribute(name, "its value has a character that is not allowed in text")
 
 
-def _system(sent: codec.NewMessage, sender: str | None, trace: str | None) -> Headers:
-    kept = [(SENDER, sender.encode())] if sender else []
+def _system(sent: codec.NewMessage, common: Common) -> Headers:
+    kept = common.sender
     if sent.message_attributes:
         types = {name: a.data_type for name, a in sent.message_attributes.items() if a.data_type != "String"}
         if types:
-            kept.append((TYPES, msgspec.json.encode(types)))
+            kept += ((TYPES, msgspec.json.encode(types)),)
+    if not sent.message_system_attributes:
+        return kept + common.trace
     for name, attribute in sent.message_system_attributes.items():
         text = attribute.string_value or ""
         if name != "AWSTraceHeader":
             raise AwsError(INVALID_VALUE, f"The message system attribute {name} is not valid; AWSTraceHeader is.")
         if attribute.data_type != "String" or attribute.binary_value is not None or not text or NOT_XML.search(text):
             raise AwsError(INVALID_VALUE, f"The message system attribute {name} must be a non-empty String of text.")
-        kept.append((TRACE, text.encode()))
-    if trace and not sent.message_system_attributes and not NOT_XML.search(trace):
-        kept.append((TRACE, trace.encode()))
-    return tuple(kept)
+        kept += ((TRACE, text.encode()),)
+    return kept
 
 
 def _content(attribute: MessageAttribute) -> bytes:
@@ -256,7 +281,8 @@ class Named(Struct, frozen=True):
 
 def message(found: messages.Message, named: Named, account: str, arn_of: Callable[[str], str]) -> codec.Message:
     """As it is delivered. `arn_of` makes the ARN of a queue from which it may have come."""
-    content, attributes = found.value, {}
+    content = found.value
+    attributes: dict[str, MessageAttribute] = {}
     if (body := _text(content)) is None:
         content = base64.b64encode(content)
         body = content.decode()
@@ -264,13 +290,13 @@ def message(found: messages.Message, named: Named, account: str, arn_of: Callabl
     if named.others:
         attributes |= {name: value for name, value in _attributes(found).items() if _wanted(name, named.others)}
     return codec.Message(
-        message_id=found.id,
-        receipt_handle=found.receipt,
-        body_md5=digest.of_body(content),
-        body=body,
-        attributes=_system_attributes(found, named.system, account, arn_of) if named.system else {},
-        attributes_md5=digest.of_attributes(attributes),
-        message_attributes=attributes,
+        found.id,
+        found.receipt,
+        digest.of_body(content),
+        body,
+        _system_attributes(found, named.system, account, arn_of) if named.system else {},
+        digest.of_attributes(attributes),
+        attributes,
     )
 
 

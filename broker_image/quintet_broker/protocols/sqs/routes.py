@@ -35,7 +35,7 @@ MAX_RECEIVE = 10
 
 async def send_message(call: Call, queue: Queue, asked: codec.SendMessage) -> codec.Sent:
     """Store a message; the answer confirms it."""
-    message = mapping.new_message(asked, queue.spec, call.key_id, call.trace)
+    message = mapping.new_message(asked, mapping.common_of(call, queue.spec))
     (sent,) = await queue.send([message])
     return mapping.answer(asked, message, sent)
 
@@ -48,10 +48,10 @@ async def send_message_batch(call: Call, queue: Queue, asked: codec.SendMessageB
         _check_size(asked.entries)
     good, messages, failed = [], [], []
     mapping.check_fifo_batch(asked.entries, queue.spec)
-    trace = call.trace
+    common = mapping.common_of(call, queue.spec)
     for entry in asked.entries:
         try:
-            messages.append(mapping.new_message(entry, queue.spec, call.key_id, trace))
+            messages.append(mapping.new_message(entry, common))
             good.append(entry)
         except AwsError as error:
             failed.append(batch.refused(entry, error))

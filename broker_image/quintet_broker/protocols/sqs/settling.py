@@ -27,6 +27,8 @@ async def delete_message_batch(_: Call, queue: Queue, asked: codec.DeleteMessage
 async def _deleted(found: Queue, receipts: list[str]) -> list[AwsError | BrokerError | None]:
     """As AWS has it, an old receipt deletes nothing, and is an error in a FIFO queue alone."""
     results = await found.acknowledge(receipts)
+    if not any(results):
+        return [*results]
     if found.spec.ordering == "Standard":
         results = [None if isinstance(error, ReceiptStale) else error for error in results]
     return [_refused(*one, "The receipt handle has expired") for one in zip(receipts, results, strict=True)]

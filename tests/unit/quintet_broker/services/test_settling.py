@@ -17,33 +17,33 @@ FOREIGN = 9
 def test_each_message_gets_the_result_of_its_place(held: list[tuple[int, int]]) -> None:
     named = [(number, shard, count) for number, (shard, count) in enumerate(held)]
     given = [Handle(receipts.handle(shard, (0, number * 10, number, 0)), count) for number, shard, count in named]
-    by_shard, results = settling.by_shard(SHARDS, given)
-    for part in by_shard.values():
+    found = settling.named(SHARDS, given)
+    for part in found.by_shard.values():
         answers: list[BrokerError | None] = []
         for number, (_, offset, nonce, count) in zip(part.given, part.receipts, strict=True):
             assert (offset, nonce, count) == (number * 10, number, held[number][1])
             answers += [ReceiptStale(f"{number} {place}") for place in range(count)]
-        part.spread(answers, results)
+        part.spread(answers, found.places, found.results)
     expected = [
         "invalid" if shard == FOREIGN else f"{number} {place}"
         for number, shard, count in named
         for place in range(count)
     ]
-    assert ["invalid" if isinstance(one, ReceiptInvalid) else str(one) for one in results] == expected
+    assert ["invalid" if isinstance(one, ReceiptInvalid) else str(one) for one in found.results] == expected
 
 
 @pytest.mark.parametrize(
-    "receipt", ["", "a", "é", "\ud800", "!" * 26, receipts.receipt(1, (0, 1, 2, 1))[:-2], "A" * 28]
+    "receipt", ["", "a", "é", "\ud800", "!" * 26, receipts.receipts_of(1, (0, 1, 2, 1))[0][:-2], "A" * 28]
 )
 def test_what_is_no_receipt_is_invalid(receipt: str) -> None:
-    by_shard, results = settling.by_shard(SHARDS, [receipt, receipts.receipt(3, (1, 2, 4, 1))])
-    assert isinstance(results[0], ReceiptInvalid)
-    assert results[1] is None
-    assert by_shard[3].receipts == [(1, 2, 4, 1)]
+    found = settling.named(SHARDS, [receipt, receipts.receipts_of(3, (1, 2, 4, 1))[0]])
+    assert isinstance(found.results[0], ReceiptInvalid)
+    assert found.results[1] is None
+    assert found.by_shard[3].receipts == [(1, 2, 4, 1)]
 
 
 def test_one_request_settles_no_more_than_it_may() -> None:
     most = Handle(receipts.handle(3, (0, 0, 1, 0)), MAX_SETTLE)
-    assert len(settling.by_shard(SHARDS, [most])[1]) == MAX_SETTLE
+    assert len(settling.named(SHARDS, [most]).results) == MAX_SETTLE
     with pytest.raises(InvalidArgument):
-        settling.by_shard(SHARDS, [most, "a"])
+        settling.named(SHARDS, [most, "a"])

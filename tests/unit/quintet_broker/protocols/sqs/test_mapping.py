@@ -54,7 +54,7 @@ def test_what_was_sent_is_what_is_delivered() -> None:
         },
         message_system_attributes={"AWSTraceHeader": codec.MessageAttribute("String", "Root=1")},
     )
-    new = mapping.new_message(sent, QueueSpec())
+    new = mapping.new_message(sent, mapping.Common(QueueSpec(), (), (), False))
     assert new.headers == (("s", b"text"), ("n", b"1"), ("b", b"text"))
     found = mapping.message(delivered(new), ALL, ACCOUNT, ARN.__add__)
     assert found.message_attributes == sent.message_attributes
