@@ -125,9 +125,7 @@ class Claim:
     def _room(self) -> int:
         """For unread records."""
         if self._room_before is None:
-            state = self._state
-            before = self._most_remembered - state.in_flight - (state.due - state.passed_over) - state.leaving
-            self._room_before = before + self.taken
+            self._room_before = self._most_remembered - self._state.remembered + self.taken
         return self._room_before - self.taken
 
     @property

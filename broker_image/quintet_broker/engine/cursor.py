@@ -84,6 +84,12 @@ class Cursor:
         """Of those that are due: records that nobody had."""
         return self._ranges.passed_over
 
+    @property
+    def remembered(self) -> int:
+        """Records that were delivered and are not settled, and those that are leaving."""
+        ranges = self._ranges
+        return ranges.in_flight + ranges.due - ranges.passed_over + len(self.leaving)
+
     # Delivery
 
     def unread(self, tail: int) -> int:

@@ -395,9 +395,9 @@ class Intake:
         if isinstance(request, TellConsumer):
             return state.consumers.active
         if isinstance(request, Acknowledge):
-            before = state.in_flight + state.due
+            before = state.remembered
             results = settle.acknowledge(state, request)
-            self._work.totals.acknowledged += before - state.in_flight - state.due
+            self._work.totals.acknowledged += before - state.remembered
             if any(results):
                 self._touch_settled(request.receipts)
             elif self._policy.ordered:

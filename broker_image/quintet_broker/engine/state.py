@@ -110,7 +110,7 @@ class State:
 
     @property
     def in_flight(self) -> int:
-        return sum(lane.cursor.in_flight for lane in self.lanes.values())
+        return sum([lane.cursor.in_flight for lane in self.lanes.values()])
 
     @property
     def due(self) -> int:
@@ -118,9 +118,9 @@ class State:
         return sum(lane.cursor.due for lane in self.lanes.values())
 
     @property
-    def passed_over(self) -> int:
-        """Of those that are due: records that nobody had."""
-        return sum(lane.cursor.passed_over for lane in self.lanes.values())
+    def remembered(self) -> int:
+        """Records that were delivered and are not settled, and those that are leaving."""
+        return sum([lane.cursor.remembered for lane in self.lanes.values()])
 
     @property
     def leaving(self) -> int:

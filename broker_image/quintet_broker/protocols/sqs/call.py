@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from quintet_broker.protocols.aws.errors import AwsError
 from quintet_broker.protocols.sqs import names
+from quintet_broker.protocols.sqs.digest import Digests
 from quintet_broker.protocols.sqs.errors import QUEUE_NOT_FOUND
 from quintet_broker.protocols.whole import Request
 from quintet_broker.services.access import Access
@@ -18,6 +19,7 @@ class Call(Struct, frozen=True, gc=False):
     topology: Topology
     access: Access
     account: str
+    digests: Digests
     request: Request
     key_id: str | None
     fits_xml: bool

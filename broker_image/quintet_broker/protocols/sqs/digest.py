@@ -14,6 +14,28 @@ _LENGTH = struct.Struct(">I")
 _STRING, _BINARY = b"\x01", b"\x02"
 
 
+LATELY = 8192
+"""Messages."""
+
+
+class Digests:
+    """Those of bodies that were sent here lately, by the ids of their messages: most are received soon, and to hash a
+    body takes as long as the half of what else is done for it."""
+
+    def __init__(self) -> None:
+        self._lately: dict[str, str] = {}
+        self._before: dict[str, str] = {}
+
+    def keep(self, message_id: str, digest: str) -> None:
+        if len(self._lately) >= LATELY:
+            self._lately, self._before = {}, self._lately
+        self._lately[message_id] = digest
+
+    def take(self, message_id: str) -> str | None:
+        """Once: whoever receives a message again is late already."""
+        return self._lately.pop(message_id, None) or self._before.pop(message_id, None)
+
+
 def of_body(body: bytes) -> str:
     return hashlib.md5(body, usedforsecurity=False).hexdigest()
 

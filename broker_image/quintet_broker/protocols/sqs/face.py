@@ -12,6 +12,7 @@ from quintet_broker.protocols.aws import json_rpc, query, sigv4
 from quintet_broker.protocols.aws.errors import MALFORMED, MISSING_ACTION, TOO_LARGE, UNKNOWN_ACTION, AwsError
 from quintet_broker.protocols.sqs import errors, names
 from quintet_broker.protocols.sqs.call import Call
+from quintet_broker.protocols.sqs.digest import Digests
 from quintet_broker.protocols.sqs.routes import OPERATIONS, Operation
 from quintet_broker.protocols.whole import Answer, Request, joined
 from quintet_broker.services.access import Access
@@ -32,6 +33,7 @@ class Face:
         self._topology = topology
         self._access = access
         self._account = account
+        self._digests = Digests()
         self._admission = admission
 
     def mount(self, app: web.Application) -> None:
@@ -65,7 +67,7 @@ class Face:
     async def _done(self, request: Request) -> Answer:
         exchange = _exchange(request)
         key_id = sigv4.verify(request, "sqs", self._access.secret, time.time()) if self._access.enabled else None
-        call = Call(self._topology, self._access, self._account, request, key_id, exchange.fits_xml)
+        call = Call(self._topology, self._access, self._account, self._digests, request, key_id, exchange.fits_xml)
         operation = _operation(exchange.action)
         asked = exchange.read(operation.takes, operation.names)
         if operation.verb is None:

@@ -164,12 +164,20 @@ def _attributes_size(sent: codec.NewMessage) -> int:
 
 
 def answer(
-    sent: codec.NewMessage, message: messages.NewMessage, stored: messages.Sent, entry_id: str | None = None
+    sent: codec.NewMessage,
+    message: messages.NewMessage,
+    stored: messages.Sent,
+    digests: digest.Digests,
+    entry_id: str | None = None,
 ) -> codec.Sent:
     """What is said of what was sent and stored as a message; `entry_id` is that of its entry in a batch."""
+    body_md5 = digest.of_body(message.value)
+    if stored.sequence is None:
+        # It is no duplicate, whose first one may have another body.
+        digests.keep(stored.id, body_md5)
     return codec.Sent(
         stored.id,
-        digest.of_body(message.value),
+        body_md5,
         digest.of_attributes(sent.message_attributes),
         digest.of_attributes(sent.message_system_attributes),
         entry_id,
@@ -279,11 +287,19 @@ class Named(Struct, frozen=True):
     others: Sequence[str]
 
 
-def message(found: messages.Message, named: Named, account: str, arn_of: Callable[[str], str]) -> codec.Message:
-    """As it is delivered. `arn_of` makes the ARN of a queue from which it may have come."""
+def message(
+    found: messages.Message,
+    named: Named,
+    account: str,
+    arn_of: Callable[[str], str],
+    body_md5: str | None = None,
+) -> codec.Message:
+    """As it is delivered. `arn_of` makes the ARN of a queue from which it may have come; `body_md5` is known of what
+    was sent over SQS lately."""
     content = found.value
     attributes: dict[str, MessageAttribute] = {}
-    if (body := _text(content)) is None:
+    body = content.decode() if body_md5 else _text(content)
+    if body is None:
         content = base64.b64encode(content)
         body = content.decode()
         attributes[ENCODING] = MessageAttribute("String", "base64")
@@ -292,7 +308,7 @@ def message(found: messages.Message, named: Named, account: str, arn_of: Callabl
     return codec.Message(
         found.id,
         found.receipt,
-        digest.of_body(content),
+        body_md5 or digest.of_body(content),
         body,
         _system_attributes(found, named.system, account, arn_of) if named.system else {},
         digest.of_attributes(attributes),

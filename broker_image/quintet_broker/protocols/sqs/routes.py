@@ -37,7 +37,7 @@ async def send_message(call: Call, queue: Queue, asked: codec.SendMessage) -> co
     """Store a message; the answer confirms it."""
     message = mapping.new_message(asked, mapping.common_of(call, queue.spec))
     (sent,) = await queue.send([message])
-    return mapping.answer(asked, message, sent)
+    return mapping.answer(asked, message, sent, call.digests)
 
 
 async def send_message_batch(call: Call, queue: Queue, asked: codec.SendMessageBatch) -> codec.SentBatch:
@@ -58,7 +58,7 @@ async def send_message_batch(call: Call, queue: Queue, asked: codec.SendMessageB
         except MessageTooLarge as error:
             failed.append(batch.refused(entry, mapping.too_large_in_batch(error)))
     stored = await queue.send(messages) if messages else []
-    sent = [mapping.answer(*one, one[0].id) for one in zip(good, messages, stored, strict=True)]
+    sent = [mapping.answer(*one, call.digests, one[0].id) for one in zip(good, messages, stored, strict=True)]
     return codec.SentBatch(sent, failed)
 
 
@@ -93,12 +93,12 @@ async def receive_message(call: Call, queue: Queue, asked: codec.ReceiveMessage)
         messages = await call.topology.attempts.receive(
             queue, f"{call.key_id}/{attempt}", limit, visibility_timeout=visible_after, wait=wait
         )
-    return codec.Messages(
-        [
-            mapping.message(one, named, call.account, lambda name: redrive.arn(call.account, name, queue.spec))
-            for one in messages
-        ]
-    )
+    account, digests = call.account, call.digests
+
+    def arn_of(name: str) -> str:
+        return redrive.arn(account, name, queue.spec)
+
+    return codec.Messages([mapping.message(one, named, account, arn_of, digests.take(one.id)) for one in messages])
 
 
 # The table

@@ -22,3 +22,17 @@ def test_the_order_of_attributes_does_not_matter_and_all_else_does() -> None:
     ]
     assert len({digest.of_attributes(one) for one in others}) == len(others)
     assert digest.of_attributes({}) is None
+
+
+def test_digests_of_what_was_sent_lately_are_known_once() -> None:
+    digests = digest.Digests()
+    for number in range(2 * digest.LATELY):
+        digests.keep(str(number), f"digest {number}")
+    assert digests.take("0") == "digest 0"
+    assert digests.take("0") is None
+    digests.keep("last", "digest")
+    assert [digests.take("1"), digests.take(str(digest.LATELY)), digests.take("last")] == [
+        None,
+        f"digest {digest.LATELY}",
+        "digest",
+    ]

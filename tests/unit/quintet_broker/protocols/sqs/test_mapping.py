@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from quintet_api.queue import QueueSpec
 from quintet_broker.protocols.aws import json_rpc, query
 from quintet_broker.protocols.sqs import codec, mapping
-from quintet_broker.services.messages import DeadLetter, Message, NewMessage
+from quintet_broker.protocols.sqs.digest import Digests
+from quintet_broker.services.messages import DeadLetter, Message, NewMessage, Sent
 
 ACCOUNT, ARN = "000000000000", "arn:aws:sqs:us-east-1:000000000000:"
 ALL = mapping.Named(["All"], ["All"])
@@ -97,3 +98,13 @@ def _over_query(found: codec.Message) -> codec.Message:
         else:
             fields[element.tag] = element.text or ""
     return msgspec.convert(fields, codec.Message)
+
+
+def test_the_digest_of_a_body_is_known_of_what_was_sent_alone() -> None:
+    """A duplicate is answered with the id of the first one, which may have another body."""
+    sent, new, digests = codec.SendMessage(queue_url="", message_body="body"), NewMessage(b"body"), Digests()
+    mapping.answer(sent, new, Sent("first", 7), digests)
+    answered = mapping.answer(sent, new, Sent("id", None), digests)
+    assert (digests.take("first"), digests.take("id")) == (None, answered.body_md5)
+    told = mapping.message(delivered(new), ALL, ACCOUNT, ARN.__add__)
+    assert told == mapping.message(delivered(new), ALL, ACCOUNT, ARN.__add__, answered.body_md5)
