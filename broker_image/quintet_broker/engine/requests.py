@@ -98,8 +98,8 @@ class Append(Request[list[Sent] | None]):
     def of_batch(
         cls, at: int, batch: Sealed, producer: int | None, sequence: int, deduplication: list[bytes | None]
     ) -> "Append":
-        append = cls(at, [], [], producer, [sequence], deduplication, batch=batch.data)
-        append.sealed = batch
+        append = cls(at, [], [], producer, [sequence], deduplication)
+        append.batch, append.sealed, append.size = batch.data, batch, batch.size
         return append
 
     def open(self) -> None:

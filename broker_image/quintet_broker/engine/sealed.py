@@ -107,9 +107,9 @@ class Sealed:
 
     def placed(self, offset: int, epoch: int) -> "Sealed":
         """The same with its first record at an offset, written by the owner of `epoch`."""
-        data = bytearray(self.data)
-        _PLACE.pack_into(data, 0, offset - self.start, len(data) - _COUNTED_FROM, epoch)
-        return Sealed(bytes(data), self._ends, self._groups)
+        place = _PLACE.pack(offset - self.start, len(self.data) - _COUNTED_FROM, epoch)
+        data = b"".join((place, memoryview(self.data)[_PLACE.size :]))
+        return Sealed(data, self._ends, self._groups)
 
     def numbered(self, number: int) -> "Sealed":
         """The same with numbers for its records, the first of which is `number`."""
