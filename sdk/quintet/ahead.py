@@ -13,7 +13,8 @@ from quintet import frames, wire
 from quintet.connection import Connection
 from quintet.errors import QuintetError
 from quintet.message import Message, Run
-from quintet.receive import Receive, in_a_moment
+from quintet.receive import Receive
+from quintet.window import Window, in_a_moment
 
 if TYPE_CHECKING:
     from quintet.queue import Queue
@@ -34,6 +35,7 @@ class Standing(Receive):
 
     def __init__(self, asked: frames.Receive, queue: "Queue") -> None:
         super().__init__(asked, queue)
+        self.window = Window(asked.credit)
         self._calls: deque[asyncio.Future[None]] = deque()
 
     async def some(self, ends_at: float) -> None:
@@ -86,14 +88,9 @@ class Ahead:
         """The visibility timeout that its calls ask for."""
         self._limit = 1
         """Of the last call."""
-        self._window = 1
-        """Messages that are held or may come, at most."""
         self._calls = 0
         """Which wait."""
         self._called_at = 0.0
-        self._granted_at = 0.0
-        self._handed_out = 0
-        """Messages, since then."""
         self._counted_from = 0.0
         self._received = 0
         """Messages by calls of their own, since then."""
@@ -101,31 +98,35 @@ class Ahead:
         self._closed = False
 
     async def take(self, limit: int, wait: float, hidden_for: float | None) -> tuple[list[Message], float]:
-        """Up to `limit` messages that are held or come; if none, the seconds left to wait for some."""
+        """Up to `limit` messages that are held or come; if none, the seconds left to wait for some.
+
+        What is held and is not for this call is given back, which takes no longer than `wait` either.
+        """
         standing = self._standing
         if standing is None:
             return [], wait
         now = self._now()
+        ends_at = now + wait
         if hidden_for != self._hidden_for or self._is_late(standing, now):
-            await self.close()
-            return [], wait
+            await self.close(wait)
+            return [], self._left(ends_at)
         self._limit = limit
         self._calls += 1
-        ends_at = now + wait
         try:
             while not standing.inbox and not (standing.over or standing.cancelled) and self._now() < ends_at:
-                self._refill(standing)
+                standing.window.fill(standing, self._fitting)
                 await standing.some(ends_at)
         finally:
             self._calls -= 1
             self._called_at = self._now()
         found = [standing.inbox.popleft()[1] for _ in range(min(limit, len(standing.inbox)))]
-        self._handed_out += len(found)
-        if found and self._standing is standing:
-            self._refill(standing)
-        elif not found:
-            await self.close()
-        return found, 0.0 if found else max(0.0, ends_at - self._now())
+        if not found:
+            await self.close(self._left(ends_at))
+            return [], self._left(ends_at)
+        if self._standing is standing:
+            standing.window.count(len(found))
+            standing.window.fill(standing, self._fitting)
+        return found, 0.0
 
     def received(self, messages: list[Message], limit: int, hidden_for: float | None) -> None:
         """A call received these for itself."""
@@ -140,13 +141,14 @@ class Ahead:
             self._limit = limit
             self._connection.start(self._open(hidden_for))
 
-    async def close(self) -> None:
-        """Give back what is held."""
+    async def close(self, within: float | None = None) -> None:
+        """Give back what is held. It is waited for so many seconds; what takes longer goes on."""
         standing, self._standing = self._standing, None
         self._received = 0
         if standing:
-            # All of it, though the call that found it late is cancelled.
-            await asyncio.shield(self._connection.start(self._settling.finish(standing, standing.inbox)))
+            # Not cancelled with the call that found it late.
+            giving = self._connection.start(self._settling.finish(standing, standing.inbox))
+            await asyncio.wait([giving], timeout=within)
 
     async def aclose(self) -> None:
         """For good."""
@@ -159,10 +161,9 @@ class Ahead:
             if (visibility if hidden_for is None else hidden_for) < HIDDEN:
                 self._counted_from = self._now() + REST
                 return
-            self._window = self._limit
             standing = Standing(
                 frames.Receive(
-                    0, self._queue.name, self._window, False, None, frames.milliseconds_or_none(hidden_for), None, None
+                    0, self._queue.name, self._limit, False, None, frames.milliseconds_or_none(hidden_for), None, None
                 ),
                 self._queue,
             )
@@ -178,8 +179,7 @@ class Ahead:
             self._settling.finish_later(standing, standing.inbox)
             return
         self._standing = standing
-        self._handed_out = 0
-        self._called_at = self._granted_at = self._now()
+        self._called_at = self._now()
         self._look_later(standing)
 
     def _look_later(self, standing: Standing) -> None:
@@ -202,17 +202,12 @@ class Ahead:
         owner = self._connection.links.to_owner(self._queue.name)
         return oldest < now - 2 * HELD or (owner is not None and owner is not standing.link)
 
-    def _refill(self, standing: Standing) -> None:
-        """Let more come, once half of what may be held is handed out: as many as are in a moment, at this speed."""
-        held = standing.credit + len(standing.inbox)
-        if standing.over or standing.cancelled or held > self._window // 2:
-            return
-        now = self._now()
-        speed = self._handed_out / max(now - self._granted_at, 0.001)
-        self._window = max(self._limit, in_a_moment(speed))
-        self._handed_out, self._granted_at = 0, now
-        if self._window > held:
-            standing.grant(self._window - held)
+    def _fitting(self, speed: float) -> int:
+        """As many as are read in a moment, and enough for a call."""
+        return max(self._limit, in_a_moment(speed))
+
+    def _left(self, ends_at: float) -> float:
+        return max(0.0, ends_at - self._now())
 
     @staticmethod
     def _now() -> float:

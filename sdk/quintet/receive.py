@@ -12,20 +12,8 @@ if TYPE_CHECKING:
     from quintet.link import Link
     from quintet.queue import Queue
 
-
 Inbox = deque[tuple[float, Message]]
 """Messages that were not handed out, each with the loop's time at which it came."""
-
-
-MOMENT = 0.05
-"""Seconds: some ways to the broker and back."""
-MOST = 1000
-"""Messages."""
-
-
-def in_a_moment(speed: float) -> int:
-    """Messages that are held or on their way at once where so many are read in a second and nobody shall wait."""
-    return min(MOST, int(MOMENT * speed))
 
 
 class Receive:

@@ -13,8 +13,9 @@ from quintet import frames, wire
 from quintet.connection import Connection
 from quintet.errors import RETRIED, ClientClosed, Unavailable
 from quintet.message import Message
-from quintet.receive import Inbox, Receive, in_a_moment
+from quintet.receive import Inbox, Receive
 from quintet.retry import ATTEMPT, pauses
+from quintet.window import Window, in_a_moment
 
 if TYPE_CHECKING:
     from quintet.queue import Queue
@@ -77,11 +78,8 @@ class Receiver(AsyncIterator[Message]):
         """Of them, those who were told to look and did not yet."""
         self._inbox: Inbox = deque()
         self._receive: Receive | None = None
-        self._window = min(FIRST_WINDOW, ahead or AHEAD)
-        """Messages that are held or may come, at most."""
-        self._read = 0
-        """Messages, since `_granted_at`."""
-        self._granted_at = self._read_at = self._loop.time()
+        self._window = Window(min(FIRST_WINDOW, ahead or AHEAD))
+        self._read_at = self._loop.time()
         self._closed = False
 
     def __aiter__(self) -> "Receiver":
@@ -100,7 +98,7 @@ class Receiver(AsyncIterator[Message]):
                 finally:
                     self._waits = False
                     self._call()
-        self._read += 1
+        self._window.count(1)
         return found
 
     async def _wait_behind(self) -> Message | None:
@@ -212,11 +210,11 @@ class Receiver(AsyncIterator[Message]):
         """Raises QuintetError."""
         if not self._begun:
             await self._begin()
-        self._pace()
+        self._window.pace(self._fitting)
         asked = frames.Receive(
             0,
             self._queue.name,
-            self._window,
+            self._window.size,
             False,
             frames.milliseconds_or_none(self._wait),
             frames.milliseconds_or_none(self._visibility_timeout),
@@ -242,28 +240,16 @@ class Receiver(AsyncIterator[Message]):
     # Credit
 
     def _refill(self) -> None:
-        """Let more come, once half of what may be held is read."""
         receive = self._receive
-        if receive is None or receive.over or receive.cancelled:
-            return
-        held = receive.credit + len(self._inbox)
-        if held > self._window // 2:
-            return
-        self._follow(receive)
-        if not receive.cancelled:
-            self._pace()
-            if self._window > held:
-                receive.grant(self._window - held)
+        if receive and self._window.wants_more(receive):
+            self._follow(receive)
+            self._window.fill(receive, self._fitting)
 
-    def _pace(self) -> None:
-        """Hold as much as can be read in time, seeing how fast the last ones were read."""
-        now = self._loop.time()
-        if self._read and self._hidden_for:
-            speed = self._read / max(now - self._granted_at, 0.001)
-            most = self._ahead or max(AHEAD, in_a_moment(speed))
-            self._window = max(1, min(most, int(SHARE * self._hidden_for * speed)))
-        self._read = 0
-        self._granted_at = now
+    def _fitting(self, speed: float) -> int:
+        """As many as can be read in time, where so many are read in a second."""
+        most = self._ahead or max(AHEAD, in_a_moment(speed))
+        in_time = int(SHARE * self._hidden_for * speed) if self._hidden_for else FIRST_WINDOW
+        return max(1, min(most, in_time))
 
     def _follow(self, receive: Receive) -> None:
         """End a receive where the queue's owner is reached by another link: the next one goes there."""
