@@ -23,8 +23,6 @@ _MAGIC = 2
 _NO_PRODUCER = (-1, -1, -1)
 _CRC = slice(17, 21)
 _CRC_FROM = 21
-_SHORT = 8192
-"""Lengths and places below it take two bytes at most."""
 _LARGE = 4 * 1024 * 1024
 """Bytes: more than a frame has, unless it is asked for."""
 
@@ -33,8 +31,8 @@ _LARGE = 4 * 1024 * 1024
 bytes(_LARGE)
 
 
-class _Varints(dict[int, bytes]):
-    """Numbers that are not negative as zigzag varints; short ones are kept."""
+class _AnyVarint(dict[int, bytes]):
+    """Numbers that are not negative as zigzag varints."""
 
     def __missing__(self, number: int) -> bytes:
         left = number << 1
@@ -43,39 +41,52 @@ class _Varints(dict[int, bytes]):
             found.append(left & 0x7F | 0x80)
             left >>= 7
         found.append(left)
-        if number < _SHORT:
-            self[number] = bytes(found)
         return bytes(found)
 
 
-_VARINTS = _Varints()
+Varints = list[bytes] | _AnyVarint
+_SHORT = [bytes((n << 1,)) for n in range(64)] + [bytes((n << 1 & 0x7F | 0x80, n >> 6)) for n in range(64, 8192)]
+"""Those of one and two bytes: in a list they are found fastest."""
 _PLAIN = b"\0\0"
 """Attributes and timestamp delta of a record."""
 _NO_KEY = b"\x01"
 """The varint of -1."""
 _NO_HEADERS = b"\0"
+_FIXED = len(_PLAIN) + len(_NO_KEY) + len(_NO_HEADERS)
 
 
 def encode(records: Sequence[Plain]) -> bytes:
     """By hand, since a library's encoder computes the CRC-32C itself, without the processor's instruction for it."""
-    parts: list[bytes] = []
-    for place, (value, key, headers) in enumerate(records):
-        front = _PLAIN + _VARINTS[place] + (_NO_KEY if key is None else _VARINTS[len(key)] + key)
-        size = _VARINTS[len(value)]
-        told = _headers(headers) if headers else _NO_HEADERS
-        parts += _VARINTS[len(front) + len(size) + len(value) + len(told)], front, size, value, told
-    content = b"".join(parts)
+    try:
+        content = _content(records, _SHORT)
+    except IndexError:
+        content = _content(records, _AnyVarint())
     checked = _CHECKED.pack(0, len(records) - 1, 0, 0, *_NO_PRODUCER, len(records))
     crc = google_crc32c.extend(google_crc32c.value(checked), content)
     length = _PLACE.size + len(checked) + len(content) - _COUNTED_FROM
     return b"".join((_PLACE.pack(0, length, 0, _MAGIC, crc), checked, content))
 
 
-def _headers(headers: Headers) -> bytes:
-    parts = [_VARINTS[len(headers)]]
+def _content(records: Sequence[Plain], varints: Varints) -> bytes:
+    """The records. Raises IndexError where a varint is missing."""
+    parts: list[bytes] = []
+    for place, (value, key, headers) in enumerate(records):
+        at, size = varints[place], varints[len(value)]
+        if key is None and not headers:
+            length = varints[_FIXED + len(at) + len(size) + len(value)]
+            parts += length, _PLAIN, at, _NO_KEY, size, value, _NO_HEADERS
+        else:
+            front = _PLAIN + at + (_NO_KEY if key is None else varints[len(key)] + key) + size
+            told = _headers(headers, varints) if headers else _NO_HEADERS
+            parts += varints[len(front) + len(value) + len(told)], front, value, told
+    return b"".join(parts)
+
+
+def _headers(headers: Headers, varints: Varints) -> bytes:
+    parts = [varints[len(headers)]]
     for name, content in headers:
         text = name.encode()
-        parts += _VARINTS[len(text)], text, _VARINTS[len(content)], content
+        parts += varints[len(text)], text, varints[len(content)], content
     return b"".join(parts)
 
 

@@ -265,6 +265,8 @@ def plain(message: NewMessage | str | bytes) -> Plain | None:
 
     Raises InvalidArgument; TypeError, and ValueError for text that is not Unicode.
     """
+    if type(message) is bytes:
+        return message, None, []
     if type(message) is str:
         return message.encode(errors="surrogateescape"), None, []
     if not isinstance(message, NewMessage):

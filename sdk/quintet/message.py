@@ -117,17 +117,18 @@ class Run(Struct):
 
 _HANDLE = struct.Struct(">6sQ4s")
 """Of a receipt, the offset stands in the middle."""
-_LAST_PART = 1 << 48
+_ENDS = [f"{number:03x}" for number in range(4096)]
 
 
 def ids(first: int, count: int) -> list[str]:
     """UUIDs whose numbers follow each other."""
-    start, last = divmod(first, _LAST_PART)
-    if last + count > _LAST_PART:
-        return [ids(number, 1)[0] for number in range(first, first + count)]
-    front = f"{start:020x}"
-    front = f"{front[:8]}-{front[8:12]}-{front[12:16]}-{front[16:]}-"
-    return [f"{front}{number:012x}" for number in range(last, last + count)]
+    found: list[str] = []
+    while len(found) < count:
+        start, end = divmod(first + len(found), len(_ENDS))
+        front = f"{start:029x}"
+        front = f"{front[:8]}-{front[8:12]}-{front[12:16]}-{front[16:20]}-{front[20:]}"
+        found += [front + last for last in _ENDS[end : end + count - len(found)]]
+    return found
 
 
 class Content(Struct, frozen=True, eq=False, gc=False):

@@ -12,6 +12,7 @@ from msgspec import structs
 from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
 from quintet_broker.engine.log import SEGMENT_MAX_AGE
 from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.record import Headers, Record, encode
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive, Request
 from quintet_broker.engine.rewriter import PAUSE
@@ -40,6 +41,7 @@ class Pod:
     owner = "broker-0"
     generation = 0
     remembers_more = True
+    most_kept = READ_AHEAD_BYTES
 
     def __init__(self) -> None:
         self.allowance = Allowance(math.inf)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from quintet_broker.engine.mover import Movers
 from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
 from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Receive, Request
 from quintet_broker.engine.selector import Allowance
@@ -29,6 +30,7 @@ class Bench:
         self.owner = "broker-0"
         self.generation = 0
         self.remembers_more = True
+        self.most_kept = READ_AHEAD_BYTES
         self.allowance = Allowance(math.inf)
         self.inner = FakeStore()
         self.store = FaultyStore(self.inner)

@@ -85,7 +85,7 @@ class Lane:
             selection.ahead.hold(run)
 
     def keep(self, most: int) -> None:
-        """Hold up to so many bytes of what is appended; at least as many as would be read."""
+        """Hold up to so many bytes of what is appended, or as many as are read at once."""
         self.ahead.most_kept = max(most, _most_bytes(self.log))
 
     @property

@@ -64,6 +64,10 @@ class Pod(Waiting, Protocol):
     remembers_more: bool
     """Whether there is memory for more deduplication ids."""
 
+    @property
+    def most_kept(self) -> int:
+        """Bytes of what is appended that each shard may hold for consumers which come to it soon."""
+
     def wake(self, shard: "Shard") -> None:
         """Run a tick of the shard soon."""
 
@@ -253,6 +257,8 @@ class Shard:
         tails = {number: lane.log.tail for number, lane in state.lanes.items()}
         tick = Tick(self.number, state.epoch, state.tick_number + 1, tails)
         work = Work(tick)
+        for lane in state.lanes.values():
+            lane.keep(self._pod.most_kept // len(tails))
         if self._takes and (self._asked.arrivals or state.delayed.found):
             Intake(state, self.policy, work, now, self._store.full, self._pod.remembers_more).take(self._asked.arrivals)
         Expiry(state, self.policy, work, now, self._has_new_policy).run()
@@ -476,11 +482,6 @@ class Shard:
     async def read(self, lane: Lane, offsets: list[int]) -> list[Record | None]:
         """The records at these offsets, or at the first of them, if they are large. Raises Unavailable."""
         return await lane.log.pick(self._store, self.number, offsets, READ_AHEAD_BYTES)
-
-    def keep(self, most: int) -> None:
-        """Hold up to so many bytes of what is appended, for consumers that come to it soon."""
-        for lane in self.lanes.values():
-            lane.keep(most // len(self.lanes))
 
     def let_go(self) -> None:
         """Without consumers, keep nothing read ahead."""

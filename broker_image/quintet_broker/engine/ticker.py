@@ -86,6 +86,10 @@ class Ticker:
         """Whether the store is there."""
         return not self._lost
 
+    @property
+    def most_kept(self) -> int:
+        return KEPT_BYTES // max(1, len(self._busy))
+
     def add(self, shard: Shard) -> None:
         self._shards.add(shard)
         self.wake(shard)
@@ -191,14 +195,11 @@ class Ticker:
             await asyncio.sleep(CHECK_EVERY)
             now = self._store.now()
             self.remembers_more = sum(shard.remembered_bytes(now) for shard in self._shards) < self._most_remembered
-            share = KEPT_BYTES // max(1, len(self._busy))
             for shard in list(self._busy):
                 shard.let_go()
-                shard.keep(share)
                 shard.refuse_older(self._store.now() - PATIENCE, Unavailable())
                 if shard not in self._awake and not shard.holds_anything:
                     self._busy.discard(shard)
-                    shard.keep(0)
 
     async def _check(self) -> None:
         while True:

@@ -218,8 +218,6 @@ async def test_a_shard_that_nobody_uses_is_not_looked_at(monkeypatch: pytest.Mon
         used.ask(receive)
         while loop._busy != {used}:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        while used.lanes[0].ahead.most_kept < KEPT_BYTES:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
         append = Append(store.now(), [Record(b"", store.now())] * 2, [None] * 2)
         used.ask(append)
         assert len(await receive.future) == 1
@@ -227,17 +225,18 @@ async def test_a_shard_that_nobody_uses_is_not_looked_at(monkeypatch: pytest.Mon
         while loop._busy:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert not used._state.holds_some
-        assert used.lanes[0].ahead.most_kept == READ_AHEAD_BYTES
     running.cancel()
 
 
-def test_shards_share_what_is_kept_for_consumers_to_come() -> None:
+@pytest.mark.parametrize(("busy", "kept"), [(1, KEPT_BYTES), (4, KEPT_BYTES // 4), (100, READ_AHEAD_BYTES)])
+def test_shards_share_what_is_kept_for_consumers_to_come(busy: int, kept: int) -> None:
     store = SilentStore()
-    shard = Shard(1, POLICY, cast(Store, store), Ticker(cast(Store, store), lambda shard: None))
-    shard.keep(KEPT_BYTES // 10)
-    assert shard.lanes[0].ahead.most_kept == KEPT_BYTES // 10
-    shard.keep(KEPT_BYTES // 5000)
-    assert shard.lanes[0].ahead.most_kept == READ_AHEAD_BYTES
+    loop = Ticker(cast(Store, store), lambda shard: None)
+    shards = [Shard(number, POLICY, cast(Store, store), loop) for number in range(busy)]
+    for shard in shards:
+        loop.add(shard)
+    shards[0].collect(store.now())
+    assert shards[0].lanes[0].ahead.most_kept == kept
 
 
 class MovingStore(SilentStore):
