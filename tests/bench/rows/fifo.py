@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import time
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +15,8 @@ from tests.bench.system import System
 GROUPS = [f"group-{number}" for number in range(100)]
 BATCH = 100
 """Messages a call."""
+RECEIVED = 500
+"""Messages a call, at most."""
 AT_ONCE = 4
 """Sends, and receives."""
 BACKLOG = 10_000
@@ -45,15 +46,18 @@ class Traffic:
             if self.sent - self.settled > BACKLOG:
                 await asyncio.sleep(0.01)
                 continue
+            first = self.sent
             self.sent += BATCH
-            ids = [str(uuid.uuid4()) for _ in range(BATCH)]
             await self._queue.send_batch(
-                [quintet.NewMessage(MESSAGE, key=next(self._groups), deduplication_id=one) for one in ids]
+                [
+                    quintet.NewMessage(MESSAGE, key=next(self._groups), deduplication_id=f"order-{number}")
+                    for number in range(first, self.sent)
+                ]
             )
 
     async def consume(self) -> None:
         while self._sending or self.settled < self.sent:
-            messages = await self._queue.receive_batch(BATCH, wait=0.1)
+            messages = await self._queue.receive_batch(RECEIVED, wait=0.1)
             if messages:
                 await self._queue.acknowledge_batch(messages)
                 self.settled += len(messages)
