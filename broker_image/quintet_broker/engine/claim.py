@@ -8,6 +8,7 @@ from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Delivery, Receive
 from quintet_broker.engine.run import Run
+from quintet_broker.engine.sealed import Sealed
 from quintet_broker.engine.state import State
 
 LONG = 16
@@ -118,8 +119,11 @@ class Claim:
     def _is_expired(self, run: Run) -> bool:
         """Whether the first of its records is."""
         if run.batch:
-            return run.batch.timestamp + self._policy.retention <= self._now
+            return self._is_too_old(run.batch)
         return self._policy.is_expired(run.decoded[0], self._now)
+
+    def _is_too_old(self, batch: Sealed) -> bool:
+        return batch.timestamp + self._policy.retention <= self._now
 
     @property
     def _room(self) -> int:

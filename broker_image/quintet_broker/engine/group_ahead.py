@@ -3,9 +3,11 @@
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.log import Log, Reader
+from quintet_broker.engine.parked import Batch
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.record import Record
-from quintet_broker.engine.run import Run
+from quintet_broker.engine.run import Run, records_of
+from quintet_broker.engine.sealed import Sealed
 
 READY_AT_ONCE = 50
 """Groups whose waiting records are read together, and looked for by a claim at a time."""
@@ -13,6 +15,8 @@ WAITING_AT_ONCE = 500
 """Records that wait and are read together; others of the same batches are kept too."""
 WAITING_BYTES = 2 * READ_AHEAD_BYTES
 """About how much is held of records that wait."""
+PARKED_AT_ONCE = 4
+"""Batches that wait whole and are read together."""
 LEARNED_AT_ONCE = 5000
 """Held records whose groups are read together."""
 
@@ -28,7 +32,8 @@ class GroupAhead(ReadAhead):
         self._waiting_bytes = 0
 
     def __bool__(self) -> bool:
-        return self.groups.is_complete and bool(self._unread or self.groups.ready(1))
+        groups = self.groups
+        return groups.is_complete and bool(self._unread or groups.ready(1) or groups.parked.goes_on)
 
     def waiting(self, offset: int) -> Record | None:
         """A record that waits, if it is held, and stays so."""
@@ -47,6 +52,24 @@ class GroupAhead(ReadAhead):
             self._waiting_bytes -= record.size
         return record
 
+    def park(self, offset: int, batch: Sealed) -> None:
+        """A batch that is passed over waits whole, and is held if there is room."""
+        self.groups.parked.add(offset, batch.groups, None if self._is_crowded else batch)
+
+    def unpark(self) -> None:
+        """What waits whole does so record by record."""
+        for batch in self.groups.unpark():
+            if batch.sealed:
+                for offset, record in enumerate(records_of(batch.sealed.data), batch.offset):
+                    self.keep_waiting(offset, record)
+
+    def deliver_parked(self, batch: Batch, count: int) -> None:
+        """So many of the first records of a batch that waits are in flight."""
+        rest = batch.sealed.part(count, batch.count - count) if batch.sealed and count < batch.count else None
+        self.groups.deliver_parked(batch, count)
+        if rest:
+            self.groups.parked.keep(batch, rest)
+
     def next_unmet(self, most: int) -> Run | None:
         """Take the next records, up to so many, whose offsets follow each other, where the cursor has read none of
         them."""
@@ -61,6 +84,7 @@ class GroupAhead(ReadAhead):
     def let_go(self) -> None:
         super().let_go()
         self._let_waiting_go()
+        self.groups.parked.let_go()
 
     def _let_waiting_go(self) -> None:
         self._waiting.clear()
@@ -69,7 +93,7 @@ class GroupAhead(ReadAhead):
     # Reading
 
     def _wants_due(self) -> bool:
-        return not self.groups.is_complete or bool(self._lacking())
+        return not self.groups.is_complete or bool(self._lacking() or self.groups.parked.lacking(1))
 
     def _lacking(self) -> list[int]:
         """The groups that are ready and whose next record is to be read: none while there is no room, and others'
@@ -84,7 +108,7 @@ class GroupAhead(ReadAhead):
 
     @property
     def _is_crowded(self) -> bool:
-        return self._waiting_bytes >= WAITING_BYTES
+        return self._waiting_bytes + self.groups.parked.bytes >= WAITING_BYTES
 
     def _wants_unread(self, confirmed: int) -> bool:
         return self.groups.is_complete and self.groups.looks_further and super()._wants_unread(confirmed)
@@ -92,6 +116,8 @@ class GroupAhead(ReadAhead):
     async def _fetch_due(self, store: Reader, shard: int, confirmed: int) -> list[range]:
         if not self.groups.is_complete:
             return await self._learn(store, shard, confirmed)
+        if self.groups.parked.lacking(1):
+            await self._fetch_parked(store, shard)
         return await self._fetch_waiting(store, shard, confirmed)
 
     async def _learn(self, store: Reader, shard: int, confirmed: int) -> list[range]:
@@ -123,6 +149,19 @@ class GroupAhead(ReadAhead):
                 gone.append(range(offset, offset + 1))
         self._hold_waiting(found)
         return gone
+
+    async def _fetch_parked(self, store: Reader, shard: int) -> None:
+        """Of what waits whole the next ones; where one is not found so any more, all wait record by record."""
+        parked = self.groups.parked
+        [first] = parked.lacking(1)
+        found = await self._log.read(store, shard, first.offset, PARKED_AT_ONCE)
+        read = {run.offset: run for run in found}
+        for batch in parked.lacking(PARKED_AT_ONCE):
+            run = read.get(batch.offset)
+            if run and run.batch and run.count >= batch.count:
+                parked.keep(batch, run.part(0, batch.count).batch)
+        if parked.lacking(1) == [first]:
+            self.unpark()
 
     def _wanted(self) -> list[int]:
         """The next records of the groups that lack them, and some behind these; the first is some group's next one."""

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from itertools import islice
 
 from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.parked import Batch, Group, Parked
 from quintet_broker.engine.record import Record
 
 LOOK_AHEAD = 120_000
 """Records, held or waiting: with so many, none is looked for behind them."""
 
-Group = int
-"""Of a record: its key's hash. Two keys that share one take turns needlessly, and keep their order."""
-
 
 def group_of(record: Record) -> Group:
-    """The same within one process; records without a key are a group of their own."""
+    """By its key's hash, the same within one process; records without a key are a group of their own.
+
+    Two keys that share one hash take turns needlessly, and keep their order.
+    """
     return hash(record.key)
 
 
@@ -42,6 +43,7 @@ class Groups:
         """The offsets that wait, in order, and some that do so no more."""
         self._ready: dict[str | None, dict[Group, None]] = {None: {}}
         """The groups that are ready, the longest first; by selector those whose first record it is still to see."""
+        self.parked = Parked()
         self.wanted: list[str | None] = []
         """For which selectors records that wait are to be read; None for those who take any."""
 
@@ -74,12 +76,16 @@ class Groups:
 
     @property
     def looks_further(self) -> bool:
-        return len(self._held) + len(self._waits) < LOOK_AHEAD or self._looked_to < self._cursor.read_to
+        return self._known < LOOK_AHEAD or self._looked_to < self._cursor.read_to
 
     @property
     def room(self) -> int:
         """How many records may be looked at before `looks_further` is asked again: one, where it is true."""
-        return max(LOOK_AHEAD - len(self._held) - len(self._waits), 1)
+        return max(LOOK_AHEAD - self._known, 1)
+
+    @property
+    def _known(self) -> int:
+        return len(self._held) + len(self._waits) + self.parked.records
 
     def is_unread(self, offset: int) -> bool:
         """Whether it is still to be looked at."""
@@ -103,11 +109,11 @@ class Groups:
 
     def is_free(self, group: Group) -> bool:
         """Whether the next record that is looked at may be delivered, if it is of this group."""
-        return group not in self._busy and group not in self._lines
+        return group not in self._busy and group not in self._lines and group not in self.parked
 
     def has_line(self, group: Group) -> bool:
         """Whether records wait that come before the next one that is looked at."""
-        return group in self._lines
+        return group in self._lines or group in self.parked
 
     # Changes
 
@@ -132,8 +138,33 @@ class Groups:
         for group in set(groups):
             self._is_not_ready(group)
 
+    def next_parked(self, mine: set[Group]) -> Batch | None:
+        """What may be delivered of what is parked, to who gets those groups already, behind what it got of them."""
+        if not self.parked:
+            return None
+        if batch := self.parked.free:
+            return batch
+        first = self.parked.first
+        return first if mine.issuperset(first.names) and self._lines.keys().isdisjoint(first.names) else None
+
+    def deliver_parked(self, batch: Batch, count: int) -> None:
+        """So many of the first records of a batch are in flight."""
+        offset, groups = batch.offset, batch.groups[:count]
+        self.deliver_all(offset, groups)
+        self.parked.take(batch, count, self._busy.__contains__)
+
+    def unpark(self) -> list[Batch]:
+        """All that waits does so record by record; what waited in batches."""
+        batches = self.parked.take_all()
+        for batch in batches:
+            for offset, group in enumerate(batch.groups, batch.offset):
+                self.wait(offset, group)
+        return batches
+
     def wait(self, offset: int, group: Group) -> None:
         """A record is due that may not be delivered yet."""
+        if group in self.parked:
+            self.unpark()
         self._waits[offset] = group
         line = self._lines.setdefault(group, deque())
         if line and offset < line[-1]:
@@ -145,6 +176,8 @@ class Groups:
 
     def touch(self, offset: int) -> bool:
         """The cursor may have changed what a record is; whether it is to be looked at anew, and all behind it."""
+        if self.parked.holds(offset):
+            self.unpark()
         if self._cursor.is_acknowledged(offset):
             if (group := self._waits.pop(offset, None)) is not None:
                 self._has_new_first(group)
@@ -154,6 +187,7 @@ class Groups:
                 self.wait(offset, group)
             elif self.is_complete and offset not in self._waits:
                 # It left before anybody looked at it, and could not go.
+                self.unpark()
                 self._looked_to = min(self._looked_to, offset)
                 return True
         elif (group := self._waits.pop(offset, None)) is not None:
@@ -182,6 +216,7 @@ class Groups:
 
     def touch_all(self) -> None:
         """The cursor was moved."""
+        self.unpark()
         for offset in [*self._held, *self._waits]:
             self.touch(offset)
 
@@ -200,9 +235,13 @@ class Groups:
 
     def _has_new_first(self, group: Group) -> None:
         """Another record of a group may be the first that waits."""
-        if group in self._lines and group not in self._busy:
+        if group in self._busy:
+            return
+        if group in self._lines:
             for ready in self._ready.values():
                 ready[group] = None
+        else:
+            self.parked.freed(group)
 
     def _is_not_ready(self, group: Group) -> None:
         for ready in self._ready.values():
@@ -237,6 +276,7 @@ class Groups:
             self._waits.pop(line.popleft(), None)
         self._lines.pop(group, None)
         self._is_not_ready(group)
+        self._has_new_first(group)
         return None
 
     def some_waiting(self, group: Group, most: int) -> list[int]:

@@ -2,8 +2,9 @@
 
 from quintet_broker.engine.choosy_claim import ChoosyClaim
 from quintet_broker.engine.group_ahead import READY_AT_ONCE, GroupAhead
-from quintet_broker.engine.groups import Group, Groups, group_of
+from quintet_broker.engine.groups import Groups, group_of
 from quintet_broker.engine.lane import Lane
+from quintet_broker.engine.parked import Group
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.run import Run
 from quintet_broker.engine.sealed import Sealed
@@ -25,6 +26,7 @@ class OrderedClaim(ChoosyClaim):
         self._waited: list[tuple[int, Record]] = []
         """Taken of what waits, and not delivered yet: offset and record."""
         self._take_waiting(lane, lane.ahead)
+        self._take_parked(lane, lane.ahead)
         self._look_at_unread(lane, lane.ahead)
         self._deliver_run(lane)
         # There may be more of what waits, now that all before it are known.
@@ -37,6 +39,22 @@ class OrderedClaim(ChoosyClaim):
             if not any(refused):
                 break
         self._deliver_waited(lane)
+
+    def _take_parked(self, lane: Lane, ahead: GroupAhead) -> None:
+        """Take batches that wait whole; where a part of one is to go on, all of them wait record by record."""
+        parked = ahead.groups.parked
+        while parked and not self._ends:
+            batch = ahead.groups.next_parked(self._mine)
+            if self._selector or parked.is_mixed or (batch and batch.sealed and self._is_too_old(batch.sealed)):
+                ahead.unpark()
+                self._take_waiting(lane, ahead)
+            elif batch and batch.sealed:
+                count = min(batch.count, self._limit - self.taken)
+                self._deliver(lane, [Run.sealed(batch.offset, batch.sealed).part(0, count)])
+                self._mine.update(batch.groups[:count])
+                ahead.deliver_parked(batch, count)
+            else:
+                break
 
     def _deliver_waited(self, lane: Lane) -> None:
         """Group by group, what was taken lies here and there; neighbours are delivered together all the same."""
@@ -111,7 +129,7 @@ class OrderedClaim(ChoosyClaim):
         """Records that nobody has met."""
         groups, mine = ahead.groups, self._mine
         groups.looked_at(run.end - 1)
-        if run.batch and self._take_batch(lane, groups, run, run.batch):
+        if run.batch and self._take_batch(lane, ahead, run, run.batch):
             return
         for offset, record in enumerate(run.records, run.offset):
             group = group_of(record)
@@ -127,15 +145,23 @@ class OrderedClaim(ChoosyClaim):
                 mine.add(group)
                 groups.deliver_next(offset, group)
 
-    def _take_batch(self, lane: Lane, groups: Groups, run: Run, batch: Sealed) -> bool:
-        """Deliver a batch as it is, if each of its records may be delivered; whether it is."""
-        found = set(batch.groups)
-        if self._is_expired(run) or not all(self._is_next(groups, group) for group in found):
+    def _take_batch(self, lane: Lane, ahead: GroupAhead, run: Run, batch: Sealed) -> bool:
+        """Deliver a batch as it is, if each of its records may be delivered, or pass it over whole, if none may.
+
+        Returns whether it was either.
+        """
+        groups, found = ahead.groups, set(batch.groups)
+        following = [self._is_next(groups, group) for group in found]
+        if self._is_too_old(batch) or any(following) != all(following):
             return False
         self._deliver_run(lane)
-        self._deliver(lane, [run])
-        groups.deliver_all(run.offset, batch.groups)
-        self._mine |= found
+        if all(following):
+            self._deliver(lane, [run])
+            groups.deliver_all(run.offset, batch.groups)
+            self._mine |= found
+        else:
+            lane.cursor.pass_over(run.offset, run.count)
+            ahead.park(run.offset, batch)
         return True
 
     def _is_next(self, groups: Groups, group: Group) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from quintet_broker.engine import mover, rewriter
+from quintet_broker.engine import group_ahead, mover, rewriter
 from quintet_broker.engine.engine import Engine
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.record import Record
@@ -42,9 +42,12 @@ class FencedFifoMachine(FifoMachine):
         cast(FakeStore, self.store.inner).id += "'"
 
 
-@pytest.mark.parametrize("machine", [FencedMachine, FencedFifoMachine])
-def test_agrees_with_the_model(machine: type[EngineMachine], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("machine", "waiting"), [(FencedMachine, 1), (FencedFifoMachine, group_ahead.WAITING_BYTES), (FencedFifoMachine, 1)]
+)
+def test_agrees_with_the_model(machine: type[EngineMachine], waiting: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rewriter, "LEAST_BYTES", 1)
+    monkeypatch.setattr(group_ahead, "WAITING_BYTES", waiting)
     run_state_machine_as_test(machine, settings=settings(max_examples=200, stateful_step_count=40))
 
 

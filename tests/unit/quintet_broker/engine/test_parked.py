@@ -1,0 +1,235 @@
+"""Batches that wait whole in a queue that keeps an order: each group comes in order, whatever is settled when."""
+
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from quintet_broker.engine import group_ahead
+from quintet_broker.engine.record import Record, encode
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Receive
+from quintet_broker.engine.sealed import seal
+from quintet_broker.engine.shard import Shard
+from tests.unit.shard_bench import HOUR, POLICY, Bench
+
+FIFO = structs.replace(POLICY, ordered=True, in_flight=1000)
+
+
+class Traffic:
+    """Batches of numbered records, by group, through one shard."""
+
+    def __init__(self) -> None:
+        self.bench = Bench()
+        self.shard: Shard = self.bench.open(1, FIFO)
+        self.sent: dict[int, list[int]] = defaultdict(list)
+        """By group, the numbers in order."""
+        self.settled: Counter[int] = Counter()
+        """By group, how many of the first were acknowledged."""
+        self.held: list[Delivery] = []
+        self.opened = 0
+        """Records that came one by one."""
+        self.numbers = 0
+
+    async def send(self, groups: list[int], sealed: bool = True) -> None:
+        now = self.bench.store.now()
+        numbers = range(self.numbers, self.numbers + len(groups))
+        self.numbers += len(groups)
+        for number, group in zip(numbers, groups, strict=True):
+            self.sent[group].append(number)
+        records = [Record(b"%d" % number, now, b"%d" % group) for number, group in zip(numbers, groups, strict=True)]
+        if sealed:
+            batch, _ = seal(encode(records), (numbers[0], 1), now)
+            await self.bench.ask(self.shard, Append(now, [], [], None, [0], None, 1, batch.data))
+        else:
+            await self.bench.ask(self.shard, Append(now, records, [None] * len(records)))
+
+    async def receive(self, limit: int) -> int:
+        """How many came; they are the next of their groups, of which nothing is in flight."""
+        busy = {record.key for delivery in self.held for record in delivery.records}
+        now = self.bench.store.now()
+        request = Receive(now, limit, HOUR, now)
+        await self.bench.ask(self.shard, request)
+        for delivery in request.future.result():
+            assert not any(record.key in busy for record in delivery.records), "of a group that is busy"
+            self.held.append(delivery)
+            self.opened += 0 if delivery.batch else delivery.count
+        in_flight: dict[int, list[int]] = defaultdict(list)
+        for delivery in self.held:
+            for record in delivery.records:
+                in_flight[int(record.key or b"")].append(int(record.value))
+        for group, numbers in in_flight.items():
+            first = self.settled[group]
+            assert numbers == self.sent[group][first : first + len(numbers)], "out of order"
+        return sum(delivery.count for delivery in request.future.result())
+
+    async def acknowledge(self, delivery: Delivery, count: int) -> None:
+        """The first records of a delivery, of which no record is held before."""
+        self.held.remove(delivery)
+        now = self.bench.store.now()
+        await self.bench.ask(self.shard, Acknowledge(now, [delivery.part(0, count).receipt]))
+        self.settled.update(int(record.key or b"") for record in delivery.part(0, count).records)
+        if count < delivery.count:
+            self.held.append(delivery.part(count, delivery.count - count))
+            self.held.sort(key=lambda one: one.offset)
+
+    async def acknowledge_all(self) -> None:
+        receipts = [delivery.receipt for delivery in self.held]
+        await self.bench.ask(self.shard, Acknowledge(self.bench.store.now(), receipts))
+        for delivery in self.held:
+            self.settled.update(int(record.key or b"") for record in delivery.records)
+        self.held.clear()
+
+    async def release_all(self) -> None:
+        receipts = [delivery.receipt for delivery in self.held]
+        await self.bench.ask(self.shard, GiveBack(self.bench.store.now(), receipts))
+        self.held.clear()
+
+    async def drain(self) -> None:
+        while await self.receive(50) or self.held:
+            await self.acknowledge_all()
+        assert {group: len(numbers) for group, numbers in self.sent.items()} == dict(self.settled), "lost"
+
+
+async def test_batches_of_the_same_groups_come_whole_once_what_came_before_is_settled() -> None:
+    traffic = Traffic()
+    for _ in range(20):
+        await traffic.send([1, 2, 3, 4, 1, 2, 3, 4])
+    assert await traffic.receive(8) == 8
+    assert await traffic.receive(8) == 0
+    while traffic.held:
+        await traffic.acknowledge_all()
+        await traffic.receive(20)
+    assert traffic.opened == 0
+    await traffic.drain()
+
+
+async def test_a_group_behind_batches_that_wait_is_not_held_up() -> None:
+    traffic = Traffic()
+    await traffic.send([1, 2])
+    await traffic.receive(2)
+    for _ in range(3):
+        await traffic.send([1, 2])
+    await traffic.send([3, 4])
+    assert await traffic.receive(10) == 2
+    assert [int(record.value) for record in traffic.held[-1].records] == [8, 9]
+    await traffic.drain()
+
+
+async def test_a_part_of_a_batch_goes_on_as_soon_as_its_group_is_free() -> None:
+    traffic = Traffic()
+    await traffic.send([1, 2])
+    await traffic.send([1, 2, 1])
+    await traffic.receive(2)
+    assert await traffic.receive(10) == 0
+    await traffic.acknowledge(traffic.held[0], 1)
+    assert await traffic.receive(10) == 2
+    assert [int(record.value) for record in traffic.held[-1].records] + [
+        int(record.value) for record in traffic.held[-2].records
+    ] == [4, 2]
+    await traffic.drain()
+
+
+async def test_what_waits_whole_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    traffic = Traffic()
+    await traffic.send([1])
+    await traffic.receive(1)
+    await traffic.send([1, 1])
+    assert await traffic.receive(1) == 0
+    await traffic.bench.ask(traffic.shard, Extend(traffic.bench.store.now(), [(traffic.held[0].receipt, 10 * HOUR)]))
+    traffic.bench.store.time += FIFO.retention + 1
+    await traffic.acknowledge_all()
+    assert await traffic.receive(10) == 0
+    assert traffic.shard.counts.visible == 0
+
+
+async def test_what_waits_whole_makes_room() -> None:
+    traffic = Traffic()
+    await traffic.send([1, 2])
+    await traffic.receive(2)
+    await traffic.send([1, 2, 1, 2])
+    assert await traffic.receive(10) == 0
+    traffic.shard.set_policy(structs.replace(FIFO, messages=6, overflow="DropOldest"))
+    await traffic.send([1, 2])
+    # The oldest that waits went, and what comes behind is in order.
+    del traffic.sent[1][1], traffic.sent[2][1]
+    await traffic.drain()
+
+
+async def test_what_is_left_of_a_batch_waits_for_what_came_of_it() -> None:
+    traffic = Traffic()
+    await traffic.send([1])
+    await traffic.receive(1)
+    await traffic.send([1, 1, 1])
+    assert await traffic.receive(10) == 0
+    await traffic.acknowledge_all()
+    assert await traffic.receive(2) == 2
+    assert await traffic.receive(2) == 0
+    await traffic.acknowledge_all()
+    assert await traffic.receive(2) == 1
+    assert traffic.opened == 0
+
+
+async def test_a_batch_goes_on_once_what_waited_before_it_is_gone() -> None:
+    traffic = Traffic()
+    await traffic.send([1, 1], sealed=False)
+    await traffic.receive(1)
+    await traffic.send([1, 1])
+    assert await traffic.receive(10) == 0
+    traffic.shard.set_policy(structs.replace(FIFO, messages=4, overflow="DropOldest"))
+    await traffic.send([2])
+    del traffic.sent[1][1]
+    await traffic.acknowledge_all()
+    assert await traffic.receive(10) == 3
+    await traffic.drain()
+
+
+async def test_selectors_look_at_each_record() -> None:
+    traffic = Traffic()
+    await traffic.send([1, 2])
+    await traffic.receive(2)
+    await traffic.send([1, 2])
+    assert await traffic.receive(10) == 0
+    await traffic.acknowledge_all()
+    now = traffic.bench.store.now()
+    [found] = await traffic.bench.ask(traffic.shard, Receive(now, 10, HOUR, now, "key == '2'"))
+    assert found.record.value == b"3"
+    assert await traffic.receive(10) == 1
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), st.lists(st.integers(0, 3), min_size=1, max_size=8)),
+        st.tuples(st.just("singles"), st.lists(st.integers(0, 3), min_size=1, max_size=3)),
+        st.tuples(st.just("receive"), st.integers(1, 12)),
+        st.tuples(st.just("acknowledge"), st.integers(1, 12)),
+        st.tuples(st.just("acknowledge all"), st.none()),
+        st.tuples(st.just("release"), st.none()),
+    ),
+    max_size=40,
+)
+
+
+@pytest.mark.parametrize("waiting", [group_ahead.WAITING_BYTES, 200, 0])
+@settings(max_examples=150, deadline=None)
+@given(some=steps)
+async def test_every_group_comes_in_order(waiting: int, some: list[tuple[str, object]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(group_ahead, "WAITING_BYTES", waiting)
+        traffic = Traffic()
+        for step, what in some:
+            if step in ("send", "singles"):
+                assert isinstance(what, list)
+                await traffic.send(what, sealed=step == "send")
+            elif step == "receive":
+                assert isinstance(what, int)
+                await traffic.receive(what)
+            elif step == "acknowledge" and traffic.held:
+                assert isinstance(what, int)
+                await traffic.acknowledge(traffic.held[0], min(what, traffic.held[0].count))
+            elif step == "acknowledge all":
+                await traffic.acknowledge_all()
+            elif step == "release":
+                await traffic.release_all()
+        await traffic.drain()
