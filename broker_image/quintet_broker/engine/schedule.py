@@ -13,9 +13,13 @@ class Schedule(Generic[Key]):
     """A time for each key, earliest first. Times in any unit, the same for all."""
 
     def __init__(self) -> None:
-        self._time_of: dict[Key, int] = {}
-        self._heap: list[tuple[int, int, Key]] = []
-        """Each key at its time, and at times that it had before: those are passed over."""
+        self._entries: dict[Key, tuple[int, int]] = {}
+        """Of each key its time, and the number under which that stands in the heap."""
+        self._keys: dict[int, Key] = {}
+        """By those numbers."""
+        self._heap: list[tuple[int, int]] = []
+        """All of these entries, and some of before, which are passed over: their keys are not kept by it."""
+        self._number = 0
 
     def __len__(self) -> int:
         """How many entries it keeps: never more than twice its keys, and a few."""
@@ -23,21 +27,26 @@ class Schedule(Generic[Key]):
 
     def set(self, key: Key, time: int) -> None:
         """Give a key its time, in place of the one that it had."""
-        if self._time_of.get(key) == time:
-            return
-        self._time_of[key] = time
-        heapq.heappush(self._heap, (time, id(key), key))
-        if len(self._heap) > 2 * len(self._time_of) + _SLACK:
-            self._heap = [(time, id(key), key) for key, time in self._time_of.items()]
+        if known := self._entries.get(key):
+            if known[0] == time:
+                return
+            del self._keys[known[1]]
+        self._number += 1
+        self._keys[self._number] = key
+        entry = self._entries[key] = time, self._number
+        heapq.heappush(self._heap, entry)
+        if len(self._heap) > 2 * len(self._entries) + _SLACK:
+            self._heap = list(self._entries.values())
             heapq.heapify(self._heap)
 
     def drop(self, key: Key) -> None:
         """Forget a key, if it is there."""
-        self._time_of.pop(key, None)
+        if known := self._entries.pop(key, None):
+            del self._keys[known[1]]
 
     def next(self) -> int | None:
         """The earliest time."""
-        while self._heap and self._time_of.get(self._heap[0][2]) != self._heap[0][0]:
+        while self._heap and self._heap[0][1] not in self._keys:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
@@ -45,7 +54,8 @@ class Schedule(Generic[Key]):
         """Take out the keys whose time has come, earliest first."""
         taken = []
         while (time := self.next()) is not None and time <= now:
-            _, _, key = heapq.heappop(self._heap)
-            del self._time_of[key]
+            _, number = heapq.heappop(self._heap)
+            key = self._keys.pop(number)
+            del self._entries[key]
             taken.append(key)
         return taken

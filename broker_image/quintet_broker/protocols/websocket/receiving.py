@@ -54,13 +54,14 @@ class Receiving:
                 await self._granted.wait()
             queue, found = await self._next()
             if not self._fits(found):
-                await _give_back(queue, found)
-                # It holds nothing of them while it waits.
+                held = [_receipt(one) for one in found]
+                # It keeps nothing of them while it waits.
                 del found
+                await _give_back(queue, held)
                 continue
-            self._credit -= sum(map(_count, found))
             over = self._asked.once or not found
             self._deliver(found, over)
+            del found
             if over:
                 return
 
@@ -105,6 +106,7 @@ class Receiving:
 
     def _deliver(self, found: list[Found], over: bool) -> None:
         """Raises ConnectionError."""
+        self._credit -= sum(map(_count, found))
         parts = list(_parts(found))
         for place, part in enumerate(parts, 1):
             self._socket.write([codec.encode(self._frame(part, place < len(parts) or not over))])
@@ -118,12 +120,12 @@ class Receiving:
         return codec.Deliver(self._asked.id, messages, is_open)
 
 
-async def _give_back(queue: Queue, found: list[Found]) -> None:
+async def _give_back(queue: Queue, held: list[str | Handle]) -> None:
     """As if they had not been delivered. What fails to be is visible after its visibility timeout."""
 
     async def release() -> None:
         with contextlib.suppress(BrokerError):
-            await queue.release([_receipt(one) for one in found], delivered=False)
+            await queue.release(held, delivered=False)
 
     releasing = asyncio.create_task(release())
     # Goes on where this is cancelled once more.

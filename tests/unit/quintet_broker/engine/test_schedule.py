@@ -1,5 +1,7 @@
 """Times of keys: changed, dropped, taken in order, and kept in a bounded heap."""
 
+import weakref
+
 from quintet_broker.engine.schedule import Schedule
 
 
@@ -39,3 +41,21 @@ def test_a_time_that_changes_often_takes_no_room() -> None:
         schedule.set("key", 1_000_000 + time)
     assert len(schedule) < 100
     assert schedule.next() == 1_009_999
+
+
+def test_a_dropped_key_is_not_kept() -> None:
+    """A receive that was answered is such a key, and holds its answer."""
+
+    class Key:
+        pass
+
+    schedule: Schedule[Key] = Schedule()
+    schedule.set(first := Key(), 10)
+    gone = Key()
+    known = weakref.ref(gone)
+    schedule.set(gone, 20)
+    schedule.set(gone, 30)
+    schedule.drop(gone)
+    del gone
+    assert known() is None
+    assert schedule.take(40) == [first]
