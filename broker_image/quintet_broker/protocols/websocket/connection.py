@@ -84,6 +84,7 @@ class Connection:
                     self._take_one(body)
         except codec.Malformed as error:
             self._socket.close(WSCloseCode.PROTOCOL_ERROR, str(error))
+        self._serving.begin()
 
     def _take_one(self, body: bytes) -> None:
         """Raises Malformed."""
@@ -135,10 +136,7 @@ class Connection:
         raise codec.Malformed("A Hello comes once.")
 
     def _request(self, frame: codec.Request, size: int) -> None:
-        try:
-            self._serving.take(frame, size)
-        except Overloaded as error:
-            self._refuse(frame.id, error)
+        self._serving.take(frame, size)
 
     # Receives
 

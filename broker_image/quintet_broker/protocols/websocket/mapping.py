@@ -7,6 +7,9 @@ from quintet_broker.services import messages
 
 
 def new_message(record: codec.NewRecord) -> messages.NewMessage:
+    if record.delay is record.expiry is record.priority is None and record.deduplication_id is None:
+        # Most are so.
+        return messages.NewMessage(record.value, record.key, record.headers)
     return messages.NewMessage(
         record.value,
         record.key,

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from quintet_broker.engine.sealed import told_count
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, Overloaded, QueueFull, Unavailable
@@ -24,6 +24,7 @@ from quintet_broker.services.messages import Producer
 from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
 from quintet_broker.services.sending import MAX_SEND
+from quintet_broker.services.settling import Handle
 
 logger = logging.getLogger(__name__)
 
@@ -53,27 +54,64 @@ class Serving:
         """That these are about."""
         self._lines: dict[Key, deque[Together]] = {}
         """What waits until what came before is answered, and more may join."""
+        self._run: Together | None = None
+        """What was just taken."""
         self.tasks: set[asyncio.Task[None]] = set()
 
     def take(self, frame: codec.Request, size: int) -> None:
-        """Begin to serve one of `size` bytes. Raises Overloaded."""
-        messages = _messages(frame)
-        if self._under_way >= REQUESTS_MAX or (self._under_way and self._messages + messages > MESSAGES_MAX):
-            raise Overloaded
-        self._admission.take(size)
-        self._under_way += 1
-        self._messages += messages
-        if not _joins(frame):
-            self._start(deque([Together([frame], size, messages)]))
+        """Take one of `size` bytes; what joins it may follow at once, until `begin`."""
+        run = self._run
+        if run and run.is_joined_by(frame):
+            run.frames.append(frame)
+            run.size += size
             return
-        key = type(frame), frame.queue
+        self.begin()
+        run = Together([frame], size)
+        if _joins(frame):
+            self._run = run
+        else:
+            self._accept(run)
+
+    def begin(self) -> None:
+        """Serve all that was taken."""
+        run, self._run = self._run, None
+        if run:
+            self._accept(run)
+
+    def _accept(self, run: "Together") -> None:
+        """Begin to serve requests, or refuse those for which there is no room."""
+        run.messages = _COUNTS[type(run.frames[0])](run.frames)
+        try:
+            self._enter(run)
+        except Overloaded as error:
+            if len(run.frames) == 1:
+                self._socket.answer([codec.encode(mapping.refused(run.frames[0].id, error))])
+                return
+            for frame in run.frames:
+                self._accept(Together([frame], run.size // len(run.frames)))
+            return
+        key = run.key
+        if not _joins(run.frames[0]):
+            self._start(deque([run]))
+            return
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = deque()
             self._start(line, key)
-        if not line or not line[-1].has_room(size, messages):
-            line.append(Together())
-        line[-1].add(frame, size, messages)
+        if line and line[-1].has_room(run):
+            line[-1].add(run)
+        else:
+            line.append(run)
+
+    def _enter(self, run: "Together") -> None:
+        """Raises Overloaded."""
+        if self._under_way + len(run.frames) > REQUESTS_MAX:
+            raise Overloaded
+        if self._under_way + len(run.frames) > 1 and self._messages + run.messages > MESSAGES_MAX:
+            raise Overloaded
+        self._admission.take(run.size)
+        self._under_way += len(run.frames)
+        self._messages += run.messages
 
     def _start(self, line: "deque[Together]", key: Key | None = None) -> None:
         task = asyncio.create_task(self._serve_line(line, key))
@@ -155,8 +193,15 @@ class Serving:
 
     async def _acknowledge(self, frames: Sequence[codec.Acknowledge]) -> list[codec.Settled]:
         queue = await self._find(frames[0].queue, "acknowledge")
-        results = iter(await queue.acknowledge([receipt for frame in frames for receipt in frame.receipts]))
-        return [codec.Settled(frame.id, mapping.results(list(islice(results, _messages(frame))))) for frame in frames]
+        results = await queue.acknowledge([receipt for frame in frames for receipt in frame.receipts])
+        if not any(results):
+            return [codec.Settled(frame.id, []) for frame in frames]
+        of_each = iter(results)
+        counts = [_COUNTS[codec.Acknowledge]([frame]) for frame in frames]
+        return [
+            codec.Settled(frame.id, mapping.results(list(islice(of_each, count))))
+            for frame, count in zip(frames, counts, strict=True)
+        ]
 
     async def _release(self, frames: Sequence[codec.Release]) -> list[codec.Settled]:
         [frame] = frames
@@ -174,21 +219,27 @@ class Serving:
 class Together(Struct):
     """Requests of one verb and queue."""
 
-    frames: list[Any] = field(default_factory=list)
-    size: int = 0
+    frames: list[Any]
+    size: int
     """Bytes of their frames."""
     messages: int = 0
     """That they are about."""
 
-    def has_room(self, size: int, messages: int) -> bool:
-        if not self.frames:
-            return True
-        return self.size + size <= TOGETHER_BYTES and self.messages + messages <= MAX_SEND
+    @property
+    def key(self) -> Key:
+        return type(self.frames[0]), self.frames[0].queue
 
-    def add(self, frame: Any, size: int, messages: int) -> None:
-        self.frames.append(frame)
-        self.size += size
-        self.messages += messages
+    def is_joined_by(self, frame: codec.Request) -> bool:
+        first = self.frames[0]
+        return type(frame) is type(first) and frame.queue == first.queue and _joins(frame)
+
+    def has_room(self, more: "Together") -> bool:
+        return self.size + more.size <= TOGETHER_BYTES and self.messages + more.messages <= MAX_SEND
+
+    def add(self, more: "Together") -> None:
+        self.frames += more.frames
+        self.size += more.size
+        self.messages += more.messages
 
 
 _SERVERS: dict[type, Callable[[Serving, Any], Awaitable[Any]]] = {
@@ -201,6 +252,20 @@ _SERVERS: dict[type, Callable[[Serving, Any], Awaitable[Any]]] = {
 """From requests to their answers."""
 
 
+_COUNTS: dict[type, Callable[[Sequence[Any]], int]] = {
+    codec.Send: lambda frames: sum([len(frame.records) for frame in frames]),
+    codec.SendBatch: lambda frames: sum([max(0, min(told_count(frame.batch), MAX_SEND)) for frame in frames]),
+    codec.Acknowledge: lambda frames: sum([_count(one) for frame in frames for one in frame.receipts]),
+    codec.Release: lambda frames: sum([_count(one) for frame in frames for one in frame.receipts]),
+    codec.Extend: lambda frames: sum([len(frame.extensions) for frame in frames]),
+}
+"""How many messages requests are about, as they say."""
+
+
+def _count(receipt: str | Handle) -> int:
+    return 1 if isinstance(receipt, str) else receipt.count
+
+
 def _joins(frame: codec.Request) -> bool:
     """Whether it may be served together with others. Numbered sends are stored one by one."""
     if isinstance(frame, codec.Send):
@@ -211,14 +276,3 @@ def _joins(frame: codec.Request) -> bool:
 
 def _producer(frame: codec.Send | codec.SendBatch) -> Producer | None:
     return None if frame.producer is None else Producer(frame.producer, frame.sequence)
-
-
-def _messages(frame: codec.Request) -> int:
-    """How many it is about, as it says."""
-    if isinstance(frame, codec.Send):
-        return len(frame.records)
-    if isinstance(frame, codec.SendBatch):
-        return max(0, min(told_count(frame.batch), MAX_SEND))
-    if isinstance(frame, codec.Extend):
-        return len(frame.extensions)
-    return sum([1 if isinstance(receipt, str) else receipt.count for receipt in frame.receipts])
