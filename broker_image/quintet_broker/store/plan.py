@@ -26,41 +26,36 @@ class Plan(NamedTuple):
     """What belongs into one transaction with the script, behind it. They do nothing where the script did nothing."""
 
 
-class _Places:
-    """Keys by their places among all, from 1 on."""
-
-    def __init__(self, *keys: str) -> None:
-        self.keys = list(keys)
-        self._places: dict[str, int] = {}
-
-    def of(self, key: str) -> int:
-        if key not in self._places:
-            self.keys.append(key)
-            self._places[key] = len(self.keys)
-        return self._places[key]
-
-
 def plan(tick: Tick, of: Keys) -> Plan:
     shard = tick.shard
-    places = _Places(of.meta(shard), of.cursor(shard), of.delayed(shard), of.sequences(shard))
+    keys = [of.meta(shard), of.cursor(shard), of.delayed(shard), of.sequences(shard)]
+    places: dict[str, int] = {}
+
+    def place(key: str) -> int:
+        """Among all keys, from 1 on."""
+        if key not in places:
+            keys.append(key)
+            places[key] = len(keys)
+        return places[key]
 
     def segment(log: int, base: int) -> int:
-        return places.of(of.segment(shard, log, base))
+        return place(of.segment(shard, log, base))
 
     def bucket(number: int) -> int:
-        return places.of(of.bucket(shard, number))
+        return place(of.bucket(shard, number))
 
-    inside, behind = ([], tick.appends) if _go_around(tick) else (tick.appends, [])
-    opens = _segments(behind)
+    goes_around = _goes_around(tick)
+    inside = [] if goes_around else tick.appends
+    opens = _segments(tick.appends) if goes_around else []
     parts = [
         ["epoch", "tick", *[f"tail:{log}" for log in tick.tails]],
         [str(number) for number in (tick.epoch, tick.number - 1, *tick.tails.values())],
         [structs.astuple(source) for source in tick.sources],
         [bucket(number) for number in tick.forget],
         [bucket(tick.remember.bucket), tick.remember.entries, tick.remember.keep] if tick.remember else [],
-        [segment(*place) for place in tick.renew],
+        [segment(*which) for which in tick.renew],
         [part for append in inside for part in (segment(append.log, append.segment), _entry(append))],
-        [part for place in opens for part in (segment(*place), places.of(of.opened(shard, *place)))],
+        [part for which in opens for part in (segment(*which), place(of.opened(shard, *which)))],
         [*_pairs(tick.meta), "tick", tick.number, "writer", tick.epoch],
         _dropped(tick.meta),
         _pairs(tick.cursor),
@@ -69,25 +64,32 @@ def plan(tick: Tick, of: Keys) -> Plan:
         [part for pair in tick.delay for part in pair],
         tick.undelay,
         tick.drop_sources,
-        [segment(*place) for place in tick.unlink],
+        [segment(*which) for which in tick.unlink],
     ]
     # Redis's cmsgpack knows strings only, no bytes.
     arguments = [msgpack.packb(parts, use_bin_type=False), *[append.data for append in inside]]
-    commands: list[Command] = [
-        ("XADD", of.opened(shard, append.log, append.segment), "NOMKSTREAM", _entry(append), "b", append.data)
-        for append in behind
-    ]
-    commands += [("RENAME", of.opened(shard, *place), of.segment(shard, *place)) for place in opens]
-    return Plan(places.keys, arguments, commands)
+    return Plan(keys, arguments, _around(tick, of) if goes_around else [])
 
 
-def _go_around(tick: Tick) -> bool:
+def _goes_around(tick: Tick) -> bool:
     """Whether its appends do. A full Redis takes them by scripts alone, and what goes at once is not to come back."""
     return (
         sum([len(append.data) for append in tick.appends]) >= LARGE
         and tick.grows
-        and not any(place in tick.unlink for place in _segments(tick.appends))
+        and not any(which in tick.unlink for which in _segments(tick.appends))
     )
+
+
+def _around(tick: Tick, of: Keys) -> list[Command]:
+    """Its appends, where they go around the script."""
+    appends: list[Command] = [
+        ("XADD", of.opened(tick.shard, append.log, append.segment), "NOMKSTREAM", _entry(append), "b", append.data)
+        for append in tick.appends
+    ]
+    closes = [
+        ("RENAME", of.opened(tick.shard, *which), of.segment(tick.shard, *which)) for which in _segments(tick.appends)
+    ]
+    return [*appends, *closes]
 
 
 def _segments(appends: Sequence[Append]) -> list[tuple[int, int]]:
