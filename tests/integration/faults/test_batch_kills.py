@@ -17,6 +17,8 @@ from tests.processes import Broker, Pool, RedisServer
 KILLS = int(os.environ.get("FAULTS_KILLS", "5"))
 BATCH = 100
 """Messages of a send, without keys: enough for one to be under way beside others."""
+DIGITS = [1, 200]
+"""Of numbers, in turn: small batches go through the script of a tick, large ones around it."""
 PRODUCERS = 4
 """Of each client, which send at the same time."""
 VISIBILITY = 2.0
@@ -58,9 +60,10 @@ class Books:
 async def produce(queue: Queue, books: Books, stopped: asyncio.Event) -> None:
     while not stopped.is_set():
         numbers = range(books.next, books.next + BATCH)
+        digits = DIGITS[books.next // BATCH % len(DIGITS)]
         books.next += BATCH
         try:
-            await queue.send_batch([str(number) for number in numbers])
+            await queue.send_batch([f"{number:0{digits}}" for number in numbers])
             books.confirmed.update(numbers)
         except QuintetError:
             # Perhaps it is stored.
