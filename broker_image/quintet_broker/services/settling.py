@@ -1,7 +1,6 @@
 """Settling: which shards settle what a client holds, and what became of each message. Pure."""
 
 from collections.abc import Container, Sequence
-from itertools import accumulate
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -49,27 +48,30 @@ class Named(Struct):
 
     by_shard: dict[int, Held]
     places: list[int]
-    """Of the first message of each that was given, among all messages; and how many they are."""
+    """Of the first message of each that was given, among all messages."""
     results: Results
-    """As far as they are known: ReceiptInvalid for what is of no shard."""
+    """Of all messages, as far as they are known: ReceiptInvalid for what is of no shard."""
 
 
 def named(shards: Container[int], given: Sequence[str | Handle]) -> Named:
     """By receipts, of these shards. Raises InvalidArgument."""
-    counts = [1 if isinstance(one, str) else one.count for one in given]
-    places = [0, *accumulate(counts)]
-    if places[-1] > MAX_SETTLE:
-        raise InvalidArgument(f"One request settles {MAX_SETTLE} messages at most.")
-    found = Named({}, places, [None] * places[-1])
-    for number, (count, opened) in enumerate(zip(counts, _opened(given), strict=True)):
+    by_shard: dict[int, Held] = {}
+    places: list[int] = []
+    results: Results = []
+    for number, (one, opened) in enumerate(zip(given, _opened(given), strict=True)):
+        count = 1 if isinstance(one, str) else one.count
+        places.append(len(results))
         if opened and opened[1] in shards:
             _, shard, log, offset, nonce = opened
-            held = found.by_shard.get(shard) or found.by_shard.setdefault(shard, Held([], []))
+            held = by_shard.get(shard) or by_shard.setdefault(shard, Held([], []))
             held.receipts.append((log, offset, nonce, count))
             held.given.append(number)
+            results += [None] * count
         else:
-            found.results[places[number] : places[number + 1]] = [ReceiptInvalid()] * count
-    return found
+            results += [ReceiptInvalid()] * count
+        if len(results) > MAX_SETTLE:
+            raise InvalidArgument(f"One request settles {MAX_SETTLE} messages at most.")
+    return Named(by_shard, places, results)
 
 
 def _opened(given: Sequence[str | Handle]) -> Sequence[receipts.Opened | None]:
