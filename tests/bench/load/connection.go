@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// readSize is more than most answers have, so that one read takes one.
+const readSize = 64 * 1024
+
 // Connection has one request under way at a time, and stays open.
 type Connection struct {
 	// Took is how long each request took, by operation.
@@ -34,7 +37,7 @@ func Open(host string, signer *Signer) *Connection {
 		log.Fatal(err)
 	}
 	took := map[string][]time.Duration{}
-	return &Connection{Took: took, host: host, signer: signer, socket: socket, reader: bufio.NewReader(socket)}
+	return &Connection{Took: took, host: host, signer: signer, socket: socket, reader: bufio.NewReaderSize(socket, readSize)}
 }
 
 // Close ends the request that is under way.
@@ -44,21 +47,20 @@ func (connection *Connection) Close() {
 }
 
 // Batch asks for a batch operation, all parts of which must be done.
-func (connection *Connection) Batch(operation, queue string, entries []map[string]string) {
+func (connection *Connection) Batch(operation string, input []byte, entries int) {
 	var answer struct{ Successful []struct{ ID string } }
-	read(operation, connection.Do(operation, map[string]any{"QueueUrl": queue, "Entries": entries}), &answer)
-	if len(answer.Successful) != len(entries) {
-		log.Fatalf("%s did %d of %d", operation, len(answer.Successful), len(entries))
+	told := connection.Do(operation, input)
+	if err := json.Unmarshal(told, &answer); err != nil {
+		log.Fatalf("%s answered %s: %v", operation, told, err)
+	}
+	if len(answer.Successful) != entries {
+		log.Fatalf("%s did %d of %d", operation, len(answer.Successful), entries)
 	}
 }
 
 // Do asks for an operation, and tells the answer's body. On a connection that was closed it ends its goroutine.
-func (connection *Connection) Do(operation string, input any) []byte {
-	body, err := json.Marshal(input)
-	if err != nil {
-		log.Fatal(err)
-	}
-	connection.write(operation, body)
+func (connection *Connection) Do(operation string, input []byte) []byte {
+	connection.write(operation, input)
 	began := time.Now()
 	status, answer, err := connection.exchange()
 	if err != nil {
@@ -82,7 +84,12 @@ func (connection *Connection) exchange() (status int, answer []byte, err error) 
 	if err != nil {
 		return 0, nil, err
 	}
-	answer, err = io.ReadAll(response.Body)
+	if response.ContentLength < 0 {
+		answer, err = io.ReadAll(response.Body)
+	} else {
+		answer = make([]byte, response.ContentLength)
+		_, err = io.ReadFull(response.Body, answer)
+	}
 	return response.StatusCode, answer, err
 }
 
