@@ -13,6 +13,7 @@ from quintet_broker.engine.record import Headers, Record
 from quintet_broker.engine.sealed import PRODUCER_BITS, SEQUENCE_BITS
 
 _ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
+_LAST_DIGITS = [f"{byte:02x}" for byte in range(256)]
 _VERSION_4 = 4 << 76 | 1 << 63
 """Bits of a UUID (RFC 9562) that tell how it was made, and its variant."""
 
@@ -161,11 +162,14 @@ def ids_from(first: int, count: int) -> list[bytes]:
 
 
 def id_texts(first: int, count: int) -> list[str]:
-    """The same as people write them. `sealed.first_id` leaves 28 bits for places, so the end alone differs."""
-    beginning = id_text(first.to_bytes(16))[:-8]
-    last = first & 0xFFFFFFFF
-    ends = struct.pack(f">{count}I", *range(last, last + count)).hex()
-    return [beginning + ends[at : at + 8] for at in range(0, len(ends), 8)]
+    """The same as people write them: of many the last digits alone differ."""
+    texts: list[str] = []
+    while len(texts) < count:
+        beginning, last = id_text(first.to_bytes(16))[:-2], first & 0xFF
+        some = _LAST_DIGITS[last : last + count - len(texts)]
+        texts += [beginning + digits for digits in some]
+        first += len(some)
+    return texts
 
 
 def id_text(message_id: bytes) -> str:

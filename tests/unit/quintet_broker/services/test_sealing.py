@@ -7,7 +7,7 @@ from quintet_broker.engine.record import decode
 from quintet_broker.engine.requests import Delivery
 from quintet_broker.engine.sealed import Sealed, is_intact, is_sealed
 from quintet_broker.services import receipts, receiving, sending
-from quintet_broker.services.messages import NewMessage, id_text, ids_from, message_of
+from quintet_broker.services.messages import NewMessage, id_text, id_texts, ids_from, message_of
 
 NOW, SHARD, NONCE = 5, 3, 9
 NAMES = (2**63 - 1, 2**31 - 1)
@@ -40,6 +40,11 @@ def test_each_is_received_as_it_was_sent(sent: list[NewMessage], offset: int, da
     ]
     records = [record for _, record in decode(part.data)]
     assert found == [message_of(record, one.receipt, 2, 4, True) for record, one in zip(records, found, strict=True)]
+
+
+@given(some.integers(0, 2**128 - 1000), some.integers(0, 600))
+def test_ids_are_written_together_as_alone(first: int, count: int) -> None:
+    assert id_texts(first, count) == [id_text(one) for one in ids_from(first, count)]
 
 
 @given(messages)
