@@ -27,7 +27,7 @@ class Content(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
-class NewMessage(Struct, frozen=True):
+class NewMessage(Struct, frozen=True, gc=False):
     """A message as a producer hands it over."""
 
     value: bytes
@@ -46,7 +46,7 @@ class NewMessage(Struct, frozen=True):
     """What a face keeps beside its record: names begin with the face's own, and no other face delivers them."""
 
 
-class Sent(Struct, frozen=True):
+class Sent(Struct, frozen=True, gc=False):
     """What a send is confirmed with: of a duplicate, what the first one was."""
 
     id: str
@@ -76,7 +76,7 @@ class DeadLetter(Struct, frozen=True):
     """Milliseconds since 1970."""
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """A message as a consumer gets it."""
 
     id: str

@@ -58,7 +58,7 @@ _NO_DEDUPLICATION = (
 # Sending
 
 
-class Common(Struct, frozen=True):
+class Common(Struct, frozen=True, gc=False):
     """What messages of one request have in common."""
 
     spec: QueueSpec
