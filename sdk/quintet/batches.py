@@ -5,6 +5,7 @@ Layout: https://kafka.apache.org/documentation/#recordbatch
 
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import google_crc32c
 from aiokafka.errors import CorruptRecordException
@@ -90,11 +91,11 @@ def _headers(headers: Headers, varints: Varints) -> bytes:
     return b"".join(parts)
 
 
-def decode(batch: bytes) -> list[Plain]:
-    """Raises ValueError where it is damaged."""
+def decode(batch: bytes) -> Sequence[Any]:
+    """Objects with value, key and headers. Raises ValueError where it is damaged."""
     if int.from_bytes(batch[_CRC]) != google_crc32c.value(batch[_CRC_FROM:]):
         raise ValueError("a batch is damaged: its CRC-32C does not match")
     try:
-        return [(record.value or b"", record.key, record.headers) for record in DefaultRecordBatch(batch)]
+        return list(DefaultRecordBatch(batch))
     except CorruptRecordException as error:
         raise ValueError(f"a batch is damaged: {error}") from error

@@ -204,8 +204,8 @@ class Together(Struct, array_like=True, gc=False):
         first = int.from_bytes(self.first)
         run = Run(self.handle, first, self.deliveries, self.sent_at, self.first_received_at, self.first_sequence)
         return [
-            Message(run, place, value, key, headers, queue)
-            for place, (value, key, headers) in enumerate(batches.decode(self.batch))
+            Message(run, place, record.value or b"", record.key, record.headers, queue)
+            for place, record in enumerate(batches.decode(self.batch))
         ]
 
 

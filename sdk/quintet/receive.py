@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from quintet import frames
@@ -65,7 +66,7 @@ class Receive:
         now = asyncio.get_running_loop().time()
         messages = frame.of(self._queue)
         self.credit -= len(messages)
-        self.inbox.extend([(now, message) for message in messages])
+        self.inbox.extend(zip(repeat(now), messages))
         self.over = not frame.open
         self._news.set()
 
