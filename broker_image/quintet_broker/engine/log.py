@@ -122,10 +122,15 @@ class Log:
 
     def written_before(self, time: int) -> int:
         """The offset up to which every record was appended before `time` (milliseconds)."""
+        if self.segments and self.segments[0].written >= time:
+            # So it is in most ticks.
+            return self.segments[0].base
         return self._end_of(takewhile(lambda segment: segment.written < time, self.segments))
 
     def expired_before(self, now: int) -> int:
         """The offset up to which every record has expired at `now` (milliseconds), as far as segments tell."""
+        if self.segments and not self.segments[0].expires:
+            return self.segments[0].base
         return self._end_of(takewhile(lambda segment: 0 < segment.expires <= now, self.segments))
 
     def _end_of(self, first: Iterable[Segment]) -> int:

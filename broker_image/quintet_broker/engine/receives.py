@@ -25,6 +25,11 @@ class Receives:
         return chain.from_iterable(self._lines.values())
 
     @property
+    def some(self) -> bool:
+        """Whether there are any, if their clients still wait or not."""
+        return bool(self._lines)
+
+    @property
     def selectors(self) -> list[str]:
         """Those of receives that wait."""
         return [selector for selector in self._lines if selector is not None]

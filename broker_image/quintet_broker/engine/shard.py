@@ -350,6 +350,8 @@ class Shard:
         if not self._delivers:
             return
         self._tell_wanted()
+        if not self._asked.receives.some:
+            return
         dispatch = Dispatch(self._state, self.policy, self._asked.receives, work, now, self._pod.allowance)
         dispatch.run()
         self._served |= dispatch.served

@@ -265,13 +265,13 @@ class Ticker:
             outcomes = await self._store.write([tick for _, tick in ticks])
             for (shard, _), outcome in zip(ticks, outcomes, strict=True):
                 self._completed(shard, outcome)
+        # Who was answered goes first. And where nothing was written, nothing was waited for, while a shard may be awake
+        # again: so a turn of the event loop is over either way.
+        await asyncio.sleep(0)
         now = self._store.now()
         for shard in shards:
             if shard in self._shards:
                 self._follow(shard, now)
-        if not ticks:
-            # It may be awake again, and nothing was waited for: a turn of the event loop is over.
-            await asyncio.sleep(0)
 
     async def _take(self, shards: list[Shard]) -> None:
         results = await asyncio.gather(*(shard.take() for shard in shards), return_exceptions=True)

@@ -36,6 +36,9 @@ class Writer(asyncio.Protocol):
         self._answers: list[Any] = []
         self._awaited = 0
         self._answered: asyncio.Future[list[Any]] | None = None
+        self._late_at = 0.0
+        """When what is awaited counts as lost."""
+        self._watch: asyncio.TimerHandle | None = None
         self.is_open = True
         self._transport.set_protocol(self)
 
@@ -50,11 +53,20 @@ class Writer(asyncio.Protocol):
         answered: asyncio.Future[list[Any]] = self._loop.create_future()
         self._answered = answered
         self._transport.writelines([part for command in commands for part in self._packed(command)])
-        late = self._loop.call_later(self._timeout, self._end, "Redis does not answer.")
-        try:
-            return await answered
-        finally:
-            late.cancel()
+        self._late_at = self._loop.time() + self._timeout
+        if self._watch is None:
+            self._watch = self._loop.call_at(self._late_at, self._look)
+        return await answered
+
+    def _look(self) -> None:
+        """Whether an answer is late. To set a timer for each write would cost more."""
+        self._watch = None
+        if self._answered is None or self._answered.done():
+            return
+        if self._loop.time() < self._late_at:
+            self._watch = self._loop.call_at(self._late_at, self._look)
+        else:
+            self._end("Redis does not answer.")
 
     def _packed(self, command: tuple[Any, ...]) -> list[bytes]:
         """As Redis reads it: by hiredis, which is faster, or in parts, by which what is large is not copied."""
@@ -79,5 +91,7 @@ class Writer(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
+        if self._watch:
+            self._watch.cancel()
         self._end(LOST)
         self._before.connection_lost(error)
