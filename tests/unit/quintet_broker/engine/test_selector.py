@@ -1,5 +1,8 @@
 """What a selector says of a record, and what it may cost."""
 
+import time
+from contextlib import nullcontext
+
 import pytest
 
 from quintet_broker.engine.headers import ID, PRIORITY
@@ -107,3 +110,15 @@ def test_what_is_quoted_costs_nothing() -> None:
 
 def test_a_long_list_is_no_long_expression() -> None:
     Selector("key in [" + ", ".join(f"'{number}'" for number in range(100)) + "]")
+
+
+@pytest.mark.parametrize(("seconds", "is_refused"), [([1.0, 0.01], False), ([1.0, 1.0], True)])
+def test_what_takes_long_each_time_is_refused(
+    seconds: list[float], is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, seconds[0], 0.0, seconds[1]])
+    monkeypatch.setattr(time, "thread_time", lambda: next(clock))
+    found = Selector("key == 'a'")
+    assert found.matches(Record(b"", 0, b"a", ((ID, bytes(16)),)), 1)
+    with pytest.raises(InvalidArgument) if is_refused else nullcontext():
+        found.check()
