@@ -3,7 +3,7 @@
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.log import Log, Reader
-from quintet_broker.engine.parked import Batch
+from quintet_broker.engine.parked import Batch, Group
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.run import Run, records_of
@@ -96,15 +96,17 @@ class GroupAhead(ReadAhead):
         return not self.groups.is_complete or bool(self._lacking() or self.groups.parked.lacking(1))
 
     def _lacking(self) -> list[int]:
-        """The groups that are ready and whose next record is to be read: none while there is no room, and others'
-        next ones are held."""
-        groups = dict.fromkeys(
-            group for selector in self.groups.wanted for group in self.groups.ready(READY_AT_ONCE, selector)
-        )
-        following = [(group, self.groups.next_waiting(group)) for group in groups]
-        if self._is_crowded and any(offset in self._waiting for _, offset in following):
-            return []
-        return [group for group, offset in following if offset is not None and offset not in self._waiting]
+        """The groups that are ready and whose next record is to be read: for who wants others whose next ones are
+        held, none while there is no room."""
+        lacking: dict[Group, None] = {}
+        for selector in self.groups.wanted:
+            following = {group: self.groups.next_waiting(group) for group in self.groups.ready(READY_AT_ONCE, selector)}
+            if self._is_crowded and any(offset in self._waiting for offset in following.values()):
+                continue
+            lacking |= {
+                group: None for group, offset in following.items() if offset is not None and offset not in self._waiting
+            }
+        return list(lacking)
 
     @property
     def _is_crowded(self) -> bool:

@@ -40,7 +40,7 @@ class Groups:
         self._busy: Counter[Group] = Counter()
         """How many records of each are held."""
         self._lines: dict[Group, deque[int]] = {}
-        """The offsets that wait, in order, and some that do so no more."""
+        """The offsets that wait, in order, the first of which does; behind it may be some that do so no more."""
         self._ready: dict[str | None, dict[Group, None]] = {None: {}}
         """The groups that are ready, the longest first; by selector those whose first record it is still to see."""
         self.parked = Parked()
@@ -119,10 +119,7 @@ class Groups:
 
     def deliver(self, offset: int, group: Group) -> None:
         """A record is in flight, the first that waited or the next that was looked at."""
-        if self._waits.pop(offset, None) is not None:
-            self._lines[group].popleft()
-            if not self._lines[group]:
-                del self._lines[group]
+        self._wait_no_more(offset)
         self._hold(offset, group)
 
     def deliver_next(self, offset: int, group: Group) -> None:
@@ -179,7 +176,7 @@ class Groups:
         if self.parked.holds(offset):
             self.unpark()
         if self._cursor.is_acknowledged(offset):
-            if (group := self._waits.pop(offset, None)) is not None:
+            if (group := self._wait_no_more(offset)) is not None:
                 self._has_new_first(group)
             self._let_go(offset)
         elif self._cursor.is_due(offset):
@@ -190,7 +187,7 @@ class Groups:
                 self.unpark()
                 self._looked_to = min(self._looked_to, offset)
                 return True
-        elif (group := self._waits.pop(offset, None)) is not None:
+        elif (group := self._wait_no_more(offset)) is not None:
             self._hold(offset, group)
         elif offset not in self._held and self._is_in_flight(offset) and offset not in self.unknown:
             # It was due when the owner changed, and its receipt was extended before anybody looked at it.
@@ -219,6 +216,18 @@ class Groups:
         self.unpark()
         for offset in [*self._held, *self._waits]:
             self.touch(offset)
+
+    def _wait_no_more(self, offset: int) -> Group | None:
+        """The group of a record, if it waited."""
+        group = self._waits.pop(offset, None)
+        if group is not None:
+            line = self._lines[group]
+            while line and line[0] not in self._waits:
+                line.popleft()
+            if not line:
+                del self._lines[group]
+                self._is_not_ready(group)
+        return group
 
     def _hold(self, offset: int, group: Group) -> None:
         if offset not in self._held:
@@ -270,13 +279,8 @@ class Groups:
     def next_waiting(self, group: Group) -> int | None:
         """The first record of a group that waits, if all before it are known."""
         line = self._lines.get(group)
-        while line:
-            if line[0] in self._waits and self._cursor.is_due(line[0]):
-                return line[0] if line[0] < self._looked_to else None
-            self._waits.pop(line.popleft(), None)
-        self._lines.pop(group, None)
-        self._is_not_ready(group)
-        self._has_new_first(group)
+        if line and line[0] < self._looked_to and self._cursor.is_due(line[0]):
+            return line[0]
         return None
 
     def some_waiting(self, group: Group, most: int) -> list[int]:

@@ -25,18 +25,20 @@ class OrderedClaim(ChoosyClaim):
         self._mine: set[Group] = set()
         self._waited: list[tuple[int, Record]] = []
         """Taken of what waits, and not delivered yet: offset and record."""
-        self._take_waiting(lane, lane.ahead)
-        self._take_parked(lane, lane.ahead)
+        self._take_passed_over(lane, lane.ahead)
         self._look_at_unread(lane, lane.ahead)
         self._deliver_run(lane)
         # There may be more of what waits, now that all before it are known.
-        self._take_waiting(lane, lane.ahead)
-        self._deliver_run(lane)
+        self._take_passed_over(lane, lane.ahead)
+
+    def _take_passed_over(self, lane: Lane, ahead: GroupAhead) -> None:
+        self._take_waiting(lane, ahead)
+        self._take_parked(lane, ahead)
 
     def _take_waiting(self, lane: Lane, ahead: GroupAhead) -> None:
         while True:
-            refused = [self._take_group(lane, ahead, g) for g in ahead.groups.ready(READY_AT_ONCE, self._text)]
-            if not any(refused):
+            passed = [self._take_group(lane, ahead, g) for g in ahead.groups.ready(READY_AT_ONCE, self._text)]
+            if not any(passed):
                 break
         self._deliver_waited(lane)
 
@@ -73,24 +75,27 @@ class OrderedClaim(ChoosyClaim):
         self._waited.clear()
 
     def _take_group(self, lane: Lane, ahead: GroupAhead, group: Group) -> bool:
-        """Take what waits of a group, as long as it matches; whether its first record does not."""
+        """Take what waits of a group, as long as it matches; whether its first record does not, or some are expired:
+        then it may be the next one's turn."""
         groups = ahead.groups
+        passed = False
         while not self._ends and (offset := groups.next_waiting(group)) is not None:
             record = ahead.waiting(offset)
             if record is None:
                 # It is to be read, and those behind it come after it.
-                return False
+                break
             is_expired = self._policy.is_expired(record, self._now)
             if not is_expired and not self._matches(lane, offset, record):
                 return self._refuse(groups, group)
             ahead.take_waiting(offset)
             if is_expired:
                 self._drop(lane, offset, record)
+                passed = True
                 continue
             self._waited.append((offset, record))
             self._mine.add(group)
             groups.deliver(offset, group)
-        return False
+        return passed
 
     def _refuse(self, groups: Groups, group: Group) -> bool:
         """Whether the group was there for others to take."""

@@ -42,7 +42,7 @@ class Parked:
         self._lines: dict[Group, deque[Batch]] = {}
         """Those that have records of a group, in order."""
         self._freed: dict[Batch, None] = {}
-        """Those of which groups were freed, the longest ago first."""
+        """Those of which some groups are free, the longest ago first."""
         self.records = 0
         self.bytes = 0
         """Of those that are not to be read."""
@@ -65,12 +65,12 @@ class Parked:
     @property
     def is_mixed(self) -> bool:
         """Whether a part of one may be delivered."""
-        return any(0 < len(batch.blocked) < len(batch.names) for batch in self._freed)
+        return any(batch.blocked for batch in self._freed)
 
     @property
     def goes_on(self) -> bool:
         """Whether one, or a part of one, may be delivered."""
-        return any(len(batch.blocked) < len(batch.names) for batch in self._freed)
+        return bool(self._freed)
 
     @property
     def first(self) -> Batch:
@@ -110,7 +110,8 @@ class Parked:
             return
         batch.offset, batch.groups, batch.names = batch.offset + count, batch.groups[count:], left
         batch.blocked = {group for group in left if is_busy(group)}
-        self._freed[batch] = None
+        if len(batch.blocked) < len(left):
+            self._freed[batch] = None
 
     def keep(self, batch: Batch, sealed: Sealed | None) -> None:
         """Hold its records, or none of them."""

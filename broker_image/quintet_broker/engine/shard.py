@@ -360,10 +360,14 @@ class Shard:
             self._pod.wake(self)
 
     def _tell_wanted(self) -> None:
-        """Where an order is kept, for whom records that wait are to be read."""
+        """Where an order is kept, for whom records that wait are to be read: for nobody while none can be delivered, as
+        what is read for one may take the place of what was for another."""
         for lane in self.lanes.values():
             if lane.groups:
-                lane.groups.wanted = [*self._asked.receives.selectors]
+                lane.groups.wanted = []
+                if self._state.in_flight >= self.policy.in_flight:
+                    continue
+                lane.groups.wanted += self._asked.receives.selectors
                 if self._served or self._asked.receives.first() or self._state.is_redriving:
                     lane.groups.wanted.append(None)
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from quintet_broker.engine import group_ahead
 from quintet_broker.engine.record import Record, encode
-from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Receive
+from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive
 from quintet_broker.engine.sealed import seal
 from quintet_broker.engine.shard import Shard
 from tests.unit.shard_bench import HOUR, POLICY, Bench
@@ -196,6 +196,50 @@ async def test_selectors_look_at_each_record() -> None:
     [found] = await traffic.bench.ask(traffic.shard, Receive(now, 10, HOUR, now, "key == '2'"))
     assert found.record.value == b"3"
     assert await traffic.receive(10) == 1
+
+
+async def test_what_a_selector_wants_is_read_where_what_others_may_want_takes_all_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_ahead, "WAITING_BYTES", 1)
+    traffic = Traffic()
+    await traffic.send([1, 2], sealed=False)
+    for _ in range(2):
+        now = traffic.bench.store.now()
+        [found] = await traffic.bench.ask(traffic.shard, Receive(now, 2, 0, now, "key == '1'"))
+        assert found.record.value == b"0"
+
+
+async def test_of_many_groups_none_is_held_up_by_what_was_purged() -> None:
+    traffic = Traffic()
+    await traffic.send([*range(300)], sealed=False)
+    await traffic.receive(300)
+    await traffic.send([*range(300)], sealed=False)
+    assert await traffic.receive(300) == 0
+    now = traffic.bench.store.now()
+    await traffic.bench.ask(traffic.shard, Purge(now))
+    receive = Receive(now, 10, HOUR, now + HOUR)
+    traffic.shard.ask(receive)
+    traffic.shard.ask(Append(now, [Record(b"", now, b"299")], [None]))
+    await traffic.bench.turn_one(traffic.shard)
+    assert receive.future.done()
+
+
+async def test_of_many_groups_none_is_held_up_by_what_is_expired() -> None:
+    traffic = Traffic()
+    await traffic.send([*range(300)], sealed=False)
+    await traffic.receive(300)
+    await traffic.send([*range(300)], sealed=False)
+    traffic.bench.store.time += FIFO.retention - 1
+    await traffic.send([299], sealed=False)
+    assert await traffic.receive(300) == 0
+    await traffic.acknowledge_all()
+    traffic.bench.store.time += 2
+    now = traffic.bench.store.now()
+    receive = Receive(now, 10, HOUR, now + HOUR)
+    traffic.shard.ask(receive)
+    await traffic.bench.turn_one(traffic.shard)
+    assert receive.future.done()
 
 
 steps = st.lists(
