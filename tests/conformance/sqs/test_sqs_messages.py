@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from quintet import sync
 from quintet_broker.services.receiving import MAX_WAIT
 from tests.conformance.sqs.clients import ARN, nothing, queue_name, receive
 from tests.processes import Broker
@@ -309,6 +310,37 @@ def test_other_faces_see_a_record(broker: Broker, sqs: Any) -> None:
     (found,) = _post(f"{broker.http_url}/v1/queues/{name}/messages:receive", {})["messages"]
     assert (found["value"], found["key"], found["headers"]) == ("x", "g", {"n": "7"})
     assert "headersBase64" not in found
+
+
+@pytest.mark.parametrize("kept", [{}, {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1"}}])
+def test_our_client_sees_what_was_sent_together_and_nothing_that_is_kept_beside_it(
+    broker: Broker, sqs: Any, kept: dict[str, Any]
+) -> None:
+    name = queue_name()
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    numbers = [str(number) for number in range(10)]
+    entries = [
+        {
+            "Id": number,
+            "MessageBody": f"message {number}",
+            "MessageAttributes": {"n": {"DataType": "Number", "StringValue": number}} if number == "3" else {},
+            "MessageSystemAttributes": kept,
+        }
+        for number in numbers
+    ]
+    sent = {
+        one["Id"]: one["MessageId"] for one in sqs.send_message_batch(QueueUrl=queue, Entries=entries)["Successful"]
+    }
+    with sync.connect(broker.http_url) as client:
+        found = client.queue(name).receive_batch(10, wait=10)
+        assert [(one.id, one.value, dict(one.headers)) for one in found] == [
+            (sent[number], f"message {number}".encode(), {"n": "3"} if number == "3" else {}) for number in numbers
+        ]
+        client.queue(name).release_batch(found)
+    again = receive(sqs, queue, AttributeNames=["All"], MessageAttributeNames=["All"])
+    for message in again:
+        assert message["Attributes"].get("AWSTraceHeader") == ("Root=1" if kept else None)
+        assert message["MessageId"] == sent[message["Body"].removeprefix("message ")]
 
 
 def _packed(content: bytes) -> str:
