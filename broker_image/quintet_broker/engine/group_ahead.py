@@ -1,5 +1,7 @@
 """GroupAhead: what is held decoded of a lane that keeps the order of message groups."""
 
+import math
+
 from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.log import Log, Reader
@@ -56,9 +58,9 @@ class GroupAhead(ReadAhead):
         """A batch that is passed over waits whole, and is held if there is room."""
         self.groups.parked.add(offset, batch.groups, None if self._is_crowded else batch)
 
-    def unpark(self) -> None:
-        """What waits whole does so record by record."""
-        for batch in self.groups.unpark():
+    def unpark(self, end: float = math.inf) -> None:
+        """What waits in batches that begin before an offset does so record by record."""
+        for batch in self.groups.unpark(end):
             if batch.sealed:
                 for offset, record in enumerate(records_of(batch.sealed.data), batch.offset):
                     self.keep_waiting(offset, record)
@@ -153,7 +155,8 @@ class GroupAhead(ReadAhead):
         return gone
 
     async def _fetch_parked(self, store: Reader, shard: int) -> None:
-        """Of what waits whole the next ones; where one is not found so any more, all wait record by record."""
+        """Of what waits whole the next ones; where the first is not found so any more, it and those before it wait
+        record by record."""
         parked = self.groups.parked
         [first] = parked.lacking(1)
         found = await self._log.read(store, shard, first.offset, PARKED_AT_ONCE)
@@ -163,7 +166,7 @@ class GroupAhead(ReadAhead):
             if run and run.batch and run.count >= batch.count:
                 parked.keep(batch, run.part(0, batch.count).batch)
         if parked.lacking(1) == [first]:
-            self.unpark()
+            self.unpark(first.end)
 
     def _wanted(self) -> list[int]:
         """The next records of the groups that lack them, and some behind these; the first is some group's next one."""

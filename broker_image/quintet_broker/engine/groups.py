@@ -1,5 +1,6 @@
 """Groups: the order within each message group of a lane. Pure."""
 
+import math
 from bisect import insort
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -139,10 +140,10 @@ class Groups:
         """What may be delivered of what is parked, to who gets those groups already, behind what it got of them."""
         if not self.parked:
             return None
-        if batch := self.parked.free:
-            return batch
         first = self.parked.first
-        return first if mine.issuperset(first.names) and self._lines.keys().isdisjoint(first.names) else None
+        if first.sealed and mine.issuperset(first.blocked) and self._lines.keys().isdisjoint(first.blocked):
+            return first
+        return self.parked.free
 
     def deliver_parked(self, batch: Batch, count: int) -> None:
         """So many of the first records of a batch are in flight."""
@@ -150,9 +151,9 @@ class Groups:
         self.deliver_all(offset, groups)
         self.parked.take(batch, count, self._busy.__contains__)
 
-    def unpark(self) -> list[Batch]:
-        """All that waits does so record by record; what waited in batches."""
-        batches = self.parked.take_all()
+    def unpark(self, end: float = math.inf) -> list[Batch]:
+        """What waits in batches that begin before an offset does so record by record; these batches."""
+        batches = self.parked.take_before(end)
         for batch in batches:
             for offset, group in enumerate(batch.groups, batch.offset):
                 self.wait(offset, group)
@@ -160,8 +161,8 @@ class Groups:
 
     def wait(self, offset: int, group: Group) -> None:
         """A record is due that may not be delivered yet."""
-        if group in self.parked:
-            self.unpark()
+        if group in self.parked and not self.parked.hold_back(group, offset):
+            self.unpark(offset)
         self._waits[offset] = group
         line = self._lines.setdefault(group, deque())
         if line and offset < line[-1]:
@@ -174,7 +175,7 @@ class Groups:
     def touch(self, offset: int) -> bool:
         """The cursor may have changed what a record is; whether it is to be looked at anew, and all behind it."""
         if self.parked.holds(offset):
-            self.unpark()
+            self.unpark(offset + 1)
         if self._cursor.is_acknowledged(offset):
             if (group := self._wait_no_more(offset)) is not None:
                 self._has_new_first(group)

@@ -1,5 +1,7 @@
 """OrderedClaim: gives one receive its records, in the order of each message group."""
 
+import math
+
 from quintet_broker.engine.choosy_claim import ChoosyClaim
 from quintet_broker.engine.group_ahead import READY_AT_ONCE, GroupAhead
 from quintet_broker.engine.groups import Groups, group_of
@@ -43,20 +45,29 @@ class OrderedClaim(ChoosyClaim):
         self._deliver_waited(lane)
 
     def _take_parked(self, lane: Lane, ahead: GroupAhead) -> None:
-        """Take batches that wait whole; where a part of one is to go on, all of them wait record by record."""
+        """Take batches that wait whole; where a part of one is to go on, it and those before it wait record by record,
+        as all do for a selector."""
         parked = ahead.groups.parked
         while parked and not self._ends:
-            batch = ahead.groups.next_parked(self._mine)
-            if self._selector or parked.is_mixed or (batch and batch.sealed and self._is_too_old(batch.sealed)):
-                ahead.unpark()
-                self._take_waiting(lane, ahead)
-            elif batch and batch.sealed:
+            if self._selector:
+                self._unpark(lane, ahead, math.inf)
+                return
+            batch, mixed = ahead.groups.next_parked(self._mine), parked.mixed
+            if batch is None or batch.sealed is None or (mixed and mixed.offset < batch.offset):
+                if mixed is None:
+                    return
+                self._unpark(lane, ahead, mixed.end)
+            elif self._is_too_old(batch.sealed):
+                self._unpark(lane, ahead, batch.end)
+            else:
                 count = min(batch.count, self._limit - self.taken)
                 self._deliver(lane, [Run.sealed(batch.offset, batch.sealed).part(0, count)])
                 self._mine.update(batch.groups[:count])
                 ahead.deliver_parked(batch, count)
-            else:
-                break
+
+    def _unpark(self, lane: Lane, ahead: GroupAhead, end: float) -> None:
+        ahead.unpark(end)
+        self._take_waiting(lane, ahead)
 
     def _deliver_waited(self, lane: Lane) -> None:
         """Group by group, what was taken lies here and there; neighbours are delivered together all the same."""

@@ -1,8 +1,8 @@
 """Parked: batches that wait whole, as each of their message groups waits for something before them. Pure."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from quintet_broker.engine.sealed import Sealed
 
@@ -63,9 +63,9 @@ class Parked:
         return next((batch for batch in self._freed if not batch.blocked), None)
 
     @property
-    def is_mixed(self) -> bool:
-        """Whether a part of one may be delivered."""
-        return any(batch.blocked for batch in self._freed)
+    def mixed(self) -> Batch | None:
+        """One of which a part may be delivered."""
+        return next((batch for batch in self._freed if batch.blocked), None)
 
     @property
     def goes_on(self) -> bool:
@@ -94,17 +94,23 @@ class Parked:
             line[0].blocked.discard(group)
             self._freed[line[0]] = None
 
+    def hold_back(self, group: Group, offset: int) -> bool:
+        """Let what is parked of a group wait for a record, if that comes before it; whether it does."""
+        batch = self._lines[group][0]
+        if offset > batch.offset:
+            return False
+        batch.blocked.add(group)
+        if len(batch.blocked) == len(batch.names):
+            self._freed.pop(batch, None)
+        return True
+
     def take(self, batch: Batch, count: int, is_busy: Callable[[Group], bool]) -> None:
         """So many of its first records are delivered, which was the next one of all its groups."""
         self._freed.pop(batch, None)
         self.keep(batch, None)
         self.records -= count
         left = set(batch.groups[count:])
-        for group in batch.names - left:
-            line = self._lines[group]
-            line.popleft()
-            if not line:
-                del self._lines[group]
+        self._leave_lines(batch.names - left)
         if not left:
             self._batches.remove(batch)
             return
@@ -132,13 +138,25 @@ class Parked:
         place = bisect_right(self._batches, first.offset, key=_offset) - 1
         return [batch for batch in self._batches[place : place + most] if not batch.sealed]
 
-    def take_all(self) -> list[Batch]:
-        """All of them; they are parked no more."""
-        batches, self._batches = self._batches, []
-        self._lines.clear()
-        self._freed.clear()
-        self.records = self.bytes = 0
+    def take_before(self, end: float) -> list[Batch]:
+        """Those that begin before an offset; they are parked no more."""
+        count = bisect_left(self._batches, end, key=_offset)
+        batches = self._batches[:count]
+        del self._batches[:count]
+        for batch in batches:
+            self._freed.pop(batch, None)
+            self._leave_lines(batch.names)
+            self.records -= batch.count
+            self.bytes -= batch.sealed.size if batch.sealed else 0
         return batches
+
+    def _leave_lines(self, groups: Iterable[Group]) -> None:
+        """The first batch of each of these has none of its records any more."""
+        for group in groups:
+            line = self._lines[group]
+            line.popleft()
+            if not line:
+                del self._lines[group]
 
 
 def _offset(batch: Batch) -> int:

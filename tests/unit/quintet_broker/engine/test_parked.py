@@ -86,6 +86,15 @@ class Traffic:
         await self.bench.ask(self.shard, GiveBack(self.bench.store.now(), receipts))
         self.held.clear()
 
+    async def release_last(self, count: int) -> None:
+        """So many records of what was delivered last."""
+        delivery = self.held.pop()
+        kept = max(delivery.count - count, 0)
+        if kept:
+            self.held.append(delivery.part(0, kept))
+        receipt = delivery.part(kept, delivery.count - kept).receipt
+        await self.bench.ask(self.shard, GiveBack(self.bench.store.now(), [receipt]))
+
     async def drain(self) -> None:
         while await self.receive(50) or self.held:
             await self.acknowledge_all()
@@ -198,6 +207,33 @@ async def test_selectors_look_at_each_record() -> None:
     assert await traffic.receive(10) == 1
 
 
+async def test_what_waits_whole_does_so_when_something_before_it_comes_again() -> None:
+    traffic = Traffic()
+    await traffic.send([1, 2])
+    await traffic.receive(2)
+    for _ in range(3):
+        await traffic.send([1, 2])
+    assert await traffic.receive(10) == 0
+    await traffic.release_all()
+    assert await traffic.receive(10) == 8
+    assert traffic.opened == 2
+
+
+async def test_what_waits_behind_a_part_that_goes_on_does_so_whole() -> None:
+    traffic = Traffic()
+    await traffic.send([1, 2])
+    await traffic.send([3])
+    await traffic.receive(3)
+    for groups in [1, 2], [3, 3], [1, 2]:
+        await traffic.send(groups)
+    assert await traffic.receive(10) == 0
+    await traffic.acknowledge(traffic.held[0], 1)
+    assert await traffic.receive(10) == 1
+    await traffic.acknowledge_all()
+    assert await traffic.receive(10) == 5
+    assert traffic.opened == 2
+
+
 async def test_what_a_selector_wants_is_read_where_what_others_may_want_takes_all_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -250,6 +286,8 @@ steps = st.lists(
         st.tuples(st.just("acknowledge"), st.integers(1, 12)),
         st.tuples(st.just("acknowledge all"), st.none()),
         st.tuples(st.just("release"), st.none()),
+        st.tuples(st.just("release last"), st.integers(1, 4)),
+        st.tuples(st.just("let go"), st.none()),
     ),
     max_size=40,
 )
@@ -276,4 +314,9 @@ async def test_every_group_comes_in_order(waiting: int, some: list[tuple[str, ob
                 await traffic.acknowledge_all()
             elif step == "release":
                 await traffic.release_all()
+            elif step == "release last" and traffic.held:
+                assert isinstance(what, int)
+                await traffic.release_last(what)
+            elif step == "let go":
+                traffic.shard.let_go()
         await traffic.drain()
