@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -13,7 +13,7 @@ from quintet_broker.engine.mover import Movers
 from quintet_broker.engine.owners import Member, Owners
 from quintet_broker.engine.peers.peers import Peers
 from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.requests import Delivery, Request
+from quintet_broker.engine.requests import Request
 from quintet_broker.engine.route import Route
 from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.spread import Grown, Spread
@@ -27,6 +27,8 @@ CANCEL_EVERY = 0.1
 """Seconds."""
 TURNS_WITHIN = 2.0
 """Seconds."""
+SETTLES_WITHIN = 2.0
+"""Seconds for others to answer what they were asked."""
 
 
 class Membership(Struct, frozen=True):
@@ -70,12 +72,14 @@ class Engine:
         )
         self._changed = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
+        self._finishing: set[asyncio.Task[None]] = set()
+        """What `stop` lets end."""
         self._running: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
         self._peers: Peers | None = None
         if membership:
             self._lease = Lease(membership.members, self.me, membership.lease, self._find)
-            self._peers = Peers(self.me, membership.secret, self._serve, self._hear, self._undo)
+            self._peers = Peers(self.me, membership.secret, self._serve, self._hear)
 
     @property
     def connected(self) -> bool:
@@ -109,16 +113,28 @@ class Engine:
                     await self._ticker.turned()
 
     async def stop(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLES_WITHIN):
+                await self._settle()
         if self._lease:
             await self._lease.leave()
         if self._peers:
-            await self._peers.settle()
             await self._peers.stop()
         while self._running and not self._running.done():
             # More than once: redis-py may take a cancellation that comes while it connects for its own.
             self._running.cancel()
             await asyncio.wait([self._running], timeout=CANCEL_EVERY)
         await self.store.close()
+
+    async def _settle(self) -> None:
+        """Until all that was asked is answered, and given back what nobody waited for any more."""
+        await self._ticker.turned()
+        while True:
+            if self._peers:
+                await self._peers.settled()
+            if not self._finishing:
+                return
+            await asyncio.wait(self._finishing)
 
     # Shards
 
@@ -201,6 +217,12 @@ class Engine:
         """Know what exists in the pool by now. Raises Unavailable."""
         await self.on_moved()
 
+    def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something that is to end before the broker does."""
+        task = self.start_beside(work)
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+
     def start_beside(self, work: Any) -> asyncio.Task[None]:
         """Run something beside the ticks."""
         return self._ticker.start(work)
@@ -239,10 +261,6 @@ class Engine:
     def _look_soon(self) -> None:
         if self._looking is None or self._looking.done():
             self._looking = self.start_beside(self.look())
-
-    def _undo(self, shard: int, deliveries: list[Delivery]) -> None:
-        if route := self._routes.get(shard):
-            route.give_back(deliveries)
 
     # The table of owners
 

@@ -5,7 +5,7 @@ A request travels to the shard's owner by the parameters of its class: each is k
 
 import asyncio
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from msgspec import Struct, structs
@@ -391,6 +391,14 @@ class Receive(Request[list[Delivery]]):
         """An expression: only records for which it is true are delivered."""
         self.consumer = consumer
         """Who asks; needed where one consumer is served at a time."""
+        self.unheard: Callable[[list[Delivery]], None] | None = None
+        """Takes what is delivered though nobody waits for it any more."""
+
+    def answer(self, answer: list[Delivery]) -> None:
+        if self.future.done() and self.unheard:
+            self.unheard(answer)
+        else:
+            super().answer(answer)
 
     @property
     def owed_at(self) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from quintet_broker.engine.owners import Member
@@ -38,8 +38,8 @@ class Pool(Protocol):
     async def look(self) -> None:
         """Know what exists in the pool by now. Raises Unavailable."""
 
-    def start_beside(self, work: Any) -> Any:
-        """Run something beside the ticks."""
+    def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something that is to end before the broker does."""
 
 
 class Route:
@@ -98,6 +98,8 @@ class Route:
         """Raises NotOwner, Overloaded, or why it was closed."""
         if self._closed:
             raise self._closed
+        if isinstance(request, Receive):
+            request.unheard = self.give_back
         if self.shard:
             self.shard.ask(request)
         else:
@@ -107,7 +109,7 @@ class Route:
         """Undo deliveries that no consumer saw. Should it fail, they come again after their visibility timeout."""
         if deliveries:
             back = GiveBack(self._pool.now(), [delivery.receipt for delivery in deliveries])
-            self._pool.start_beside(self._quietly(back))
+            self._pool.finish(self._quietly(back))
 
     async def _quietly(self, request: Request[Any]) -> None:
         with contextlib.suppress(BrokerError):

@@ -28,7 +28,6 @@ from quintet_broker.engine.redriver import Redriver
 from quintet_broker.engine.requests import Append, Counts, Peek, Receive, Request, Tail
 from quintet_broker.engine.rewriter import Rewriter
 from quintet_broker.engine.selector import Allowance
-from quintet_broker.engine.settle import give_back
 from quintet_broker.engine.state import State
 from quintet_broker.engine.tail import tail
 from quintet_broker.engine.work import Totals, Work
@@ -307,9 +306,6 @@ class Shard:
         if work.tick.undelay:
             self._state.delayed.moved()
         for request, answer in work.answers:
-            if isinstance(request, Receive) and request.future.done():
-                give_back(self._state, [delivery.receipt for delivery in answer], request.at)
-                self._pod.wake(self)
             request.answer(answer)
 
     # What time brings

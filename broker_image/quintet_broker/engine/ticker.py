@@ -121,6 +121,8 @@ class Ticker:
 
     async def turned(self) -> None:
         """Until the write that is under way, if there is one, is answered."""
+        if self._lost:
+            return
         self._turn_ends = asyncio.get_running_loop().create_future()
         self._event.set()
         await self._turn_ends

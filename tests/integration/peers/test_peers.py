@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from quintet_broker.engine.owners import Member, Owners
-from quintet_broker.engine.peers import connection
+from quintet_broker.engine.peers import connection, link, listener
 from quintet_broker.engine.peers.connection import Connection
 from quintet_broker.engine.peers.peers import Peers
 from quintet_broker.engine.peers.wire import Call
@@ -29,12 +29,9 @@ class Broker:
     def __init__(self, name: str, port: int, secret: bytes = b"secret") -> None:
         self.asked: asyncio.Queue[Request[Any]] = asyncio.Queue()
         self.heard: list[int] = []
-        self.undone: list[Delivery] = []
         self.refusal: BrokerError | None = None
         self.member = Member(name, 1, f"127.0.0.1:{port}")
-        self.peers = Peers(
-            self.member, secret, self._serve, self.heard.append, lambda _, some: self.undone.extend(some)
-        )
+        self.peers = Peers(self.member, secret, self._serve, self.heard.append)
 
     def _serve(self, shard: int, request: Request[Any]) -> None:
         assert shard == SHARD
@@ -99,35 +96,58 @@ async def test_who_goes_is_not_waited_for(both: tuple[Broker, Broker]) -> None:
     asked = await other.asked.get()
     receive.future.cancel()
     await until(asked.future.cancelled)
-    assert one.undone == []
 
 
-async def test_what_was_delivered_to_who_went_is_given_back(both: tuple[Broker, Broker]) -> None:
-    """Answer and cancellation pass each other on the way."""
+async def test_before_the_end_it_is_heard_what_was_delivered(both: tuple[Broker, Broker]) -> None:
+    """Though nobody waits for it any more, as answer and cancellation pass each other on the way: else it would be
+    hidden for its visibility timeout."""
+    one, other = both
+    receive = Receive(1, 10, 1000, 2000)
+    unheard: list[Delivery] = []
+    receive.unheard = unheard.extend
+    one.peers.ask(other.member, SHARD, receive)
+    (await other.asked.get()).answer([DELIVERY])
+    receive.future.cancel()
+    await one.peers.settled()
+    assert unheard == [DELIVERY]
+    await one.peers.settled()
+
+
+async def test_who_left_is_heard_until_it_has_answered(both: tuple[Broker, Broker]) -> None:
+    """And ends only then."""
     one, other = both
     receive = Receive(1, 10, 1000, 2000)
     one.peers.ask(other.member, SHARD, receive)
     asked = await other.asked.get()
+    one.peers.follow(Owners(2, (one.member,)))
+    with pytest.raises(NotOwner):
+        one.peers.ask(other.member, SHARD, Count(1))
+    stopping = asyncio.create_task(other.peers.stop())
+    await asyncio.sleep(0)
     asked.answer([DELIVERY])
-    receive.future.cancel()
-    await until(lambda: bool(one.undone))
-    assert one.undone == [DELIVERY]
+    assert await receive.future == [DELIVERY]
+    await stopping
+    await one.peers.settled()
 
 
-async def test_before_the_end_it_is_heard_what_was_delivered(both: tuple[Broker, Broker]) -> None:
-    """Though nobody waits for it any more: else it would be hidden for its visibility timeout."""
+async def test_who_left_and_is_silent_is_not_waited_for(
+    both: tuple[Broker, Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = both
-    receive = Receive(1, 10, 1000, 2000)
-    one.peers.ask(other.member, SHARD, receive)
-    (await other.asked.get()).answer([DELIVERY])
-    receive.future.cancel()
-    await one.peers.settle()
-    assert one.undone == [DELIVERY]
-    await one.peers.settle()
+    count = Count(1)
+    one.peers.ask(other.member, SHARD, count)
+    await other.asked.get()
+    monkeypatch.setattr(link, "SPEAKS_WITHIN", 0.0)
+    one.peers.follow(Owners(2, (one.member,)))
+    with pytest.raises(NotOwner):
+        await count.future
 
 
-async def test_a_broken_link_says_what_may_be_asked_again(both: tuple[Broker, Broker]) -> None:
+async def test_a_broken_link_says_what_may_be_asked_again(
+    both: tuple[Broker, Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An append without a producer may be stored: a second one would double it."""
+    monkeypatch.setattr(listener, "HANGS_UP_WITHIN", 0)
     one, other = both
     unknown, sure, purge = Append(1, [RECORD], [None]), Append(1, [RECORD], [None], 7, [0]), Purge(1)
     for request in unknown, sure, purge:
@@ -141,7 +161,8 @@ async def test_a_broken_link_says_what_may_be_asked_again(both: tuple[Broker, Br
             await request.future
 
 
-async def test_a_link_comes_back(both: tuple[Broker, Broker]) -> None:
+async def test_a_link_comes_back(both: tuple[Broker, Broker], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "HANGS_UP_WITHIN", 0)
     one, other = both
     await other.peers.stop()
     await until(lambda: one.peers._links[other.member.name]._connection is None)

@@ -13,6 +13,7 @@ from quintet_broker.services.messages import NewMessage
 from quintet_broker.services.topology import Topology
 from quintet_broker.store.members import Members
 from quintet_broker.store.redis import Store
+from quintet_broker.store.tick import Outcome, Tick
 from tests.processes import RedisServer, free_port
 
 LEASE = 3600.0
@@ -39,6 +40,7 @@ async def serving(url: str, prefix: str, name: str) -> AsyncIterator[tuple[Engin
     await until(lambda: engine.connected and topology.restored)
     yield engine, topology
     running.cancel()
+    await engine.drain()
     await engine.stop()
 
 
@@ -65,4 +67,36 @@ async def test_an_owner_that_nobody_told_of_a_queue_serves_it(pair: list[tuple[E
     for queue in queues:
         await queue.send([NewMessage(b"x")])
         (message,) = await queue.receive(1, wait=20)
+        assert message.value == b"x"
+
+
+async def test_what_a_broker_delivered_last_to_nobody_is_given_back_to_the_other(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client goes while the delivery is being written, and then the shard does."""
+    prefix = str(uuid.uuid4())
+    written, answered = asyncio.Event(), asyncio.Event()
+    async with serving(redis_server.url, prefix, "broker-1") as (stays, others):
+        async with serving(redis_server.url, prefix, "broker-0") as (goes, its):
+            await until(lambda: all(len(engine.owners.members) == 2 for engine in (goes, stays)))
+            queues = [await its.create_queue(f"orders-{number}", {}) for number in range(QUEUES)]
+            queue = next(queue for queue in queues if queue.spread.owner == goes.me)
+            await queue.send([NewMessage(b"x")])
+            write = goes.store.write
+
+            async def write_slowly(ticks: list[Tick]) -> list[Outcome]:
+                outcomes = await write(ticks)
+                written.set()
+                await answered.wait()
+                return outcomes
+
+            monkeypatch.setattr(goes.store, "write", write_slowly)
+            receiving = asyncio.create_task(queue.receive(1, wait=20))
+            await written.wait()
+            receiving.cancel()
+            leaving = asyncio.create_task(goes.drain())
+            await until(lambda: queue.spread.owner == stays.me)
+            answered.set()
+            await leaving
+        (message,) = await (await others.queue(queue.name)).receive(1, wait=10)
         assert message.value == b"x"

@@ -1,6 +1,7 @@
 """Link: this broker's way to another one of the pool."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +10,17 @@ from msgspec import Raw
 
 from quintet_broker.engine.owners import Member
 from quintet_broker.engine.peers import wire
-from quintet_broker.engine.peers.connection import BROKEN, Connection
+from quintet_broker.engine.peers.connection import BROKEN, SPEAKS_EVERY, Connection
 from quintet_broker.engine.peers.wire import Answer, Call, Cancel, Refusal
-from quintet_broker.engine.requests import Append, Delivery, Receive, Request
+from quintet_broker.engine.requests import Append, Request
 from quintet_broker.errors import BrokerError, NotOwner, Overloaded, Unavailable
 
 logger = logging.getLogger(__name__)
 
 RECONNECT_AFTER = (0.02, 0.5)
 """Seconds before the first and, at most, before later attempts."""
+SPEAKS_WITHIN = 2 * SPEAKS_EVERY
+"""Seconds in which a broker that has left says something, unless it stands still or is cut off."""
 
 
 class Link:
@@ -29,22 +32,21 @@ class Link:
         secret: bytes,
         generation: Callable[[], int],
         heard: Callable[[int], None],
-        undone: Callable[[int, list[Delivery]], None],
     ) -> None:
-        """`heard` is told each generation that the other end knows; `undone` a receive that was answered when nobody
-        waited any more: its shard and its deliveries."""
+        """`heard` is told each generation that the other end knows."""
         self.member = member
         self._secret = secret
         self._generation = generation
         self._heard = heard
-        self._undone = undone
         self._connection: Connection | None = None
-        self._requests: dict[int, tuple[int, Request[Any]]] = {}
-        """Asked and not answered, with their shards."""
+        self._requests: dict[int, Request[Any]] = {}
+        """Asked and not answered."""
         self._calls: dict[int, asyncio.Future[Raw]] = {}
         self._answered = asyncio.Event()
         """Whether it was so lately that nothing was left to be answered."""
         self._last = 0
+        self._heard_at = 0.0
+        """Seconds: by the loop's clock."""
         self._running = asyncio.create_task(self._run())
 
     def ask(self, shard: int, request: Request[Any]) -> None:
@@ -53,7 +55,7 @@ class Link:
         self._last += 1
         number = self._last
         connection.send(wire.ask(number, shard, request))
-        self._requests[number] = shard, request
+        self._requests[number] = request
         request.future.add_done_callback(lambda future: self._cancel(number) if future.cancelled() else None)
 
     async def call(self, verb: str, argument: bytes) -> Raw:
@@ -74,6 +76,18 @@ class Link:
         while self._requests:
             self._answered.clear()
             await self._answered.wait()
+
+    async def retire(self) -> None:
+        """The other broker has left the pool: close the link once it has answered what it was asked, as what it
+        delivered is to be heard, or is silent."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._requests and loop.time() < self._heard_at + SPEAKS_WITHIN:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._heard_at + SPEAKS_WITHIN):
+                        await self.settled()
+        finally:
+            self.close()
 
     def poke(self) -> None:
         """Tell the generation."""
@@ -103,6 +117,7 @@ class Link:
         while True:
             try:
                 self._connection = await Connection.open(self.member.peer, self._secret, self._generation)
+                self._heard_at = asyncio.get_running_loop().time()
                 pause, _ = RECONNECT_AFTER
                 logger.info("linked to %s", self.member.name)
                 while True:
@@ -119,32 +134,31 @@ class Link:
             self._connection = None
         lost, self._requests = self._requests, {}
         self._answered.set()
-        for _, request in lost.values():
+        for request in lost.values():
             request.refuse(_unanswered(request))
         for future in self._calls.values():
             if not future.done():
                 future.set_exception(Unavailable(f"{self.member.name} did not answer."))
 
     def _take(self, frame: wire.Frame) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
         self._heard(frame.generation)
         for message in frame.messages:
             if isinstance(message, Answer | Refusal):
                 if message.id in self._requests:
-                    self._answer(*self._requests[message.id], message)
+                    _answer(self._requests[message.id], message)
                     del self._requests[message.id]
                     if not self._requests:
                         self._answered.set()
                 elif future := self._calls.get(message.id):
                     _settle(future, message)
 
-    def _answer(self, shard: int, request: Request[Any], message: Answer | Refusal) -> None:
-        if isinstance(message, Refusal):
-            request.refuse(wire.error(message))
-            return
-        value = wire.value(message, request.answer_type)
-        if request.future.done() and isinstance(request, Receive):
-            self._undone(shard, value)
-        request.answer(value)
+
+def _answer(request: Request[Any], message: Answer | Refusal) -> None:
+    if isinstance(message, Refusal):
+        request.refuse(wire.error(message))
+    else:
+        request.answer(wire.value(message, request.answer_type))
 
 
 def _settle(future: asyncio.Future[Raw], message: Answer | Refusal) -> None:

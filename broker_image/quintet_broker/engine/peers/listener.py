@@ -13,6 +13,9 @@ from quintet_broker.errors import BrokerError
 
 logger = logging.getLogger(__name__)
 
+HANGS_UP_WITHIN = 2.0
+"""Seconds."""
+
 Verb = Callable[[bytes], Awaitable[Any]]
 """From its argument to its answer, which msgspec can encode. May raise BrokerError."""
 
@@ -41,8 +44,12 @@ class Listener:
         self._server = await asyncio.start_server(self._accept, host, port, limit=READ_AHEAD)
 
     async def stop(self) -> None:
+        """Others hang up as soon as they know that this broker left and have heard its answers: to close a connection
+        before would take from them what they have not read."""
         if self._server:
             self._server.close()
+        if self._links:
+            await asyncio.wait(self._links, timeout=HANGS_UP_WITHIN)
         for link in self._links:
             link.cancel()
         await asyncio.gather(*self._links, return_exceptions=True)

@@ -1,7 +1,6 @@
 """Peers: the other live brokers of the pool, and the ways to and from them."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +9,8 @@ from msgspec import Raw
 from quintet_broker.engine.owners import Member, Owners
 from quintet_broker.engine.peers.link import Link
 from quintet_broker.engine.peers.listener import Listener, Verb
-from quintet_broker.engine.requests import Delivery, Request
+from quintet_broker.engine.requests import Request
 from quintet_broker.errors import BrokerError, NotOwner
-
-SETTLES_WITHIN = 2.0
-"""Seconds for others to answer what they were asked."""
 
 
 class Peers:
@@ -26,15 +22,15 @@ class Peers:
         secret: bytes,
         serve: Callable[[int, Request[Any]], None],
         heard: Callable[[int], None],
-        undone: Callable[[int, list[Delivery]], None],
     ) -> None:
-        """`serve` and `heard` as Listener and Link want them, `undone` as Link does."""
+        """`serve` and `heard` as Listener and Link want them."""
         self.me = me
         self._secret = secret
         self._heard = heard
-        self._undone = undone
         self._owners = Owners()
         self._links: dict[str, Link] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+        """Links to those who have left, until they are closed."""
         self._listener = Listener(secret, serve, self._generation, heard)
 
     async def listen(self, host: str, port: int) -> None:
@@ -50,11 +46,13 @@ class Peers:
         self._owners = owners
         for name, link in list(self._links.items()):
             if owners.members.get(name) != link.member:
-                link.close()
                 del self._links[name]
+                retiring = asyncio.create_task(link.retire())
+                self._retiring.add(retiring)
+                retiring.add_done_callback(self._retiring.discard)
         for name, member in owners.members.items():
             if name != self.me.name and name not in self._links:
-                self._links[name] = Link(member, self._secret, self._generation, self._heard, self._undone)
+                self._links[name] = Link(member, self._secret, self._generation, self._heard)
 
     def tell_generation(self) -> None:
         """That others learn of a change at once."""
@@ -83,16 +81,16 @@ class Peers:
         answers = await asyncio.gather(*(one(self._links[name]) for name in names))
         return {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
 
-    async def settle(self) -> None:
-        """Before `stop`: have the answers of what was asked of others, and give back what nobody waits for any more."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SETTLES_WITHIN):
-                await asyncio.gather(*(link.settled() for link in self._links.values()))
+    async def settled(self) -> None:
+        """Until others have answered all that they were asked."""
+        await asyncio.gather(*(link.settled() for link in self._links.values()), *self._retiring)
 
     async def stop(self) -> None:
         for link in self._links.values():
             link.close()
         self._links.clear()
+        for retiring in self._retiring:
+            retiring.cancel()
         await self._listener.stop()
 
     def _link(self, member: Member) -> Link:

@@ -229,6 +229,7 @@ async def test_what_a_vanished_consumer_was_given_is_visible_again_and_uncounted
     await bench.send(shard, b"a")
     now = bench.store.now()
     gone = Receive(now, 1, HOUR // 2, now)
+    gone.unheard = lambda found: shard.ask(GiveBack(now, [delivery.receipt for delivery in found]))
     shard.ask(gone)
     tick = shard.collect(now)
     assert tick
