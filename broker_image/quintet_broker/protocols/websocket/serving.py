@@ -79,21 +79,33 @@ class Serving:
             self._accept(run)
 
     def _accept(self, run: "Together") -> None:
-        """Begin to serve requests, or refuse those for which there is no room."""
-        run.messages = _COUNTS[type(run.frames[0])](run.frames)
+        """Begin to serve requests; from the first one on for which there is no room, they are refused."""
         try:
             self._enter(run)
         except Overloaded as error:
-            if len(run.frames) == 1:
-                self._socket.answer([codec.encode(mapping.refused(run.frames[0].id, error))])
-                return
-            for frame in run.frames:
-                self._accept(Together([frame], run.size // len(run.frames)))
-            return
-        key = run.key
+            late = run.frames[self._accept_first(run) :]
+            self._socket.answer([codec.encode(mapping.refused(frame.id, error)) for frame in late])
+        else:
+            self._line_up(run)
+
+    def _accept_first(self, run: "Together") -> int:
+        """Of those that find no room together, as many as there is room for; how many."""
+        size = run.size // len(run.frames)
+        for place, frame in enumerate(run.frames):
+            one = Together([frame], size)
+            try:
+                self._enter(one)
+            except Overloaded:
+                return place
+            self._line_up(one)
+        return len(run.frames)
+
+    def _line_up(self, run: "Together") -> None:
+        """Behind others of its verb and queue, if they may be served together."""
         if not _joins(run.frames[0]):
             self._start(deque([run]))
             return
+        key = run.key
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = deque()
@@ -105,6 +117,7 @@ class Serving:
 
     def _enter(self, run: "Together") -> None:
         """Raises Overloaded."""
+        run.messages = _COUNTS[type(run.frames[0])](run.frames)
         if self._under_way + len(run.frames) > REQUESTS_MAX:
             raise Overloaded
         if self._under_way + len(run.frames) > 1 and self._messages + run.messages > MESSAGES_MAX:

@@ -252,6 +252,22 @@ async def test_requests_beyond_the_bound_are_refused(monkeypatch: Any) -> None:
     await serving(steps)
 
 
+async def test_of_requests_that_come_together_as_many_are_served_as_there_is_room_for(monkeypatch: Any) -> None:
+    monkeypatch.setattr(requests, "REQUESTS_MAX", 3)
+
+    async def steps(client: Client, queue: Queue) -> None:
+        client.say_together(*([ACKNOWLEDGE, number, "a", ["r0"]] for number in range(5)))
+        await client.until(lambda: len(client.frames(REFUSED)) == 2)
+        assert [frame[1:3] for frame in client.frames(REFUSED)] == [[3, "Overloaded"], [4, "Overloaded"]]
+        queue.acknowledges.set()
+        await client.until(lambda: len(client.frames(SETTLED)) == 3)
+        client.say_together(*([ACKNOWLEDGE, number, "a", ["r0"]] for number in range(3)))
+        await client.until(lambda: len(client.frames(SETTLED)) == 6)
+        assert len(client.frames(REFUSED)) == 2
+
+    await serving(steps)
+
+
 async def test_requests_that_wait_for_others_take_their_room() -> None:
     """It is free again once they were served."""
 
