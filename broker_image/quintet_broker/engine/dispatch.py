@@ -19,18 +19,18 @@ class Dispatch:
     """Serves line by line, each until one of its receives finds nothing."""
 
     def __init__(
-        self, state: State, policy: Policy, receives: Receives, work: Work, now: int, allowance: Allowance
+        self, state: State, policy: Policy, work: Work, now: int, receives: Receives, allowance: Allowance
     ) -> None:
+        self._state = state
+        self._policy = policy
+        self._work = work
+        self._now = now
+        self._receives = receives
+        self._allowance = allowance
         self.served = False
         """Whether one without a selector was."""
         self.going_on: set[str | None] = set()
         """Selectors that have not looked at all that is held, since the tick took long enough."""
-        self._state = state
-        self._policy = policy
-        self._receives = receives
-        self._work = work
-        self._now = now
-        self._allowance = allowance
 
     def run(self) -> None:
         for first in self._receives.firsts():

@@ -348,7 +348,7 @@ class Shard:
         self._tell_wanted()
         if not self._asked.receives.some:
             return
-        dispatch = Dispatch(self._state, self.policy, self._asked.receives, work, now, self._pod.allowance)
+        dispatch = Dispatch(self._state, self.policy, work, now, self._asked.receives, self._pod.allowance)
         dispatch.run()
         self._served |= dispatch.served
         self._going_on = dispatch.going_on
