@@ -2,6 +2,7 @@
 
 import base64
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ from tests.integration.websocket.test_protocol import until_counts
 Headers = list[tuple[str, bytes]]
 
 
-def batch(*values: bytes, key: bytes | None = None, headers: Headers | None = None) -> bytes:
+def batch_of(records: Iterable[tuple[bytes | None, bytes, Headers]]) -> bytes:
+    """Of keys, values and headers."""
     builder = DefaultRecordBatchBuilder(
         magic=2,
         compression_type=0,
@@ -33,9 +35,13 @@ def batch(*values: bytes, key: bytes | None = None, headers: Headers | None = No
         base_sequence=-1,
         batch_size=1 << 30,
     )
-    for place, value in enumerate(values):
-        builder.append(place, 0, key, value, headers or [])
+    for place, (key, value, headers) in enumerate(records):
+        builder.append(place, 0, key, value, headers)
     return bytes(builder.build())
+
+
+def batch(*values: bytes, key: bytes | None = None, headers: Headers | None = None) -> bytes:
+    return batch_of([(key, value, headers or []) for value in values])
 
 
 def numbered(count: int) -> list[bytes]:

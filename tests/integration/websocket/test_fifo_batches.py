@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
-from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 
 import quintet
 from tests.integration.websocket.raw import ACKNOWLEDGE, CONFIRM, REFUSED, SEND_BATCH, SETTLED, STORED, RawClient
-from tests.integration.websocket.test_batches import names, values
+from tests.integration.websocket.test_batches import batch_of, names, values
 from tests.processes import Broker
 
 ID = "quintet-deduplication-id"
@@ -25,19 +25,14 @@ async def queue(broker: Broker) -> AsyncIterator[quintet.Queue]:
 
 def batch(ids: Sequence[str | None], groups: Sequence[bytes] = (b"group",)) -> bytes:
     """Messages of these deduplication ids, groups in turn."""
-    builder = DefaultRecordBatchBuilder(
-        magic=2,
-        compression_type=0,
-        is_transactional=0,
-        producer_id=-1,
-        producer_epoch=-1,
-        base_sequence=-1,
-        batch_size=1 << 30,
+    return batch_of(
+        (
+            groups[place % len(groups)],
+            b"%d" % place,
+            [("h", b"1")] + ([(ID, one.encode())] if one is not None else []),
+        )
+        for place, one in enumerate(ids)
     )
-    for place, one in enumerate(ids):
-        headers = [("h", b"1")] + ([(ID, one.encode())] if one is not None else [])
-        builder.append(place, 0, groups[place % len(groups)], b"%d" % place, headers)
-    return bytes(builder.build())
 
 
 def ids(count: int, start: int = 0) -> list[str]:
