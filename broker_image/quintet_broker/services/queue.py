@@ -109,12 +109,13 @@ class Queue:
         names = new_names(self.spread.number, producer)
         if sending.are_plain(self.spec, messages, self.stores_whole):
             batch = sending.sealed(messages, names, self._now())
-            await self.spread.append(sending.append_of_plain(self.spec, batch, messages, producer))
-            return [Sent(text, None) for text in id_texts(batch.first_id, batch.count)]
-        ids = ids_from(first_id(*names), len(messages))
-        stored = await self.spread.append(sending.append(self.spec, messages, ids, producer, self._now()))
+            append = sending.append_of_plain(self.spec, batch, messages, producer)
+        else:
+            ids = ids_from(first_id(*names), len(messages))
+            append = sending.append(self.spec, messages, ids, producer, self._now())
+        stored = await self.spread.append(append)
         if stored is None:
-            return [Sent(id_text(message_id), None) for message_id in ids]
+            return [Sent(text, None) for text in id_texts(first_id(*names), len(messages))]
         return [_sent(one) for one in stored]
 
     async def send_batch(self, batch: bytes, producer: Producer | None = None) -> int | list[Sent]:

@@ -15,7 +15,7 @@ from quintet_broker.engine.record import Headers
 from quintet_broker.engine.requests import Append
 from quintet_broker.engine.sealed import MOST_HEADERS, MOST_RECORDS, NotABatch, Sealed, seal, seal_composed
 from quintet_broker.errors import InvalidArgument, MessageTooLarge
-from quintet_broker.services.messages import Content, NewMessage, Producer, new_names, record_of
+from quintet_broker.services.messages import Content, NewMessage, Producer, ids_from, new_names, record_of
 
 MAX_SEND = MOST_RECORDS
 MAX_HEADERS = MOST_HEADERS - 1
@@ -34,9 +34,7 @@ def append(
     spec: QueueSpec, messages: Sequence[NewMessage], ids: Sequence[bytes], producer: Producer | None, now: int
 ) -> Append:
     """What stores messages under these ids."""
-    _check_contents(spec, messages)
-    for message in messages:
-        _check(spec, message)
+    _check_all(spec, messages)
     is_fifo = spec.ordering == "Fifo"
     texts = [_deduplication_id(spec, message) if is_fifo else None for message in messages]
     delay = spec.delivery_delay.total_seconds()
@@ -53,8 +51,7 @@ def append(
 def append_of_plain(spec: QueueSpec, batch: Sealed, contents: Sequence[Content], producer: Producer | None) -> Append:
     """What stores a batch, which holds these plain messages, as it is."""
     _check_contents(spec, contents)
-    number, sequence = (producer.id, producer.sequence) if producer else (None, 0)
-    return Append.of_batch(batch.timestamp, batch, number, sequence, [])
+    return _as_it_is(batch, producer, [])
 
 
 def append_of_batch(
@@ -65,21 +62,22 @@ def append_of_batch(
 
     A record's deduplication id is its last header, DEDUPLICATION_ID.
     """
-    as_it_is = _stores_as_it_is(spec, batch.count, stores_whole)
+    may_stay = _stores_as_it_is(spec, batch.count, stores_whole)
     is_fifo = spec.ordering == "Fifo"
-    number, sequence = (producer.id, producer.sequence) if producer else (None, 0)
-    if as_it_is and not is_fifo and all(record.key is None for record in records):
+    if may_stay and not is_fifo and all(record.key is None for record in records):
         return append_of_plain(spec, batch, records, producer)
     messages = [_new_message(record) for record in records]
     # What was sent without an id and gets one of its value, has to be told it.
     told = {message.deduplication_id is not None for message in messages}
-    if not as_it_is or not is_fifo or len(told) > 1 or (told == {False} and spec.deduplication.content_based):
-        ids = [(batch.first_id + place).to_bytes(16) for place in range(batch.count)]
-        return append(spec, messages, ids, producer, batch.timestamp)
-    _check_contents(spec, messages)
-    for message in messages:
-        _check(spec, message)
+    if not may_stay or not is_fifo or len(told) > 1 or (told == {False} and spec.deduplication.content_based):
+        return append(spec, messages, ids_from(batch.first_id, batch.count), producer, batch.timestamp)
+    _check_all(spec, messages)
     hashes = [_hash(spec, message, message.deduplication_id) for message in messages] if told == {True} else []
+    return _as_it_is(batch, producer, hashes)
+
+
+def _as_it_is(batch: Sealed, producer: Producer | None, hashes: list[bytes | None]) -> Append:
+    number, sequence = (producer.id, producer.sequence) if producer else (None, 0)
     return Append.of_batch(batch.timestamp, batch, number, sequence, hashes)
 
 
@@ -134,6 +132,12 @@ def opened(batch: bytes, shard: int, producer: Producer | None, now: int) -> tup
 def check_producer(producer: Producer) -> None:
     if not (0 < producer.id <= MAX_PRODUCER and 0 <= producer.sequence <= MAX_PRODUCER):
         raise InvalidArgument("A producer's id is 1 to 2^53 - 1, its sequence 0 to 2^53 - 1.")
+
+
+def _check_all(spec: QueueSpec, messages: Sequence[NewMessage]) -> None:
+    _check_contents(spec, messages)
+    for message in messages:
+        _check(spec, message)
 
 
 def _check_contents(spec: QueueSpec, messages: Sequence[Content]) -> None:
