@@ -3,9 +3,10 @@
 import math
 
 from quintet_broker.engine.cursor import Cursor
+from quintet_broker.engine.group import Group
 from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.log import Log, Reader
-from quintet_broker.engine.parked import Batch, Group
+from quintet_broker.engine.parked import Batch
 from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.run import Run, records_of

@@ -7,19 +7,12 @@ from collections.abc import Sequence
 from itertools import islice
 
 from quintet_broker.engine.cursor import Cursor
-from quintet_broker.engine.parked import Batch, Group, Parked
+from quintet_broker.engine.group import Group, group_of
+from quintet_broker.engine.parked import Batch, Parked
 from quintet_broker.engine.record import Record
 
 LOOK_AHEAD = 120_000
 """Records, held or waiting: with so many, none is looked for behind them."""
-
-
-def group_of(record: Record) -> Group:
-    """By its key's hash, the same within one process; records without a key are a group of their own.
-
-    Two keys that share one hash take turns needlessly, and keep their order.
-    """
-    return hash(record.key)
 
 
 class Groups:

@@ -3,10 +3,10 @@
 import math
 
 from quintet_broker.engine.choosy_claim import ChoosyClaim
+from quintet_broker.engine.group import Group, group_of
 from quintet_broker.engine.group_ahead import READY_AT_ONCE, GroupAhead
-from quintet_broker.engine.groups import Groups, group_of
+from quintet_broker.engine.groups import Groups
 from quintet_broker.engine.lane import Lane
-from quintet_broker.engine.parked import Group
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.run import Run
 from quintet_broker.engine.sealed import Sealed

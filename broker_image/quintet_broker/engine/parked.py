@@ -4,9 +4,8 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
+from quintet_broker.engine.group import Group
 from quintet_broker.engine.sealed import Sealed
-
-Group = int
 
 
 class Batch:

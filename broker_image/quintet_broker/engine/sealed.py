@@ -19,6 +19,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from quintet_broker.engine.compose import compose
+from quintet_broker.engine.group import group_of
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, partition leader epoch, magic, CRC, attributes, last offset delta, first and last timestamp,
@@ -30,6 +31,10 @@ _CRC_AT = 17
 _CRC_FROM = 21
 _COUNTED_FROM = 12
 """The length counts from there."""
+_LENGTH = struct.Struct(">i")
+_LENGTH_AT = 8
+_LAST_DELTA = struct.Struct(">i")
+_LAST_DELTA_AT = 23
 _COUNT = struct.Struct(">I")
 _COUNT_AT = 57
 _NUMBER = struct.Struct(">q")
@@ -113,28 +118,19 @@ class Sealed:
 
     def numbered(self, number: int) -> "Sealed":
         """The same with numbers for its records, the first of which is `number`."""
-        data = bytearray(self.data)
-        _NUMBER.pack_into(data, _NUMBER_AT, number - self.start)
-        _CRC.pack_into(data, _CRC_AT, google_crc32c.value(bytes(data[_CRC_FROM:])))
-        return Sealed(bytes(data), self._ends, self._groups)
+        header = bytearray(self.data[: _HEADER.size])
+        _NUMBER.pack_into(header, _NUMBER_AT, number - self.start)
+        return Sealed(_joined(header, self.data[_HEADER.size :]), self._ends, self._groups)
 
     def part(self, place: int, count: int) -> "Sealed":
         """`count` of its records, from that place on."""
         if count == self.count:
             return self
         ends = self._records_end()
-        records = self.data[ends[place] : ends[place + count]]
-        first = self.start + place
-        data = _sealed(
-            _PLACE.unpack_from(self.data),
-            first,
-            count,
-            self.timestamp,
-            self.names,
-            records,
-            self._number,
-            self.is_faces,
-        )
+        header = bytearray(self.data[: _HEADER.size])
+        _LAST_DELTA.pack_into(header, _LAST_DELTA_AT, self.start + place + count - 1)
+        _COUNT.pack_into(header, _COUNT_AT, count)
+        data = _joined(header, self.data[ends[place] : ends[place + count]])
         before = ends[place] - _HEADER.size
         groups = self._groups and self._groups[place : place + count]
         return Sealed(data, [end - before for end in ends[place : place + count + 1]], groups)
@@ -188,14 +184,14 @@ def seal(batch: bytes, names: tuple[int, int], now: int) -> tuple[Sealed, Sequen
     except (CorruptRecordException, ValueError, IndexError, MemoryError, OverflowError) as error:
         raise NotABatch(f"its records cannot be read: {error}") from error
     groups = groups_of(records) if records[0].key is not None else None
-    return Sealed(_sealed((0, 0, 0), 0, count, now, names, batch[_HEADER.size :]), ends, groups), records
+    return Sealed(_sealed(count, now, names, content), ends, groups), records
 
 
 def seal_composed(
     some: Sequence[tuple[bytes, Sequence[tuple[str, bytes]]]], names: tuple[int, int], now: int, *, is_faces: bool
 ) -> Sealed:
     """Values and headers, sealed under these names. `is_faces`: some headers are a face's own."""
-    return Sealed(_sealed((0, 0, 0), 0, len(some), now, names, compose(some), is_faces=is_faces))
+    return Sealed(_sealed(len(some), now, names, compose(some), is_faces=is_faces))
 
 
 def _checked(batch: DefaultRecordBatch) -> list[Any]:
@@ -288,7 +284,7 @@ def is_intact(batch: bytes) -> bool:
 
 def groups_of(records: Iterable[Any]) -> "array[int]":
     """Of each record its message group."""
-    return array("q", [hash(record.key) for record in records])
+    return array("q", [group_of(record) for record in records])
 
 
 def first_id(producer: int, sequence: int) -> int:
@@ -298,36 +294,33 @@ def first_id(producer: int, sequence: int) -> int:
     return (high >> 12) << 80 | 8 << 76 | (high & 0xFFF) << 64 | 2 << 62 | low
 
 
-def _sealed(
-    place: tuple[int, int, int],
-    start: int,
-    count: int,
-    timestamp: int,
-    names: tuple[int, int],
-    records: bytes,
-    number: int = NO_NUMBER,
-    is_faces: bool = False,
-) -> bytes:
-    base, _, epoch = place
+def _sealed(count: int, timestamp: int, names: tuple[int, int], records: bytes, *, is_faces: bool = False) -> bytes:
     producer, sequence = names
     header = bytearray(_HEADER.size)
+    # What is 0 here is placed, and joined, later.
     _HEADER.pack_into(
         header,
         0,
-        base,
-        len(header) + len(records) - _COUNTED_FROM,
-        epoch,
+        0,
+        0,
+        0,
         _MAGIC,
         0,
         _LOG_APPEND_TIME,
-        start + count - 1,
-        number,
+        count - 1,
+        NO_NUMBER,
         timestamp,
         producer,
         _FACES if is_faces else 0,
         sequence,
         count,
     )
+    return _joined(header, records)
+
+
+def _joined(header: bytearray, records: bytes) -> bytes:
+    """A batch of them, with the length and the CRC that fit."""
+    _LENGTH.pack_into(header, _LENGTH_AT, len(header) + len(records) - _COUNTED_FROM)
     crc = google_crc32c.extend(google_crc32c.value(bytes(header[_CRC_FROM:])), records)
     _CRC.pack_into(header, _CRC_AT, crc)
     return b"".join((header, records))

@@ -3,8 +3,9 @@
 import pytest
 from msgspec import structs
 
-from quintet_broker.engine import groups, parked
+from quintet_broker.engine import groups
 from quintet_broker.engine.deduplication import BUCKET, WINDOW, Sent
+from quintet_broker.engine.group import Group
 from quintet_broker.engine.hashes import HASH_BYTES
 from quintet_broker.engine.headers import ID
 from quintet_broker.engine.record import Record
@@ -172,7 +173,7 @@ async def test_the_cost_of_a_backlog_does_not_grow_with_its_square(
     looks = [0]
     wait = groups.Groups.wait
 
-    def counted(self: groups.Groups, offset: int, group: parked.Group) -> None:
+    def counted(self: groups.Groups, offset: int, group: Group) -> None:
         looks[0] += 1
         wait(self, offset, group)
 

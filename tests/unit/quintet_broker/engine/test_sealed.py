@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet_broker.engine.groups import group_of
+from quintet_broker.engine.group import group_of
 from quintet_broker.engine.headers import NUMBER
 from quintet_broker.engine.record import Record, decode, encode
 from quintet_broker.engine.run import runs
