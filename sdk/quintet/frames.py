@@ -313,14 +313,14 @@ def new_record(message: NewMessage | str | bytes) -> bytes:
 
 def size(records: Sequence[Plain]) -> int:
     """Bytes, about."""
-    return sum(
-        [
-            len(value)
-            + (len(key) if key else 0)
-            + (sum([len(name) + len(content) for name, content in headers]) if headers else 0)
-            for value, key, headers in records
-        ]
-    )
+    total = 0
+    for value, key, headers in records:
+        total += len(value)
+        if key:
+            total += len(key)
+        if headers:
+            total += sum([len(name) + len(content) for name, content in headers])
+    return total
 
 
 def _name(header: str) -> str:

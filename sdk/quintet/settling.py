@@ -33,7 +33,7 @@ class Settling:
 
     async def acknowledge(self, held: Held) -> None:
         receipts.check([held])
-        _raise_one(await self._settle(self._acknowledges, self._acknowledge, [held]))
+        await self._settle_one(self._acknowledges, self._acknowledge, held)
 
     async def acknowledge_batch(self, held: Sequence[Held]) -> None:
         """Raises NotSettled."""
@@ -43,7 +43,7 @@ class Settling:
     async def release(self, held: Held, delivered: bool) -> None:
         receipts.check([held])
         verb, encode = (self._releases, self._release) if delivered else (self._unread, self._release_unread)
-        _raise_one(await self._settle(verb, encode, [held]))
+        await self._settle_one(verb, encode, held)
 
     async def release_batch(self, held: Sequence[Held]) -> None:
         """Raises NotSettled."""
@@ -52,7 +52,12 @@ class Settling:
 
     async def extend(self, held: Held, seconds: float) -> None:
         extension = (held.receipt if isinstance(held, Content) else held, frames.milliseconds(seconds))
-        _raise_one(await self._settle(self._extends, self._extend, [Raw(frames.item(extension))]))
+        await self._settle_one(self._extends, self._extend, Raw(frames.item(extension)))
+
+    async def _settle_one(self, verb: Verb, encode: Encode, item: Any) -> None:
+        [problem] = await verb.ask(encode, (item,), receipts.BYTES, self._connection.timeout)
+        if problem:
+            raise problem.error()
 
     async def _settle(self, verb: Verb, encode: Encode, items: Sequence[Any]) -> Failed:
         """Those that were refused."""
@@ -111,11 +116,6 @@ class Settling:
         with contextlib.suppress(QuintetError, TimeoutError):
             async with asyncio.timeout(RELEASE_WITHIN):
                 await self._connection.transport.call("DELETE", wire.consumer_path(self._path, consumer))
-
-
-def _raise_one(failed: Failed) -> None:
-    for _, error in failed:
-        raise error
 
 
 def _raise_all(failed: Failed) -> None:
