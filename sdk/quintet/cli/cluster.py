@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from quintet.cli.kubectl import Kubectl, Manifest
-from quintet.cli.where import TIMEOUT, Broker
+from quintet.cli.system import TIMEOUT, Broker
 from quintet.embedded.errors import CannotRun
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ BROKER_PODS = "quintet.dev/kind=BrokerPool,app.kubernetes.io/component=broker"
 
 
 class Cluster:
-    """See where.System. The client goes through one forwarded port, and so to one broker, which passes on what is
+    """See system.System. The client goes through one forwarded port, and so to one broker, which passes on what is
     another's."""
 
     def __init__(self, kubectl: Kubectl, pool: str | None) -> None:

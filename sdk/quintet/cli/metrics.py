@@ -12,7 +12,7 @@ from typing import NamedTuple
 import aiohttp
 from msgspec import Struct, field
 
-from quintet.cli.where import Broker
+from quintet.cli.system import Broker
 
 ANSWERS_WITHIN = 5.0
 """Seconds."""

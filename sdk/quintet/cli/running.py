@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quintet.cli.where import TIMEOUT, Broker
+from quintet.cli.system import TIMEOUT, Broker
 from quintet.embedded.errors import CannotRun, Refused
 from quintet.embedded.state import State
 
@@ -35,7 +35,7 @@ def called_as() -> str:
 
 
 class Running:
-    """The `quintet up` of a state directory; see where.System."""
+    """The `quintet up` of a state directory; see system.System."""
 
     def __init__(self, state_directory: Path) -> None:
         """Raises CannotRun where none is running."""

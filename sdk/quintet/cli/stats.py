@@ -13,7 +13,8 @@ import click
 
 from quintet.cli.failures import run
 from quintet.cli.layout import aligned, duration
-from quintet.cli.where import System, Where, seconds, where_options
+from quintet.cli.system import System
+from quintet.cli.where import Where, seconds, where_options
 from quintet.embedded.errors import CannotRun
 
 if TYPE_CHECKING:

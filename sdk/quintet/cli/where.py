@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -17,15 +16,13 @@ from quintet.embedded.errors import CannotRun
 from quintet.embedded.state import default_directory
 
 if TYPE_CHECKING:
-    from quintet import Client, Queue
+    from quintet import Queue
     from quintet.cli.kubectl import Kubectl
     from quintet.cli.running import Running
+    from quintet.cli.system import System
 
 Command = Callable[..., Any]
 Result = TypeVar("Result")
-
-TIMEOUT = 10.0
-"""Seconds for which a command tries again what fails in passing, beside its wait."""
 
 state_option = click.option(
     "--state-dir",
@@ -35,27 +32,6 @@ state_option = click.option(
     show_default="$XDG_STATE_HOME/quintet, else ~/.local/state/quintet",
     help="Where `quintet up` keeps its data, and where other commands find it.",
 )
-
-
-class Broker(NamedTuple):
-    """One that runs."""
-
-    pool: str
-    name: str
-    admin: str
-    """URL of its admin port."""
-
-
-class System(Protocol):
-    """Queues, and the brokers that serve them."""
-
-    def client(self, queue: str, *, whole_pool: bool = False) -> AbstractAsyncContextManager[Client]:
-        """For a queue; with `whole_pool` it may do what no queue's own key may. Raises CannotRun."""
-        ...
-
-    def brokers(self) -> AbstractAsyncContextManager[Sequence[Broker]]:
-        """All that run, to be asked as long as the context is open. Raises CannotRun."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import pytest
 
 from quintet.cli.metrics import Metrics, QueueStats, compare, parse
 from quintet.cli.stats import lines, rate
+from quintet.cli.system import Broker
 from quintet.cli.top import ORDERS, page
-from quintet.cli.where import Broker
 
 FIRST, SECOND = Broker("default", "broker-0", "http://a"), Broker("default", "broker-1", "http://b")
 OTHER = Broker("fast", "broker-0", "http://c")
