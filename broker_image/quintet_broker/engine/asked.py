@@ -10,6 +10,9 @@ from quintet_broker.engine.selection import SELECTORS
 from quintet_broker.engine.turns import Turns
 from quintet_broker.errors import BrokerError, Overloaded
 
+_LOOKS = Peek, Tail
+"""What changes nothing, and waits for no tick."""
+
 
 class Asked:
     """What the next tick takes, receives that wait until there is something, and who only looks."""
@@ -29,7 +32,7 @@ class Asked:
             if request.selector is not None and len(self.turns.selectors - {request.selector}) >= SELECTORS:
                 raise Overloaded(f"Receives with {SELECTORS} other selectors wait.")
             self.receives.add(request)
-        elif isinstance(request, Peek | Tail):
+        elif isinstance(request, _LOOKS):
             self.looks.add(request)
         else:
             if isinstance(request, CloseConsumer):

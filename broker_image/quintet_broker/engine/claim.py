@@ -96,8 +96,7 @@ class Claim:
         together: list[Run] = []
         taken = 0
         while (most := min(end - self.taken, self._room) - taken) > 0 and (run := lane.ahead.next_run(most)):
-            for some in self._by_expiry(run):
-                is_expired = self._is_expired(some)
+            for some, is_expired in self._by_expiry(run):
                 if together and (is_expired or some.offset != together[-1].end):
                     self._deliver(lane, together)
                     together, taken = [], 0
@@ -110,17 +109,14 @@ class Claim:
         if together:
             self._deliver(lane, together)
 
-    def _by_expiry(self, run: Run) -> list[Run]:
-        """Parts of which all records are expired, or none is."""
-        if run.batch or not any(self._policy.is_expired(record, self._now) for record in run.decoded):
-            return [run]
-        return [run.part(place, 1) for place in range(run.count)]
-
-    def _is_expired(self, run: Run) -> bool:
-        """Whether the first of its records is."""
+    def _by_expiry(self, run: Run) -> list[tuple[Run, bool]]:
+        """Parts, of each of which all records are expired, or none is."""
         if run.batch:
-            return self._is_too_old(run.batch)
-        return self._policy.is_expired(run.decoded[0], self._now)
+            return [(run, self._is_too_old(run.batch))]
+        expired = [self._policy.is_expired(record, self._now) for record in run.decoded]
+        if True not in expired:
+            return [(run, False)]
+        return [(run.part(place, 1), is_expired) for place, is_expired in enumerate(expired)]
 
     def _is_too_old(self, batch: Sealed) -> bool:
         return batch.timestamp + self._policy.retention <= self._now

@@ -68,6 +68,8 @@ class Cursor:
         """Kinds and numbers of stored fields, those of ranges left out."""
         self._stored = (0, 0)
         """`acknowledged_to` and `read_to`."""
+        self._acknowledged = 0
+        """Records, since they were counted."""
 
     @property
     def in_flight(self) -> int:
@@ -197,9 +199,17 @@ class Cursor:
             if offset in self._left:
                 raise ReceiptStale
             return
-        if nonce == NOBODYS or not self._are_live(offset, count) or not self._ranges.settle(offset, nonce, count):
+        if nonce == NOBODYS or (count > 1 and not self._are_live(offset, count)):
+            raise ReceiptStale
+        if not self._ranges.settle(offset, nonce, count):
             raise ReceiptStale
         self._set_bits(offset, count)
+        self._acknowledged += count
+
+    def take_acknowledged(self) -> int:
+        """How many records consumers acknowledged since the last call."""
+        acknowledged, self._acknowledged = self._acknowledged, 0
+        return acknowledged
 
     def extend(self, offset: int, nonce: int, count: int, deadline: int) -> None:
         """Hide delivered records until `deadline`; one of now or before releases them. Raises ReceiptStale."""

@@ -62,7 +62,7 @@ class Dispatch:
 
     def _claim(self, receive: Receive) -> Claim:
         """Raises InvalidArgument, of a selector."""
-        nonce = random.randrange(1, 2**32)
+        nonce = random.getrandbits(32) or 1
         if receive.selector is not None:
             kind = OrderedClaim if self._policy.ordered else SelectiveClaim
             return kind(receive, self._state, self._policy, self._now, nonce, self._allowance)

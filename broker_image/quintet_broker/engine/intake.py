@@ -89,6 +89,7 @@ class Intake:
                 request.refuse(refusal)
             else:
                 size += request.size
+        self._work.totals.acknowledged += sum([lane.cursor.take_acknowledged() for lane in self._state.lanes.values()])
         self._append_fresh()
         self._remember()
         # What two queues move to each other must not push out each other's records for ever.
@@ -378,6 +379,8 @@ class Intake:
     def _settle(self, request: Request[Any]) -> Any:
         """Do what a request asks of the cursors; its answer."""
         state, now = self._state, self._now
+        if isinstance(request, Acknowledge):
+            return self._acknowledge(request)
         if isinstance(request, Split):
             self._split(request.count)
             return state.next_number
@@ -394,16 +397,6 @@ class Intake:
             return state.counts
         if isinstance(request, TellConsumer):
             return state.consumers.active
-        if isinstance(request, Acknowledge):
-            before = state.remembered
-            results = settle.acknowledge(state, request)
-            self._work.totals.acknowledged += before - state.remembered
-            if any(results):
-                self._touch_settled(request.receipts)
-            elif self._policy.ordered:
-                for _, offset, _, count in request.receipts:
-                    state.lanes[0].acknowledged(offset, count)
-            return results
         if isinstance(request, Extend):
             results = settle.extend(state, request, now)
             self._touch_settled(receipt for receipt, _ in request.receipts)
@@ -424,6 +417,15 @@ class Intake:
         elif isinstance(request, Stay):
             self._stay(request)
         return None
+
+    def _acknowledge(self, request: Acknowledge) -> settle.Results:
+        results = settle.acknowledge(self._state, request)
+        if any(results):
+            self._touch_settled(request.receipts)
+        elif self._policy.ordered:
+            for _, offset, _, count in request.receipts:
+                self._state.lanes[0].acknowledged(offset, count)
+        return results
 
     def _touch_settled(self, receipts: Iterable[Receipt]) -> None:
         if self._policy.ordered:

@@ -160,12 +160,13 @@ class Shard:
         """Serve a request in one of the next ticks. Raises Overloaded, or why the shard was closed."""
         if self._closed:
             raise self._closed
-        if isinstance(request, Receive) and self._pod.draining:
-            request.until = request.at
+        if isinstance(request, Receive):
+            if self._pod.draining:
+                request.until = request.at
+            if self.policy.consumers != "Shared":
+                # Once its client has gone, another consumer may become active.
+                request.future.add_done_callback(lambda _: self._pod.wake(self))
         self._asked.add(request)
-        if isinstance(request, Receive) and self.policy.consumers != "Shared":
-            # Once its client has gone, another consumer may become active.
-            request.future.add_done_callback(lambda _: self._pod.wake(self))
         self._pod.wake(self)
 
     def set_policy(self, policy: Policy) -> None:

@@ -1,6 +1,6 @@
 """A request that has come whole, and its answer, whatever brought the one and takes the other."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -24,10 +24,12 @@ class Answer(Struct, frozen=True, gc=False):
     status: int = 200
 
 
-def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """Headers as a request has them."""
-    found: dict[bytes, bytes] = {}
+    found = {name.lower(): value for name, value in headers}
+    if len(found) == len(headers):
+        return found
+    values: dict[bytes, list[bytes]] = {}
     for name, value in headers:
-        name = name.lower()
-        found[name] = b"%b,%b" % (found[name], value) if name in found else value
-    return found
+        values.setdefault(name.lower(), []).append(value)
+    return {name: b",".join(some) for name, some in values.items()}

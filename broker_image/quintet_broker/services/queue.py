@@ -107,15 +107,16 @@ class Queue:
         if producer:
             sending.check_producer(producer)
         names = new_names(self.spread.number, producer)
+        first = first_id(*names)
         if sending.are_plain(self.spec, messages, self.stores_whole):
             batch = sending.sealed(messages, names, self._now())
             append = sending.append_of_plain(self.spec, batch, messages, producer)
         else:
-            ids = ids_from(first_id(*names), len(messages))
+            ids = ids_from(first, len(messages))
             append = sending.append(self.spec, messages, ids, producer, self._now())
         stored = await self.spread.append(append)
         if stored is None:
-            return [Sent(text, None) for text in id_texts(first_id(*names), len(messages))]
+            return [Sent(text, None) for text in id_texts(first, len(messages))]
         return [_sent(one) for one in stored]
 
     async def send_batch(self, batch: bytes, producer: Producer | None = None) -> int | list[Sent]:

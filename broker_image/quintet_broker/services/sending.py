@@ -36,7 +36,7 @@ def append(
     """What stores messages under these ids."""
     _check_all(spec, messages)
     is_fifo = spec.ordering == "Fifo"
-    texts = [_deduplication_id(spec, message) if is_fifo else None for message in messages]
+    texts = [_deduplication_id(spec, message) for message in messages] if is_fifo else [None] * len(messages)
     delay = spec.delivery_delay.total_seconds()
     return Append(
         now,

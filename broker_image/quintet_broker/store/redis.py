@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import resources
 from itertools import islice
 from typing import Any, cast
@@ -38,6 +39,10 @@ ERASED_KEPT = 60 * 60 * 1000
 """Milliseconds for which it is kept that a shard was erased: its last owner may not have heard of it."""
 EPOCH_CLOCK_START = 1_700_000_000
 """Epochs follow a clock of seconds since then, and fit the 32 bits of a batch's partition leader epoch."""
+
+
+boot_time = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Seconds since this machine started, those asleep included: it never goes back."""
 
 
 class Store:
@@ -396,11 +401,6 @@ def _tell_of_jump(shard: int, meta: Mapping[str, str]) -> None:
 
 def _is_full(server: Server) -> bool:
     return bool(0 < server.info["maxmemory"] * FULL_AT <= server.info["used_memory"])
-
-
-def boot_time() -> float:
-    """Seconds since this machine started, those asleep included: it never goes back."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _scripts(version: tuple[int, ...]) -> list[str]:

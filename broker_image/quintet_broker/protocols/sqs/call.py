@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from quintet_broker.protocols.aws import json_rpc, query
 from quintet_broker.protocols.aws.errors import AwsError
 from quintet_broker.protocols.sqs import names
 from quintet_broker.protocols.sqs.digest import Digests
@@ -12,6 +13,9 @@ from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
 from quintet_broker.services.topology import Topology
 
+Exchange = json_rpc.Exchange | query.Exchange
+"""In either protocol."""
+
 
 class Call(Struct, frozen=True, gc=False):
     """Who asks, through which address, and what it may reach."""
@@ -21,9 +25,8 @@ class Call(Struct, frozen=True, gc=False):
     account: str
     digests: Digests
     request: Request
+    exchange: Exchange
     key_id: str | None
-    fits_xml: bool
-    """Whether no text of the request can have a character that XML cannot hold, by its encoding alone."""
 
     @property
     def trace(self) -> str | None:
@@ -31,14 +34,17 @@ class Call(Struct, frozen=True, gc=False):
         trace = self.request.headers.get(b"x-amzn-trace-id")
         return trace.decode() if trace else None
 
-    def queue_name(self, url: str, verb: Verb) -> str:
-        """What SQS calls the queue of a QueueUrl, whatever host that names. Raises AwsError, AccessDenied."""
+    def named(self, url: str, verb: Verb) -> tuple[str, Queue | None]:
+        """What SQS calls the queue of a QueueUrl, whatever host that names; and the queue, if this broker has heard of
+        it already. Raises AwsError, AccessDenied."""
         _, _, name = url.rpartition(f"/{self.account}/")
-        self.allow(verb, names.plain(name) or None)
+        plain = names.plain(name)
+        self.allow(verb, plain or None)
         if not name:
             text = f"The specified queue does not exist: its QueueUrl must end in /{self.account}/<queue>."
             raise AwsError(QUEUE_NOT_FOUND, text)
-        return name
+        queue = self.topology.known(plain)
+        return name, queue if queue and names.shown(queue) == name else None
 
     def allow(self, verb: Verb, name: str | None) -> None:
         """Raises AccessDenied unless the caller may do that, with a queue or (None) with the pool."""

@@ -1,6 +1,7 @@
 """The face of SQS: requests in both protocols of AWS, over the lane or aiohttp, end in the functions of routes.py."""
 
 import time
+from typing import NoReturn
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -11,9 +12,9 @@ from quintet_broker.protocols.admission import Admission
 from quintet_broker.protocols.aws import json_rpc, query, sigv4
 from quintet_broker.protocols.aws.errors import MALFORMED, MISSING_ACTION, TOO_LARGE, UNKNOWN_ACTION, AwsError
 from quintet_broker.protocols.sqs import errors, names
-from quintet_broker.protocols.sqs.call import Call
+from quintet_broker.protocols.sqs.call import Call, Exchange
 from quintet_broker.protocols.sqs.digest import Digests
-from quintet_broker.protocols.sqs.routes import OPERATIONS, Operation
+from quintet_broker.protocols.sqs.routes import OPERATIONS
 from quintet_broker.protocols.whole import Answer, Request, joined
 from quintet_broker.services.access import Access
 from quintet_broker.services.topology import Topology
@@ -67,19 +68,19 @@ class Face:
     async def _done(self, request: Request) -> Answer:
         exchange = _exchange(request)
         key_id = sigv4.verify(request, "sqs", self._access.secret, time.time()) if self._access.enabled else None
-        call = Call(self._topology, self._access, self._account, self._digests, request, key_id, exchange.fits_xml)
-        operation = _operation(exchange.action)
+        call = Call(self._topology, self._access, self._account, self._digests, request, exchange, key_id)
+        operation = OPERATIONS.get(exchange.action) or _no_operation(exchange.action)
         asked = exchange.read(operation.takes, operation.names)
         if operation.verb is None:
             output = await operation.does(call, asked)
         else:
-            name = call.queue_name(asked.queue_url, operation.verb)
-            queue = names.known(self._topology, name) or await names.found(self._topology, name)
+            name, queue = call.named(asked.queue_url, operation.verb)
+            queue = queue or await names.found(self._topology, name)
             output = await operation.does(call, queue, asked)
         return exchange.answer(output, operation.names)
 
 
-def _exchange(request: Request) -> json_rpc.Exchange | query.Exchange:
+def _exchange(request: Request) -> Exchange:
     if target := request.headers.get(b"x-amz-target"):
         return json_rpc.Exchange(target.decode(errors="surrogateescape").removeprefix(TARGET), request.body)
     path, _, text = request.target.partition("?")
@@ -89,9 +90,7 @@ def _exchange(request: Request) -> json_rpc.Exchange | query.Exchange:
     return query.Exchange(given, NAMESPACE)
 
 
-def _operation(action: str) -> Operation:
-    if operation := OPERATIONS.get(action):
-        return operation
+def _no_operation(action: str) -> NoReturn:
     if not action:
         raise AwsError(MISSING_ACTION, "The request must contain the parameter Action: this address speaks Amazon SQS.")
     raise AwsError(UNKNOWN_ACTION, f"The action {action[:100]!a} is not valid for this endpoint.")

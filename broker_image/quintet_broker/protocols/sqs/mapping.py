@@ -77,7 +77,7 @@ def common_of(call: Call, spec: QueueSpec) -> Common:
         spec,
         ((SENDER, sender.encode()),) if sender else (),
         ((TRACE, trace.encode()),) if trace and not NOT_XML.search(trace) else (),
-        call.fits_xml,
+        call.exchange.fits_xml,
     )
 
 

@@ -24,14 +24,8 @@ def shown(queue: Queue) -> str:
     return sqs_name(queue.name, queue.spec.ordering)
 
 
-def known(topology: Topology, name: str) -> Queue | None:
-    """The queue that SQS calls `name`, if this broker has heard of it already."""
-    queue = topology.known(plain(name))
-    return queue if queue and shown(queue) == name else None
-
-
 async def found(topology: Topology, name: str) -> Queue:
-    """The same, looked for. Raises QueueNotFound, Unavailable."""
+    """The queue that SQS calls `name`. Raises QueueNotFound, Unavailable."""
     queue = await topology.queue(plain(name))
     if shown(queue) != name:
         raise QueueNotFound(f"The queue {name} does not exist.")

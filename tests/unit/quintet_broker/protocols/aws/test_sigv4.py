@@ -57,7 +57,9 @@ def signed(
 
 
 def on_the_wire(headers: dict[str, str | bytes]) -> dict[bytes, bytes]:
-    return joined((name.encode(), text if isinstance(text, bytes) else text.encode()) for name, text in headers.items())
+    return joined(
+        [(name.encode(), text if isinstance(text, bytes) else text.encode()) for name, text in headers.items()]
+    )
 
 
 def check(request: Request, now: float | None = None) -> str:
