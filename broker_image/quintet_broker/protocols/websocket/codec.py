@@ -4,6 +4,7 @@ A frame is one binary message of the WebSocket. Its first element, the tag, tell
 the end of any array: who does not know them passes over them.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -281,6 +282,21 @@ def decode(body: bytes) -> Any:
         raise Malformed(f"This is no frame: {error}") from error
 
 
+def decode_all(bodies: Sequence[bytes]) -> list[Any]:
+    """Of each that came together something of Asked, or what `decode` raises."""
+    try:
+        return list(map(_decoder.decode, bodies))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [_decoded(body) for body in bodies]
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return decode(body)
+    except (Malformed, Refusable) as error:
+        return error
+
+
 def _refusable(body: bytes, why: str) -> Exception:
     try:
         head = _head_decoder.decode(body)
@@ -292,3 +308,7 @@ def _refusable(body: bytes, why: str) -> Exception:
 def encode(frame: Any) -> bytes:
     """A frame of Said."""
     return _encoder.encode(frame)
+
+
+def encode_all(frames: Iterable[Any]) -> list[bytes]:
+    return list(map(_encoder.encode, frames))

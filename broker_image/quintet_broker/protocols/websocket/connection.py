@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 from aiohttp import WSCloseCode, web
@@ -14,7 +15,7 @@ from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
 from quintet_broker.protocols.problems import InternalError
 from quintet_broker.protocols.websocket import codec, mapping
 from quintet_broker.protocols.websocket.receiving import Receiving
-from quintet_broker.protocols.websocket.serving import Serving
+from quintet_broker.protocols.websocket.serving import SERVED, Serving
 from quintet_broker.protocols.websocket.socket import Socket
 from quintet_broker.services.permissions import Verb
 from quintet_broker.services.queue import Queue
@@ -77,31 +78,33 @@ class Connection:
     # Frames
 
     def _take(self, bodies: list[bytes]) -> None:
-        """Begin to serve the frames that came together."""
+        """Begin to serve the frames that came together, those of one kind that follow each other at once."""
+        if self._leaving:
+            return
+        at = 0
         try:
-            for body in bodies:
-                if not self._leaving:
-                    self._take_one(body)
+            for kind, some in groupby(codec.decode_all(bodies), type):
+                frames = list(some)
+                self._take_some(kind, frames, bodies[at : at + len(frames)])
+                at += len(frames)
         except codec.Malformed as error:
             self._socket.close(WSCloseCode.PROTOCOL_ERROR, str(error))
-        self._serving.begin()
 
-    def _take_one(self, body: bytes) -> None:
-        """Raises Malformed."""
-        try:
-            frame = codec.decode(body)
-        except codec.Refusable as error:
-            if not self._welcomed:
-                raise codec.Malformed(str(error)) from error
-            self._refuse(error.id, InvalidArgument(str(error)))
+    def _take_some(self, kind: type, frames: list[Any], bodies: list[bytes]) -> None:
+        """Frames of one kind, and what each was read from. Raises Malformed."""
+        if self._welcomed and kind in SERVED:
+            self._serving.take(frames, bodies)
             return
-        if self._welcomed:
-            _TAKERS[type(frame)](self, frame, len(body))
-        else:
-            self._welcome(frame)
+        for frame in frames:
+            if self._welcomed:
+                _TAKERS[kind](self, frame)
+            else:
+                self._welcome(frame)
 
     def _welcome(self, hello: Any) -> None:
         """Raises Malformed."""
+        if isinstance(hello, Exception):
+            raise codec.Malformed(str(hello))
         if not isinstance(hello, codec.Hello):
             raise codec.Malformed("The first frame is a Hello.")
         if codec.VERSION not in hello.versions:
@@ -115,7 +118,7 @@ class Connection:
 
     def _say(self, *frames: Any) -> None:
         """What nobody waits for."""
-        self._socket.answer([codec.encode(frame) for frame in frames])
+        self._socket.answer(codec.encode_all(frames))
 
     def _refuse(self, number: int, error: BrokerError) -> None:
         self._say(mapping.refused(number, error))
@@ -132,15 +135,18 @@ class Connection:
                 self._say(codec.Moved(name, address))
         return queue
 
-    def _hello(self, _: codec.Hello, __: int) -> None:
+    def _hello(self, _: codec.Hello) -> None:
         raise codec.Malformed("A Hello comes once.")
 
-    def _request(self, frame: codec.Request, size: int) -> None:
-        self._serving.take(frame, size)
+    def _refused(self, why: codec.Refusable) -> None:
+        self._refuse(why.id, InvalidArgument(str(why)))
+
+    def _malformed(self, why: codec.Malformed) -> None:
+        raise why
 
     # Receives
 
-    def _open(self, frame: codec.Receive, _: int) -> None:
+    def _open(self, frame: codec.Receive) -> None:
         """Raises Malformed."""
         if frame.id in self._receives:
             raise codec.Malformed(f"There is a receive {frame.id} already.")
@@ -177,24 +183,21 @@ class Connection:
         # What is cancelled before it has begun never runs, and could not tell its end.
         self._loop.call_soon(receive.cancel)
 
-    def _grant(self, frame: codec.Credit, _: int) -> None:
+    def _grant(self, frame: codec.Credit) -> None:
         if found := self._receives.get(frame.id):
             found[1].grant(frame.credit)
 
-    def _cancel(self, frame: codec.Cancel, _: int) -> None:
+    def _cancel(self, frame: codec.Cancel) -> None:
         if found := self._receives.get(frame.id):
             self._end(found[0])
 
 
-_TAKERS: dict[type, Callable[[Connection, Any, int], None]] = {
+_TAKERS: dict[type, Callable[[Connection, Any], None]] = {
     codec.Hello: Connection._hello,
-    codec.Send: Connection._request,
-    codec.SendBatch: Connection._request,
-    codec.Acknowledge: Connection._request,
-    codec.Release: Connection._request,
-    codec.Extend: Connection._request,
     codec.Receive: Connection._open,
     codec.Credit: Connection._grant,
     codec.Cancel: Connection._cancel,
+    codec.Refusable: Connection._refused,
+    codec.Malformed: Connection._malformed,
 }
-"""What is done with a frame and its size, in the order in which frames come."""
+"""What is done with a frame that is no request, in the order in which frames come."""

@@ -9,7 +9,8 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
@@ -54,29 +55,20 @@ class Serving:
         """That these are about."""
         self._lines: dict[Key, deque[Together]] = {}
         """What waits until what came before is answered, and more may join."""
-        self._run: Together | None = None
-        """What was just taken."""
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def take(self, frame: codec.Request, size: int) -> None:
-        """Take one of `size` bytes; what joins it may follow at once, until `begin`."""
-        run = self._run
-        if run and run.is_joined_by(frame):
-            run.frames.append(frame)
-            run.size += size
-            return
-        self.begin()
-        run = Together([frame], size)
-        if _joins(frame):
-            self._run = run
-        else:
-            self._accept(run)
-
-    def begin(self) -> None:
-        """Serve all that was taken."""
-        run, self._run = self._run, None
-        if run:
-            self._accept(run)
+    def take(self, frames: Sequence[codec.Request], bodies: Sequence[bytes]) -> None:
+        """Begin to serve requests of one verb that came together, and what each was read from."""
+        at = 0
+        for queue, some in groupby(frames, attrgetter("queue")):
+            run = list(some)
+            sizes = list(map(len, bodies[at : at + len(run)]))
+            at += len(run)
+            if _join(run):
+                self._accept(Together(run, sum(sizes), (type(run[0]), queue)))
+            else:
+                for frame, size in zip(run, sizes, strict=True):
+                    self._accept(Together([frame], size))
 
     def _accept(self, run: "Together") -> None:
         """Begin to serve requests; from the first one on for which there is no room, they are refused."""
@@ -84,7 +76,7 @@ class Serving:
             self._enter(run)
         except Overloaded as error:
             late = run.frames[self._accept_first(run) :]
-            self._socket.answer([codec.encode(mapping.refused(frame.id, error)) for frame in late])
+            self._socket.answer(codec.encode_all([mapping.refused(frame.id, error) for frame in late]))
         else:
             self._line_up(run)
 
@@ -92,7 +84,7 @@ class Serving:
         """Of those that find no room together, as many as there is room for; how many."""
         size = run.size // len(run.frames)
         for place, frame in enumerate(run.frames):
-            one = Together([frame], size)
+            one = Together([frame], size, run.key)
             try:
                 self._enter(one)
             except Overloaded:
@@ -102,10 +94,10 @@ class Serving:
 
     def _line_up(self, run: "Together") -> None:
         """Behind others of its verb and queue, if they may be served together."""
-        if not _joins(run.frames[0]):
+        key = run.key
+        if key is None:
             self._start(deque([run]))
             return
-        key = run.key
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = deque()
@@ -155,7 +147,7 @@ class Serving:
                 # Who does not read answers takes no room of others.
                 self._admission.give_back(together.size)
                 together.frames.clear()
-            self._socket.write([codec.encode(answer) for answer in answers])
+            self._socket.write(codec.encode_all(answers))
             await self._socket.room()
         except ConnectionError:
             logger.debug("a client went before it was answered")
@@ -166,7 +158,7 @@ class Serving:
     async def _answers(self, frames: Sequence[Any]) -> list[Any]:
         """One for each."""
         try:
-            answers: list[Any] = await _SERVERS[type(frames[0])](self, frames)
+            answers: list[Any] = await SERVED[type(frames[0])](self, frames)
             return answers
         except OF_ONE as error:
             if len(frames) > 1:
@@ -235,16 +227,10 @@ class Together(Struct):
     frames: list[Any]
     size: int
     """Bytes of their frames."""
+    key: Key | None = None
+    """Others of that one may be served together with them."""
     messages: int = 0
     """That they are about."""
-
-    @property
-    def key(self) -> Key:
-        return type(self.frames[0]), self.frames[0].queue
-
-    def is_joined_by(self, frame: codec.Request) -> bool:
-        first = self.frames[0]
-        return type(frame) is type(first) and frame.queue == first.queue and _joins(frame)
 
     def has_room(self, more: "Together") -> bool:
         return self.size + more.size <= TOGETHER_BYTES and self.messages + more.messages <= MAX_SEND
@@ -255,7 +241,7 @@ class Together(Struct):
         self.messages += more.messages
 
 
-_SERVERS: dict[type, Callable[[Serving, Any], Awaitable[Any]]] = {
+SERVED: dict[type, Callable[[Serving, Any], Awaitable[Any]]] = {
     codec.Send: Serving._store,
     codec.SendBatch: Serving._store_batch,
     codec.Acknowledge: Serving._acknowledge,
@@ -279,12 +265,12 @@ def _count(receipt: str | Handle) -> int:
     return 1 if isinstance(receipt, str) else receipt.count
 
 
-def _joins(frame: codec.Request) -> bool:
-    """Whether it may be served together with others. Numbered sends are stored one by one."""
-    if isinstance(frame, codec.Send):
+def _join(frames: Sequence[Any]) -> bool:
+    """Whether these of one verb and queue may be served together. Numbered sends are stored one by one."""
+    if isinstance(frames[0], codec.Send):
         # One without records is refused by itself.
-        return frame.producer is None and bool(frame.records)
-    return isinstance(frame, codec.Acknowledge)
+        return all(frame.producer is None and frame.records for frame in frames)
+    return isinstance(frames[0], codec.Acknowledge)
 
 
 def _producer(frame: codec.Send | codec.SendBatch) -> Producer | None:

@@ -124,7 +124,11 @@ class Socket:
         if len(bodies) == 1 and len(bodies[0]) > LARGE:
             self._transport.writelines([_head(_BINARY, len(bodies[0])), bodies[0]])
         else:
-            self._transport.write(b"".join([part for body in bodies for part in (_head(_BINARY, len(body)), body)]))
+            parts: list[bytes] = []
+            for body in bodies:
+                size = len(body)
+                parts += _SHORT[size] if size < _SHORTER else _head(_BINARY, size), body
+            self._transport.write(b"".join(parts))
 
     def answer(self, bodies: Sequence[bytes]) -> None:
         """As `write`, of what nobody waits for, and drops it where the client has gone. Of a client that does not read
@@ -211,11 +215,16 @@ class _Found(WebSocketDataQueue):
 
 def _head(first: int, size: int) -> bytes:
     """Of a message of so many bytes, from a server: RFC 6455, section 5.2."""
-    if size < 126:
+    if size < _SHORTER:
         return bytes((first, size))
     if size < 1 << 16:
         return bytes((first, 126)) + size.to_bytes(2)
     return bytes((first, 127)) + size.to_bytes(8)
+
+
+_SHORTER = 126
+_SHORT = [_head(_BINARY, size) for size in range(_SHORTER)]
+"""Heads of most answers."""
 
 
 def _framed(first: int, content: bytes) -> bytes:

@@ -296,3 +296,20 @@ async def test_requests_of_a_client_that_goes_leave_their_room() -> None:
     await serving(steps)
     await clients[0].until(lambda: not clients[0].connection._tasks())
     clients[0].admission.take(HELD_BYTES)
+
+
+async def test_frames_of_one_read_are_served_up_to_one_that_is_none() -> None:
+    async def steps(client: Client, queue: Queue) -> None:
+        client.say_together(
+            [ACKNOWLEDGE, 1, "a", ["r0"]],
+            [ACKNOWLEDGE, 2, "a", []],
+            [ACKNOWLEDGE, 3, "a", ["r0"]],
+            [ACKNOWLEDGE, 4, "b", ["r0"]],
+            "no frame",
+            [ACKNOWLEDGE, 5, "a", []],
+        )
+        assert [frame[1] for frame in client.frames(REFUSED)] == [2]
+        assert client.closed
+        assert client.connection._serving._under_way == 3
+
+    await serving(steps)
