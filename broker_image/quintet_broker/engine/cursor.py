@@ -15,36 +15,22 @@ Stored as fields of the shard's `cur:<cursor>`, <log> being the log's number:
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain, islice
 
-from msgspec import Struct, structs
+from msgspec import structs
 
+from quintet_broker.engine.bitmaps import Bitmaps
+from quintet_broker.engine.leaving import Leaving, Leavings
 from quintet_broker.engine.ranges import Range, Ranges
 from quintet_broker.engine.reason import Reason
 from quintet_broker.errors import ReceiptStale
 
-BITMAP_OFFSETS = 4096
-LEFT_REMEMBERED = 10_000
-"""Records; an acknowledgement that comes later than so many others left is taken for a second one."""
 _RANGE = struct.Struct("<IQIIQ")
-_LEAVING = struct.Struct("<IQIQB")
 FEW = 16
 """Offsets that are sooner looked at one by one."""
 NOBODYS = 0
 """Nonce of a range whose records nobody holds; no receipt names it."""
-
-
-class Leaving(Struct, gc=False):
-    """A record on its way to another shard: acknowledged here once it is stored there."""
-
-    offset: int
-    target: int
-    sequence: int
-    deliveries: int
-    first_received: int
-    """0 where it never was."""
-    reason: Reason
 
 
 class Cursor:
@@ -54,18 +40,12 @@ class Cursor:
         self.log = log
         self.acknowledged_to = 0
         self.read_to = 0
-        self.leaving: dict[int, Leaving] = {}
-        """By offset."""
-        self._leaving_for: dict[int, dict[int, Leaving]] = {}
-        """By target, then by offset in the order of their sequences."""
+        self.leaving = Leavings()
         self.gaps: list[tuple[int, int]] = []
         """(start, end) of offsets that no record ever had, in order."""
-        self._left: dict[int, None] = {}
-        """Offsets of the last records that left, which are acknowledged here and live on elsewhere."""
-        self._acknowledged_above: dict[int, bytearray] = {}
+        self._acknowledged_above = Bitmaps()
+        """The offsets from `acknowledged_to` on."""
         self._ranges = Ranges()
-        self._changed: set[tuple[str, int]] = set()
-        """Kinds and numbers of stored fields, those of ranges left out."""
         self._stored = (0, 0)
         """`acknowledged_to` and `read_to`."""
         self._acknowledged = 0
@@ -196,7 +176,7 @@ class Cursor:
         Then nothing is changed.
         """
         if count == 1 and self.is_acknowledged(offset):
-            if offset in self._left:
+            if self.leaving.has_left(offset):
                 raise ReceiptStale
             return
         if nonce == NOBODYS or (count > 1 and not self._are_live(offset, count)):
@@ -232,51 +212,19 @@ class Cursor:
         elif found := self._ranges.find(offset):
             self._carve(found, offset, 1)
             leaving.deliveries, leaving.first_received = found.deliveries, found.first_received
-        self._add_leaving(leaving)
-        self._change("leave", offset)
-
-    def _add_leaving(self, leaving: Leaving) -> None:
-        self.leaving[leaving.offset] = leaving
-        self._leaving_for.setdefault(leaving.target, {})[leaving.offset] = leaving
-
-    def _take_leaving(self, offset: int) -> Leaving | None:
-        leaving = self.leaving.pop(offset, None)
-        if leaving:
-            self._change("leave", offset)
-            of_target = self._leaving_for[leaving.target]
-            del of_target[offset]
-            if not of_target:
-                del self._leaving_for[leaving.target]
-        return leaving
+        self.leaving.add(leaving)
 
     def left(self, offset: int) -> Leaving | None:
         """A leaving record is stored where it went; None if it is not leaving."""
-        leaving = self._take_leaving(offset)
+        leaving = self.leaving.take(offset)
         if leaving:
             self._set_bits(offset, 1)
-            self._remember_left(offset)
+            self.leaving.remember(offset)
         return leaving
-
-    def _remember_left(self, offset: int) -> None:
-        self._left[offset] = None
-        self._change("left", offset)
-        if len(self._left) > LEFT_REMEMBERED:
-            oldest = next(iter(self._left))
-            del self._left[oldest]
-            self._change("left", oldest)
-
-    @property
-    def targets(self) -> set[int]:
-        """Where records are leaving for."""
-        return set(self._leaving_for)
-
-    def leaving_for(self, target: int) -> Iterator[Leaving]:
-        """Those that go to one shard, in the order of their sequences."""
-        return iter(self._leaving_for.get(target, {}).values())
 
     def stay(self, offset: int, now: int) -> Leaving | None:
         """A leaving record does not go after all: it is due again; None if it is not leaving."""
-        leaving = self._take_leaving(offset)
+        leaving = self.leaving.take(offset)
         if leaving:
             self._ranges.insert(Range(offset, now, 1, leaving.deliveries, NOBODYS, leaving.first_received, 1))
         return leaving
@@ -296,7 +244,7 @@ class Cursor:
         while (found := self._ranges.first()) and found.offset < offset:
             self._carve(found, found.offset, min(found.end, offset) - found.offset)
         for held in [held for held in self.leaving if held < offset]:
-            self._take_leaving(held)
+            self.leaving.take(held)
         self._read_to(max(self.read_to, offset))
         self._advance(offset)
 
@@ -306,28 +254,10 @@ class Cursor:
         if start >= end:
             return 0
         holes = sum(max(0, min(last, end) - max(first, start)) for first, last in self.gaps)
-        first, last = start // BITMAP_OFFSETS, (end - 1) // BITMAP_OFFSETS
-        # A segment may span a hole of many offsets, and many bitmaps may lie outside of it.
-        numbers: Iterable[int] = range(first, last + 1)
-        if last - first > len(self._acknowledged_above):
-            numbers = [number for number in self._acknowledged_above if first <= number <= last]
-        return (
-            end
-            - start
-            - holes
-            - sum(
-                _ones(bits, start - number * BITMAP_OFFSETS, end - number * BITMAP_OFFSETS)
-                for number in numbers
-                if (bits := self._acknowledged_above.get(number))
-            )
-        )
+        return end - start - holes - self._acknowledged_above.count(start, end)
 
     def is_acknowledged(self, offset: int) -> bool:
-        if offset < self.acknowledged_to:
-            return True
-        bits = self._acknowledged_above.get(offset // BITMAP_OFFSETS)
-        place = offset % BITMAP_OFFSETS
-        return bits is not None and bool(bits[place >> 3] >> (place & 7) & 1)
+        return offset < self.acknowledged_to or offset in self._acknowledged_above
 
     # Ranges
 
@@ -373,39 +303,24 @@ class Cursor:
     def _set_bits(self, offset: int, count: int) -> None:
         if offset == self.acknowledged_to:
             self._advance(offset + count)
-            return
-        end = offset + count
-        for number in range(offset // BITMAP_OFFSETS, (end - 1) // BITMAP_OFFSETS + 1):
-            bits = self._acknowledged_above.get(number)
-            if bits is None:
-                bits = self._acknowledged_above[number] = bytearray(BITMAP_OFFSETS // 8)
-            base = number * BITMAP_OFFSETS
-            _set(bits, max(offset - base, 0), min(end - base, BITMAP_OFFSETS))
-            self._change("bits", number)
+        else:
+            self._acknowledged_above.add(offset, offset + count)
 
     def _advance(self, offset: int) -> None:
-        before = self.acknowledged_to
         offset = self.over_gaps(offset)
-        while offset < self.read_to and (bits := self._acknowledged_above.get(offset // BITMAP_OFFSETS)):
-            ones = _ones_from(bits, offset % BITMAP_OFFSETS)
-            if not ones:
-                break
-            offset = self.over_gaps(offset + ones)
+        while offset < self.read_to and (run := self._acknowledged_above.run_from(offset)):
+            offset = self.over_gaps(offset + run)
         self.acknowledged_to = offset
-        if before // BITMAP_OFFSETS != offset // BITMAP_OFFSETS:
-            for number in [n for n in self._acknowledged_above if n < offset // BITMAP_OFFSETS]:
-                del self._acknowledged_above[number]
-                self._change("bits", number)
+        self._acknowledged_above.drop_below(offset)
 
     # Stored form
 
-    def _change(self, what: str, number: int) -> None:
-        self._changed.add((what, number))
-
     def changes(self) -> dict[str, bytes | int | None]:
         """The stored fields that changed since the last call; None where one is gone."""
-        log = self.log
-        changed = {f"{what}:{log}:{number}": self._field(what, number) for what, number in self._changed}
+        log, bitmaps, leaving = self.log, self._acknowledged_above, self.leaving
+        changed: dict[str, bytes | int | None] = {}
+        changed |= {f"bits:{log}:{number}": bitmaps.stored(number) for number in bitmaps.changed}
+        changed |= {f"{kind}:{log}:{offset}": leaving.stored(kind, offset) for kind, offset in leaving.changed}
         changed |= {f"range:{log}:{offset}": self._range(offset) for offset in self._ranges.changed}
         acknowledged_to, read_to = self._stored
         if acknowledged_to != self.acknowledged_to:
@@ -416,22 +331,14 @@ class Cursor:
         return changed
 
     def _forget_changes(self) -> None:
-        self._changed.clear()
+        self._acknowledged_above.changed.clear()
+        self.leaving.changed.clear()
         self._ranges.changed.clear()
         self._stored = self.acknowledged_to, self.read_to
 
     def _range(self, offset: int) -> bytes | None:
         r = self._ranges.begins(offset)
         return _RANGE.pack(r.count, r.deadline, r.deliveries, r.nonce, r.first_received) if r else None
-
-    def _field(self, what: str, key: int) -> bytes | int | None:
-        if what == "bits":
-            bits = self._acknowledged_above.get(key)
-            return bytes(bits) if bits else None
-        if what == "left":
-            return 1 if key in self._left else None
-        gone = self.leaving.get(key)
-        return _LEAVING.pack(*structs.astuple(gone)[1:]) if gone else None
 
     @classmethod
     def load(cls, log: int, fields: dict[str, bytes], gaps: list[tuple[int, int]]) -> "Cursor":
@@ -441,52 +348,27 @@ class Cursor:
         cursor.read_to = int(fields.get(f"read:{log}", 0))
         cursor.acknowledged_to = int(fields.get(f"to:{log}", 0))
         ranges = []
-        leaving = []
+        leaving = {}
+        left = []
         for name, value in fields.items():
             what, number, *key = name.split(":")
             if int(number) != log or not key:
                 continue
             offset = int(key[0])
             if what == "bits":
-                cursor._acknowledged_above[offset] = bytearray(value)
+                cursor._acknowledged_above.load(offset, value)
             elif what == "range":
                 ranges.append((offset, *_RANGE.unpack(value)))
             elif what == "left":
-                cursor._left[offset] = None
+                left.append(offset)
             else:
-                target, sequence, deliveries, first_received, reason = _LEAVING.unpack(value)
-                leaving.append(Leaving(offset, target, sequence, deliveries, first_received, Reason(reason)))
-        cursor._left = dict.fromkeys(sorted(cursor._left))
-        for gone in sorted(leaving, key=lambda gone: gone.sequence):
-            cursor._add_leaving(gone)
+                leaving[offset] = value
+        cursor.leaving.load(leaving, left)
         for offset, count, deadline, deliveries, nonce, first_received in sorted(ranges):
-            left = cursor._left_in(offset, offset + count)
-            cursor._ranges.insert(Range(offset, deadline, count, deliveries, nonce, first_received, left))
+            live = cursor._left_in(offset, offset + count)
+            cursor._ranges.insert(Range(offset, deadline, count, deliveries, nonce, first_received, live))
         cursor._forget_changes()
         if gaps:
             cursor._read_to(cursor.read_to)
             cursor._advance(cursor.acknowledged_to)
         return cursor
-
-
-def _ones(bits: bytearray, start: int, end: int) -> int:
-    """How many bits are set from place `start` to before `end`."""
-    whole = int.from_bytes(bits, "little") & ((1 << max(end, 0)) - 1)
-    return (whole >> max(start, 0)).bit_count()
-
-
-def _ones_from(bits: bytearray, place: int) -> int:
-    """How many bits from a place on are set without one between them that is not."""
-    if not bits[place >> 3] >> (place & 7) & 1:
-        return 0
-    rest = int.from_bytes(bits, "little") >> place
-    return (~rest & (rest + 1)).bit_length() - 1
-
-
-def _set(bits: bytearray, start: int, end: int) -> None:
-    """Set the bits from place `start` to before `end`."""
-    if end - start == 1:
-        bits[start >> 3] |= 1 << (start & 7)
-        return
-    whole = int.from_bytes(bits, "little") | ((1 << (end - start)) - 1) << start
-    bits[:] = whole.to_bytes(len(bits), "little")

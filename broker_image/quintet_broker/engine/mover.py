@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from msgspec import structs
 
-from quintet_broker.engine.cursor import Leaving
 from quintet_broker.engine.headers import FIRST_RECEIVED_AT, MOVED_AT, OF_MOVES, REASON, RECEIVES, SOURCE, SOURCE_SHARD
 from quintet_broker.engine.lane import Lane
+from quintet_broker.engine.leaving import Leaving
 from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.record import Record
 from quintet_broker.engine.requests import Append, Left, Stay

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from quintet_broker.engine.arrivals import Waiting
 from quintet_broker.engine.asked import Asked
-from quintet_broker.engine.cursor import Leaving
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.dispatch import Dispatch
 from quintet_broker.engine.expiry import Expiry
 from quintet_broker.engine.growth import Growth
 from quintet_broker.engine.intake import Intake
 from quintet_broker.engine.lane import Lane
+from quintet_broker.engine.leaving import Leaving
 from quintet_broker.engine.peek import peek
 from quintet_broker.engine.policy import Policy
 from quintet_broker.engine.producers import Producers

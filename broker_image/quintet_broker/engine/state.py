@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from itertools import groupby, islice, takewhile
 
 from quintet_broker.engine.consumers import Consumers
-from quintet_broker.engine.cursor import Cursor, Leaving
+from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.deduplication import Deduplication
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.fair import Fair, in_turn, priority_of
 from quintet_broker.engine.growth import Growth
 from quintet_broker.engine.lane import Lane
+from quintet_broker.engine.leaving import Leaving
 from quintet_broker.engine.producers import Producers
 from quintet_broker.engine.reason import Reason
 from quintet_broker.engine.redrive import AT_ONCE, Redrive
@@ -189,17 +190,17 @@ class State:
     @property
     def targets(self) -> set[int]:
         """The shards for which records are leaving."""
-        return {target for lane in self.lanes.values() for target in lane.cursor.targets}
+        return {target for lane in self.lanes.values() for target in lane.cursor.leaving.targets}
 
     def next_leaving(self, target: int, most: int) -> tuple[Lane, list[Leaving]] | None:
         """Records that go to a target before all others that leave for it: up to so many of one lane, in order."""
         firsts = {}
         for lane in self.lanes.values():
-            if first := next(lane.cursor.leaving_for(target), None):
+            if first := next(lane.cursor.leaving.bound_for(target), None):
                 firsts[first.sequence] = lane
         if not firsts:
             return None
         lane = firsts.pop(min(firsts))
         before = min(firsts, default=None)
-        going = takewhile(lambda held: before is None or held.sequence < before, lane.cursor.leaving_for(target))
+        going = takewhile(lambda held: before is None or held.sequence < before, lane.cursor.leaving.bound_for(target))
         return lane, list(islice(going, most))

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet_broker.engine.cursor import BITMAP_OFFSETS, NOBODYS, Cursor
+from quintet_broker.engine.bitmaps import BITMAP_OFFSETS
+from quintet_broker.engine.cursor import NOBODYS, Cursor
 from quintet_broker.engine.reason import Reason
 from quintet_broker.errors import ReceiptStale
 
@@ -127,15 +128,15 @@ def test_a_record_that_leaves_is_acknowledged_when_it_arrived() -> None:
     assert (cursor.in_flight, cursor.acknowledged_to) == (1, 0)
     fields = stored(cursor, {})
     loaded = Cursor.load(0, fields, [])
-    assert [(gone.target, gone.sequence) for gone in loaded.leaving.values()] == [(9, 4)]
+    assert [(gone.target, gone.sequence) for gone in loaded.leaving.bound_for(9)] == [(9, 4)]
     loaded.left(0)
-    assert (loaded.acknowledged_to, loaded.leaving) == (1, {})
+    assert (loaded.acknowledged_to, len(loaded.leaving)) == (1, 0)
     assert "leave:0:0" not in stored(loaded, fields)
 
 
 def test_a_record_that_left_is_not_confirmed_as_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
     """It lives on elsewhere. This is remembered across a change of owner, and for so many records only."""
-    monkeypatch.setattr("quintet_broker.engine.cursor.LEFT_REMEMBERED", 2)
+    monkeypatch.setattr("quintet_broker.engine.leaving.LEFT_REMEMBERED", 2)
     cursor = Cursor()
     cursor.deliver(0, 3, now=0, deadline=10, nonce=1)
     fields: dict[str, bytes] = {}
@@ -236,7 +237,7 @@ def step(cursor: Cursor, verb: str, place: int, count: int, now: int) -> None:
 
 def summary(cursor: Cursor) -> tuple[object, ...]:
     ranges = [(r.offset, r.count, r.deliveries, r.nonce, r.left, r.due) for r in cursor._ranges]
-    bits = {number: bytes(b) for number, b in cursor._acknowledged_above.items()}
+    bits = {number: bytes(b) for number, b in cursor._acknowledged_above._bitmaps.items()}
     return cursor.acknowledged_to, cursor.read_to, sorted(ranges), bits, set(cursor.leaving)
 
 
