@@ -25,8 +25,8 @@ from quintet_broker.store.redis import Store
 
 CANCEL_EVERY = 0.1
 """Seconds."""
-TURNS_WITHIN = 2.0
-"""Seconds."""
+LEAVES_WITHIN = 2.0
+"""Seconds for the store to take the broker out of its pool, and what is being written."""
 SETTLES_WITHIN = 2.0
 """Seconds for others to answer what they were asked."""
 
@@ -57,8 +57,6 @@ class Engine:
         self.owners = Owners() if membership else Owners(0, (self.me,))
         self.version = 0
         """Of what exists in the pool, as heard last."""
-        self.on_found: Callable[[], None] = lambda: None
-        """Called when owners or version may have changed."""
         self.on_moved: Callable[[], Awaitable[None]] = _nothing
         """Called where a queue seems to have come or grown: it brings what exists in the pool by now. May raise
         Unavailable."""
@@ -103,21 +101,19 @@ class Engine:
         """Before `stop`: shards go to the other brokers, if there are any, and receives answer at once with what is
         there, so that all requests end soon."""
         self._ticker.drain()
-        others = tuple(member for member in self.owners.members.values() if member.name != self.me.name)
-        if self._lease and others:
-            await self._lease.leave()
-            self._follow(Owners(self.owners.generation + 1, others))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TURNS_WITHIN):
-                    # What is being delivered has to be told those who wait for it, as long as they are heard.
-                    await self._ticker.turned()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVES_WITHIN):
+                if self._lease:
+                    await self._lease.leave()
+                # What is being delivered has to be told those who wait for it, as long as they are heard.
+                await self._ticker.turned()
 
     async def stop(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLES_WITHIN):
                 await self._settle()
         if self._lease:
-            await self._lease.leave()
+            await self._lease.stop()
         if self._peers:
             await self._peers.stop()
         while self._running and not self._running.done():
@@ -268,7 +264,6 @@ class Engine:
         self.version = max(self.version, found.version)
         if found.owners.generation != self.owners.generation:
             self._follow(found.owners)
-        self.on_found()
 
     def _follow(self, owners: Owners) -> None:
         self.owners = owners

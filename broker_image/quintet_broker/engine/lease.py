@@ -34,7 +34,7 @@ STOPS_WITHIN = 5.0
 
 
 class Found(Struct, frozen=True):
-    """What a renewal found."""
+    """What a renewal found, or a look after the lease was ended."""
 
     owners: Owners
     version: int
@@ -42,7 +42,10 @@ class Found(Struct, frozen=True):
 
 
 class Lease:
-    """Runs from `start` to `leave` or `stop`; its callbacks run in the event loop that started it."""
+    """Runs from `start` to `stop`; its callbacks run in the event loop that started it.
+
+    From `leave` on it holds the lease only as long as no other broker is there to take over, and tells who is.
+    """
 
     def __init__(
         self, members: Callable[[], Members], me: Member, seconds: float, on_found: Callable[[Found], None]
@@ -58,6 +61,9 @@ class Lease:
         self._seen_at = 0.0
         """When the event loop was last seen to turn, by time.monotonic."""
         self._leaving = False
+        self._left = asyncio.Event()
+        """Whether what was found when it left is told, or nothing is any more."""
+        self._stopping = False
         self._thread = threading.Thread(target=self._work, name="lease", daemon=True)
 
     @property
@@ -74,13 +80,22 @@ class Lease:
         return self._ended
 
     def hurry(self, generation: int = 0) -> None:
-        """Renew now: somebody told of that generation, or of a change."""
+        """Renew, or look, now: somebody told of that generation, or of a change."""
         self._generation = max(self._generation, generation)
         self._in_thread(lambda: self._soon.set())
 
     async def leave(self) -> None:
-        """End the lease, so that others take over at once; nothing is renewed any more."""
+        """End the lease as soon as others are there, so that they take over at once.
+
+        Returns once it was told who they are, or that there is none.
+        """
         self._leaving = True
+        self.hurry()
+        await self._left.wait()
+
+    async def stop(self) -> None:
+        """End the lease; nothing is told any more."""
+        self._stopping = True
         self.hurry()
         await asyncio.to_thread(self._thread.join, STOPS_WITHIN)
 
@@ -99,13 +114,13 @@ class Lease:
         members: Members | None = None
         try:
             members = self._members()
-            while not self._leaving:
+            while not self._stopping:
                 pause = self._seconds / RENEWALS
                 self._loop.call_soon_threadsafe(self._see)
                 if time.monotonic() - self._seen_at < self._seconds:
                     pause = await self._beat(members, pause)
                 await self._pause(pause)
-            await members.leave(self.me.name, self.me.incarnation)
+            await members.leave(self.me.name, self.me.incarnation, stays_alone=False)
         except Unavailable as error:
             logger.info("the lease could not be ended: %s", error)
         except Exception as error:
@@ -118,20 +133,30 @@ class Lease:
                 await members.close()
 
     async def _beat(self, members: Members, pause: float) -> float:
-        """Renew once; the seconds until the next time."""
+        """Renew or leave once; the seconds until the next time."""
+        leaving = self._leaving
+        try:
+            beat = await (self._leave(members) if leaving else self._hold(members))
+        except Unavailable as error:
+            logger.info("the lease could not be renewed or ended: %s", error)
+            return RETRY_AFTER
+        self._generation = max(self._generation, beat.generation)
+        self._loop.call_soon_threadsafe(self._tell, _found(beat), leaving)
+        return pause
+
+    async def _hold(self, members: Members) -> Beat:
         sent = boot_time()
         told = msgspec.json.encode({"peer": self.me.peer, "http": self.me.http})
-        try:
-            beat = await members.beat(
-                self.me.name, self.me.incarnation, round(self._seconds * 1000), told, self._generation
-            )
-        except Unavailable as error:
-            logger.info("the lease could not be renewed: %s", error)
-            return RETRY_AFTER
+        beat = await members.beat(
+            self.me.name, self.me.incarnation, round(self._seconds * 1000), told, self._generation
+        )
         self._ends = sent + self._seconds
-        self._generation = max(self._generation, beat.generation)
-        self._loop.call_soon_threadsafe(self._tell, _found(beat))
-        return pause
+        return beat
+
+    async def _leave(self, members: Members) -> Beat:
+        beat = await members.leave(self.me.name, self.me.incarnation, stays_alone=True)
+        mine = beat.members.get(self.me.name)
+        return await self._hold(members) if mine and mine[0] == self.me.incarnation else beat
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(LEAST_PAUSE)
@@ -147,11 +172,14 @@ class Lease:
     def _see(self) -> None:
         self._seen_at = time.monotonic()
 
-    def _tell(self, found: Found) -> None:
-        if not self._leaving:
+    def _tell(self, found: Found, leaving: bool) -> None:
+        if not self._stopping:
             self._on_found(found)
+        if leaving:
+            self._left.set()
 
     def _end(self, error: Exception) -> None:
+        self._left.set()
         if not self._ended.done():
             self._ended.set_exception(error)
 

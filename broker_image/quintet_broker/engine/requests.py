@@ -48,6 +48,11 @@ class Request(Generic[Answer]):
         """Millisecond from which it should have an answer."""
         return self.at
 
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether it may be asked again though nobody knows whether it was done."""
+        return True
+
     def answer(self, answer: Answer) -> None:
         if not self.future.done():
             self.future.set_result(answer)
@@ -101,6 +106,10 @@ class Append(Request[list[Sent] | None]):
         append = cls(at, [], [], producer, [sequence], deduplication)
         append.batch, append.sealed, append.size = batch.data, batch, batch.size
         return append
+
+    @property
+    def is_idempotent(self) -> bool:
+        return self.producer is not None
 
     def open(self) -> None:
         """Have the records of a batch one by one."""

@@ -242,7 +242,7 @@ class Shard:
         """Of what is under way, refuse what may have been stored with `error`; the rest can be asked anywhere."""
         assert self._work is not None
         for request, _ in self._work.answers:
-            request.refuse(error if isinstance(request, Append) else NotOwner())
+            request.refuse(NotOwner() if request.is_idempotent else error)
         self._work = None
 
     def _ask_again(self, work: Work) -> None:

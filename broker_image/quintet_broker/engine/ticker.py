@@ -136,7 +136,7 @@ class Ticker:
                 if self._lost:
                     await self._connect()
                 await self._sleep()
-                while not self._holds():  # noqa: ASYNC110 - a lease ends by time alone
+                while self._shards and not self._holds():  # noqa: ASYNC110 - a lease ends by time alone
                     await asyncio.sleep(LEASE_LOOK_EVERY)
                 try:
                     await self._turn()

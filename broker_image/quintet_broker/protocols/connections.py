@@ -172,6 +172,12 @@ class Connection(web.RequestHandler):
             super().data_received(data)
             self._check_body()
 
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's
+        """End it once what is served is answered, or so many seconds have passed."""
+        # One that came after all others were closed would be waited for though it asks nothing.
+        self.close()
+        await super().shutdown(timeout)
+
     def upgrade(self, to: Upgraded) -> None:
         """From now on it is that, and no request follows."""
         self._upgraded_to = to

@@ -205,7 +205,6 @@ class LaneConnection(Connection):
         super().close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's
-        """As `close`, and at once when so many seconds have passed."""
         self._closes = True
         if self._serving:
             await asyncio.wait([self._serving], timeout=timeout)

@@ -16,7 +16,7 @@ TIMEOUT = 1.0
 
 
 class Beat(Struct):
-    """The pool as a broker found it when it renewed its lease."""
+    """The pool as a broker found it when it renewed its lease, or ended it."""
 
     generation: int
     """One more with each change of who is there."""
@@ -41,15 +41,18 @@ class Members:
         Raises Unavailable, NameInUse where a later incarnation runs under that name.
         """
         await self._connect()
-        replaced, generation, version, pods = await self._run(self._beat, name, incarnation, lease, told, generation)
+        replaced, *found = await self._run(self._beat, name, incarnation, lease, told, generation)
         if replaced:
             raise NameInUse(f"Another broker runs as {name} in this pool.")
-        return Beat(generation, version, {pods[at].decode(): _parse(pods[at + 1]) for at in range(0, len(pods), 2)})
+        return _beat(*found)
 
-    async def leave(self, name: str, incarnation: int) -> None:
-        """End a broker's lease now. Raises Unavailable."""
+    async def leave(self, name: str, incarnation: int, *, stays_alone: bool) -> Beat:
+        """End a broker's lease now, unless it has none any more, or it `stays_alone` and no other is there.
+
+        Raises Unavailable.
+        """
         await self._connect()
-        await self._run(self._leave, name, incarnation)
+        return _beat(*await self._run(self._leave, name, incarnation, int(stays_alone)))
 
     async def close(self) -> None:
         await self._connection.close()
@@ -75,6 +78,10 @@ class Members:
             self._beat = ""
             raise Unavailable(f"Redis does not answer: {error}") from error
         return answer
+
+
+def _beat(generation: int, version: int, pods: list[bytes]) -> Beat:
+    return Beat(generation, version, {pods[at].decode(): _parse(pods[at + 1]) for at in range(0, len(pods), 2)})
 
 
 def _parse(pod: bytes) -> tuple[int, bytes]:

@@ -15,6 +15,8 @@ from tests.processes import RedisServer
 SECONDS = 1.0
 LONG = 4.0
 """Seconds of a lease that is not to end though the machine is busy."""
+TOLD = b"{}"
+"""Of brokers that hold their leases by hand."""
 
 
 class Holder:
@@ -48,9 +50,47 @@ async def test_each_finds_the_others(redis_server: RedisServer, prefix: str) -> 
         await holder.until("broker-0", "broker-1")
         assert holder.lease.holds
     assert one.found[-1].owners.members["broker-1"].peer == "broker-1:9402"
-    await other.lease.leave()
+    await other.lease.stop()
     await one.until("broker-0")
-    await one.lease.leave()
+    await one.lease.stop()
+
+
+async def test_who_leaves_is_told_who_came_since_it_renewed_last(redis_server: RedisServer, prefix: str) -> None:
+    """What reached it goes on to those that are there then, and on to those that come while it ends."""
+    goes = Holder(redis_server.url, prefix, "broker-0", seconds=LONG)
+    goes.lease.start()
+    await goes.until("broker-0")
+    others = Members(redis_server.url, prefix)
+    await others.beat("broker-1", 1, 60_000, TOLD, 0)
+    await goes.lease.leave()
+    assert goes.names == {"broker-1"}
+    await others.beat("broker-2", 1, 60_000, TOLD, 0)
+    goes.lease.hurry()
+    await goes.until("broker-1", "broker-2")
+    assert {found.owners.generation for found in goes.found} == {1, 3, 4}
+    await goes.lease.stop()
+    await others.close()
+
+
+async def test_who_would_leave_and_is_alone_holds_its_lease_until_another_comes(
+    redis_server: RedisServer, prefix: str
+) -> None:
+    goes = Holder(redis_server.url, prefix, "broker-0")
+    goes.lease.start()
+    await goes.until("broker-0")
+    await goes.lease.leave()
+    assert goes.names == {"broker-0"}
+    renewed = len(goes.found)
+    async with asyncio.timeout(30):
+        while len(goes.found) < renewed + 2:  # noqa: ASYNC110 - another thread brings it about
+            await asyncio.sleep(0.005)
+    assert goes.names == {"broker-0"}
+    others = Members(redis_server.url, prefix)
+    await others.beat("broker-1", 1, 60_000, TOLD, 0)
+    await goes.until("broker-1")
+    await goes.lease.stop()
+    assert set((await others.beat("broker-1", 1, 60_000, TOLD, 0)).members) == {"broker-1"}
+    await others.close()
 
 
 async def test_for_a_loop_that_stands_still_it_is_renewed_no_more(redis_server: RedisServer, prefix: str) -> None:
@@ -65,7 +105,7 @@ async def test_for_a_loop_that_stands_still_it_is_renewed_no_more(redis_server: 
     assert set((await watching.beat("broker-1", 1, 60_000, b"{}", 0)).members) == {"broker-1"}
     await here.until("broker-0", "broker-1")
     await watching.close()
-    await here.lease.leave()
+    await here.lease.stop()
 
 
 async def test_a_short_standstill_costs_nothing(redis_server: RedisServer, prefix: str) -> None:
@@ -77,7 +117,7 @@ async def test_a_short_standstill_costs_nothing(redis_server: RedisServer, prefi
         assert here.lease.holds
         await asyncio.sleep(0.01)
     assert {found.owners.generation for found in here.found} == {1}
-    await here.lease.leave()
+    await here.lease.stop()
 
 
 async def test_who_has_an_earlier_ones_name_ends_it(redis_server: RedisServer, prefix: str) -> None:
@@ -88,7 +128,7 @@ async def test_who_has_an_earlier_ones_name_ends_it(redis_server: RedisServer, p
     async with asyncio.timeout(30):
         with pytest.raises(NameInUse):
             await ended
-    await later.lease.leave()
+    await later.lease.stop()
 
 
 async def test_a_lease_that_nobody_renews_any_more_is_told() -> None:

@@ -212,6 +212,18 @@ async def test_a_change_spreads_with_the_traffic(both: tuple[Broker, Broker]) ->
     await until(lambda: 17 in other.heard)
 
 
+async def test_who_links_tells_its_generation_at_once(
+    both: tuple[Broker, Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the others hear of a broker that has just come."""
+    one, other = both
+    await one.peers.stop()
+    monkeypatch.setattr(connection, "SPEAKS_EVERY", 3600)
+    await one.listen()
+    await connect(one, other, generation=23)
+    await until(lambda: 23 in other.heard)
+
+
 async def test_a_verb_is_answered_and_its_failure_told(both: tuple[Broker, Broker]) -> None:
     one, other = both
 

@@ -1,4 +1,4 @@
-"""Two brokers of a pool over a real Redis, of which one hears nothing of what the other does."""
+"""A few brokers of a pool over a real Redis, of which one hears nothing of what the other does."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ import pytest
 
 from quintet_broker.engine.engine import Engine, Membership
 from quintet_broker.engine.owners import Member
-from quintet_broker.services.messages import NewMessage
+from quintet_broker.services.messages import NewMessage, Producer
 from quintet_broker.services.topology import Topology
 from quintet_broker.store.members import Members
 from quintet_broker.store.redis import Store
@@ -19,7 +19,7 @@ from tests.processes import RedisServer, free_port
 LEASE = 3600.0
 """Seconds: no renewal brings news while a test runs."""
 QUEUES = 8
-"""Of so many, each broker owns some."""
+"""Of so many, each of two brokers owns some, and one that comes gets some."""
 
 
 async def _deaf(_: bytes) -> None:
@@ -100,3 +100,26 @@ async def test_what_a_broker_delivered_last_to_nobody_is_given_back_to_the_other
             await leaving
         (message,) = await (await others.queue(queue.name)).receive(1, wait=10)
         assert message.value == b"x"
+
+
+async def test_what_reaches_a_broker_that_ends_is_served_by_one_that_has_just_come(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the one that ends had not heard of it."""
+    hear, hearing = Engine._hear, asyncio.Event()
+    monkeypatch.setattr(Engine, "_hear", lambda *told: hear(*told) if hearing.is_set() else None)
+    prefix = str(uuid.uuid4())
+    async with (
+        serving(redis_server.url, prefix, "broker-0") as (stays, _),
+        serving(redis_server.url, prefix, "broker-1") as (goes, its),
+    ):
+        await until(lambda: len(goes.owners.members) == 2)
+        queues = [await its.create_queue(f"orders-{number}", {}) for number in range(QUEUES)]
+        async with serving(redis_server.url, prefix, "broker-2") as (comes, _):
+            assert comes.me in {comes.owner_of(queue.spread.number) for queue in queues}
+            assert comes.me.name not in goes.owners.members
+            sending = [asyncio.create_task(queue.send([NewMessage(b"x")], Producer(1, 1))) for queue in queues]
+            await goes.drain()
+            await asyncio.gather(*sending)
+            hearing.set()
+            assert {queue.spread.owner for queue in queues} == {stays.me, comes.me}

@@ -33,8 +33,16 @@ async def test_the_generation_grows_when_brokers_come_and_go(members: Members) -
     both = {"broker-0": (1, b"a"), "broker-1": (7, b"b:c")}
     assert await members.beat("broker-1", 7, LONG, b"b:c", 0) == Beat(2, 0, both)
     assert await members.beat("broker-0", 1, LONG, b"a", 0) == Beat(2, 0, both)
-    await members.leave("broker-1", 7)
+    left = await members.leave("broker-1", 7, stays_alone=True)
+    assert left == Beat(3, 0, {"broker-0": (1, b"a")})
+    assert await members.leave("broker-1", 7, stays_alone=True) == left
     assert await members.beat("broker-0", 1, LONG, b"a", 0) == Beat(3, 0, {"broker-0": (1, b"a")})
+
+
+async def test_who_is_alone_leaves_only_if_nobody_need_follow(members: Members) -> None:
+    alone = await members.beat("broker-0", 1, LONG, b"a", 0)
+    assert await members.leave("broker-0", 1, stays_alone=True) == alone
+    assert await members.leave("broker-0", 1, stays_alone=False) == Beat(2, 0, {})
 
 
 async def test_who_renews_its_lease_takes_out_those_who_do_not(members: Members) -> None:
@@ -57,7 +65,7 @@ async def test_a_later_incarnation_has_the_name(members: Members) -> None:
     assert (await members.beat("broker-0", 2, LONG, b"", 0)).generation == 2
     with pytest.raises(NameInUse, match="Another broker runs as broker-0"):
         await members.beat("broker-0", 1, LONG, b"", 0)
-    await members.leave("broker-0", 1)
+    await members.leave("broker-0", 1, stays_alone=False)
     assert (await members.beat("broker-0", 2, LONG, b"", 0)).generation == 2
 
 

@@ -44,7 +44,8 @@ class Connection:
         self._writer = writer
         self._generation = generation
         self._unsent: list[Message] = []
-        self._speaking = asyncio.get_running_loop().call_later(SPEAKS_EVERY, self._speak)
+        # At once: that is how others hear of a broker that has just come.
+        self._speaking: asyncio.Handle = asyncio.get_running_loop().call_soon(self._speak)
 
     @classmethod
     async def open(cls, address: str, secret: bytes, generation: Callable[[], int]) -> "Connection":

@@ -12,7 +12,7 @@ from quintet_broker.engine.owners import Member
 from quintet_broker.engine.peers import wire
 from quintet_broker.engine.peers.connection import BROKEN, SPEAKS_EVERY, Connection
 from quintet_broker.engine.peers.wire import Answer, Call, Cancel, Refusal
-from quintet_broker.engine.requests import Append, Request
+from quintet_broker.engine.requests import Request
 from quintet_broker.errors import BrokerError, NotOwner, Overloaded, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -172,6 +172,4 @@ def _settle(future: asyncio.Future[Raw], message: Answer | Refusal) -> None:
 
 def _unanswered(request: Request[Any]) -> BrokerError:
     """What becomes of a request when the link breaks: it is asked again, but for one that might be stored twice."""
-    if isinstance(request, Append) and request.producer is None:
-        return Unavailable()
-    return NotOwner()
+    return NotOwner() if request.is_idempotent else Unavailable()

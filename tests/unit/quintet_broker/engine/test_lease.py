@@ -18,7 +18,9 @@ class CountedMembers(Members):
         self.beats += 1
         return Beat(1, 0, {})
 
-    async def leave(self, name: str, incarnation: int) -> None: ...
+    async def leave(self, name: str, incarnation: int, *, stays_alone: bool) -> Beat:
+        return Beat(2, 0, {})
+
     async def close(self) -> None: ...
 
 
@@ -33,4 +35,4 @@ async def test_however_much_it_is_hurried_it_is_renewed_with_pauses() -> None:
             lease.hurry()
             await asyncio.sleep(0)
     assert loop.time() - began >= 4 * LEAST_PAUSE
-    await lease.leave()
+    await lease.stop()

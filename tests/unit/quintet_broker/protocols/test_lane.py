@@ -275,6 +275,15 @@ async def test_the_end_waits_for_answers_and_not_for_idle_connections(client: Cl
         await ending
 
 
+async def test_the_end_does_not_wait_for_who_came_last_and_asks_nothing(port: Port) -> None:
+    port.server.pre_shutdown()
+    async with port.client() as late:
+        while not port.server.connections:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.001)
+        await asyncio.wait_for(port.server.shutdown(3600), WITHIN)
+        assert await late.ends()
+
+
 async def test_the_end_does_not_wait_for_ever(client: Client, port: Port) -> None:
     client.say(post(b"wait"))
     await asyncio.wait_for(port.waits.wait(), WITHIN)
