@@ -68,6 +68,10 @@ class BodyTimeout(BrokerError):
     """The request's body did not come in time."""
 
 
+class OutOfOrder(BrokerError):
+    """The send that comes before this one is not stored: try again behind it."""
+
+
 class Overloaded(BrokerError):
     """Too much is waiting to be written: try again shortly."""
 

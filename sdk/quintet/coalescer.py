@@ -1,7 +1,8 @@
 """Coalescer: gathers what is asked while a request is under way into the next one.
 
-One request of a lane at a time, so that the broker sees the sequences of its producer in their order; with one lane
-all is asked in the order of the calls. A request whose answer was lost is sent again as it is, until nobody waits for
+One request of a lane at a time, so that the broker sees the sequences of its producer in their order; or several in
+order: each is said together with the one before it, behind which alone the broker is to do it, so that all is done in
+the order of the calls. A request whose answer was lost is sent again as it is, until nobody waits for
 it any more. Its content is never used for anything else: what the broker keeps of it, it keeps once, however often and
 however late it arrives.
 
@@ -16,7 +17,16 @@ from functools import partial
 from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from quintet.errors import RETRIED, UNCERTAIN, InvalidArgument, MessageTooLarge, QueueFull, QuintetError, TimedOut
+from quintet.errors import (
+    RETRIED,
+    UNCERTAIN,
+    InvalidArgument,
+    MessageTooLarge,
+    OutOfOrder,
+    QueueFull,
+    QuintetError,
+    TimedOut,
+)
 from quintet.retry import pauses
 
 Item = TypeVar("Item")
@@ -44,6 +54,8 @@ class Gathering(NamedTuple):
     """It takes no further call beyond these; a single call may be larger."""
     lanes: int = 1
     """Requests under way at a time, at most."""
+    in_order: bool = False
+    """Whether each of them is done behind those that began before it, or not at all."""
 
 
 class Request(NamedTuple):
@@ -99,6 +111,8 @@ class UnderWay(Generic[Item, Result]):
         self.lane = lane
         self.request = request
         self.pauses = pauses()
+        self.behind: UnderWay[Item, Result] | None = None
+        """With which the last attempt was said."""
         self.uncertain = False
         """Whether an attempt may have been stored of which no answer came."""
 
@@ -106,10 +120,11 @@ class UnderWay(Generic[Item, Result]):
 class Coalescer(Generic[Item, Result]):
     """The calls of one verb on one queue.
 
-    `post` makes one attempt to say a request's body: it raises QuintetError, or tells later how it went.
+    `post` makes one attempt to say a request's body, and the body, if there is one, behind which it is to be done: it
+    raises QuintetError, or tells later how it went, by OutOfOrder where the other one was not done.
     """
 
-    def __init__(self, post: Callable[[Any, Answered], None], gathering: Gathering) -> None:
+    def __init__(self, post: Callable[[Any, Any | None, Answered], None], gathering: Gathering) -> None:
         self._post = post
         self._gathering = gathering
         self._waiting: dict[Call[Item, Result], None] = {}
@@ -118,9 +133,9 @@ class Coalescer(Generic[Item, Result]):
         """Of those who wait."""
         self._room = asyncio.Event()
         self._apart: list[Calls[Item, Result]] = []
-        """Of a request that was refused, to be asked each by itself before all others, the last one first."""
+        """Of requests that were not done, to be asked each by itself before all others, the last one first."""
         self._under_way: dict[int, UnderWay[Item, Result]] = {}
-        """By lane."""
+        """By lane, the one that began first is the first."""
         self._beginning: asyncio.Handle | None = None
         """Of the next request, where it waits for more."""
         self._crowded = False
@@ -238,7 +253,7 @@ class Coalescer(Generic[Item, Result]):
         self._quiet.clear()
         if len(self._under_way) == self._gathering.lanes:
             return
-        linger, messages, size, _ = self._gathering
+        linger, messages, size, *_ = self._gathering
         if linger and not self._apart:
             if self._items >= messages or self._bytes >= size:
                 self._next()
@@ -278,12 +293,32 @@ class Coalescer(Generic[Item, Result]):
 
     def _attempt(self, found: UnderWay[Item, Result]) -> None:
         answered = partial(self._answered, found)
+        found.behind = self._before(found)
         try:
-            self._post(found.request.body, answered)
+            self._post(found.request.body, found.behind and found.behind.request.body, answered)
         except QuintetError as error:
             asyncio.get_running_loop().call_soon(answered, error)
 
+    def _before(self, found: UnderWay[Item, Result]) -> UnderWay[Item, Result] | None:
+        """Where an order is kept, the one that began before it."""
+        before = None
+        if self._gathering.in_order:
+            for one in self._under_way.values():
+                if one is found:
+                    break
+                before = one
+        return before
+
+    def _is_under_way(self, found: UnderWay[Item, Result]) -> bool:
+        return self._under_way.get(found.lane) is found
+
     def _answered(self, found: UnderWay[Item, Result], answer: Any) -> None:
+        if not self._is_under_way(found):
+            return
+        if isinstance(answer, OutOfOrder) and found.behind is not self._before(found):
+            # That one has failed for good.
+            self._try_again(found)
+            return
         if isinstance(answer, RETRIED):
             self._try_again_later(found, answer)
             return
@@ -293,6 +328,7 @@ class Coalescer(Generic[Item, Result]):
             return
         if isinstance(answer, OF_ONE) and len(found.calls) > 1 and not found.uncertain:
             # Nothing of them was kept: in halves, and those in halves, so that only the guilty fail.
+            self._recall_behind(found)
             middle = len(found.calls) // 2
             self._apart += [found.calls[middle:], found.calls[:middle]]
         elif isinstance(answer, QuintetError):
@@ -300,6 +336,14 @@ class Coalescer(Generic[Item, Result]):
         else:
             _answer(found.calls, found.request, answer)
         self._end(found)
+
+    def _recall_behind(self, found: UnderWay[Item, Result]) -> None:
+        """What is to be done behind one that was not done is not done either: it is asked anew, behind its halves."""
+        if self._gathering.in_order:
+            began = list(self._under_way.values())
+            for one in reversed(began[began.index(found) + 1 :]):
+                del self._under_way[one.lane]
+                self._apart.append(one.calls)
 
     def _end(self, found: UnderWay[Item, Result]) -> None:
         del self._under_way[found.lane]
@@ -316,6 +360,8 @@ class Coalescer(Generic[Item, Result]):
         asyncio.get_running_loop().call_later(next(found.pauses), self._try_again, found)
 
     def _try_again(self, found: UnderWay[Item, Result]) -> None:
+        if not self._is_under_way(found):
+            return
         if all(call.over for call in found.calls):
             self._end(found)
         else:

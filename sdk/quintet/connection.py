@@ -89,16 +89,18 @@ class Connection:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def sends(self, queue: str, lanes: int) -> Coalescer[Any, str]:
+    def sends(self, queue: str, lanes: int, *, in_order: bool) -> Coalescer[Any, str]:
         """Gathers what is sent to a queue; `close` lets it end."""
-        return self._gathers(queue, self._sends._replace(lanes=lanes))
+        return self._gathers(queue, self._sends._replace(lanes=lanes, in_order=in_order))
 
     def settles(self, queue: str) -> Coalescer[Any, Any]:
         """Gathers what becomes of a queue's messages by one verb; `close` lets it end."""
         return self._gathers(queue, Gathering())
 
     def _gathers(self, queue: str, gathering: Gathering) -> Coalescer[Any, Any]:
-        def post(request: Any, answered: Answered) -> None:
+        def post(request: Any, before: Any, answered: Answered) -> None:
+            if gathering.in_order:
+                request.after = None if before is None else before.sequence
             self.links.ask(queue, request, answered)
 
         made: Coalescer[Any, Any] = Coalescer(post, gathering)

@@ -85,6 +85,10 @@ class TooManyInFlight(QuintetError):
     """The queue has as many messages in flight as limits.inFlight allows."""
 
 
+class OutOfOrder(QuintetError):
+    """What was sent before it is not stored yet."""
+
+
 class Overloaded(QuintetError):
     """Too much is waiting to be written."""
 
@@ -116,7 +120,7 @@ class NotSettled(QuintetError):
         super().__init__(detail or f"{len(self.failed)} messages were not settled: {failed[0][1]}", status)
 
 
-RETRIED = (ConnectionLost, TimedOut, Unavailable, Overloaded, PoolFull)
+RETRIED = (ConnectionLost, TimedOut, Unavailable, Overloaded, PoolFull, OutOfOrder)
 """What passes by itself: the client asks again until its timeout."""
 
 UNCERTAIN = (ConnectionLost, TimedOut, Unavailable)

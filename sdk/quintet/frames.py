@@ -28,6 +28,8 @@ class Send(Struct, array_like=True, tag=1):
     sequence: int
     records: Sequence[Any]
     """`[value, key, headers, delay, priority, expiry, deduplicationId]` each, or what stands at its beginning."""
+    after: int | None = None
+    """A sequence of the producer that this connection is to have stored before."""
 
 
 class Receive(Struct, array_like=True, tag=2):
@@ -82,6 +84,8 @@ class SendBatch(Struct, array_like=True, tag=8):
     sequence: int
     batch: bytes
     """A RecordBatch v2."""
+    after: int | None = None
+    """As in Send."""
 
 
 Request = Send | SendBatch | Acknowledge | Release | Extend

@@ -24,13 +24,13 @@ MAX_RECEIVE = 1000
 MAX_WAIT = 20.0
 """Seconds for which the broker lets a receive wait."""
 LANES = 2
-"""Sends without keys under way at a time: while brokers store one, the next is on its way."""
+"""Sends under way at a time: while brokers store one, the next is on its way."""
 WORTH_A_BATCH = 10
 """Messages; brokers store fewer of them in one batch with others'."""
 
 
 class Producer:
-    """Numbers sends, of which one is under way at a time, so that each is stored once."""
+    """Numbers sends, which are stored in that order, so that each is stored once."""
 
     def __init__(self) -> None:
         self._id = 1 + secrets.randbelow(MAX_PRODUCER)
@@ -45,7 +45,7 @@ class Queue:
     """One queue, made by `Client.queue`. Any verb may raise QuintetError; each names those of its own.
 
     What fails in passing (the connection, a broker that restarts, a full pool) is tried again until the client's
-    timeout, then raised: ConnectionLost, TimedOut, Unavailable, Overloaded, PoolFull.
+    timeout, then raised: ConnectionLost, TimedOut, Unavailable, Overloaded, PoolFull, OutOfOrder.
     """
 
     _receiver: ClassVar[type[Receiver]] = Receiver
@@ -56,8 +56,8 @@ class Queue:
         self._connection = connection
         self._producer = Producer()
         self._keyless_producers = [Producer() for _ in range(LANES)]
-        self._sends = connection.sends(name, 1)
-        self._keyless_sends = connection.sends(name, LANES)
+        self._sends = connection.sends(name, LANES, in_order=True)
+        self._keyless_sends = connection.sends(name, LANES, in_order=False)
         self._settling = Settling(connection, name)
         self._ahead = Ahead(self, connection, self._settling)
         connection.receivers.add(self._ahead)

@@ -25,6 +25,7 @@ STATUS: dict[type[errors.BrokerError], int] = {
     errors.QueueDeclared: 409,
     errors.QueueInUse: 409,
     errors.DeadLetterQueueNotFound: 409,
+    errors.OutOfOrder: 409,
     errors.ReceiptStale: 410,
     errors.MessageTooLarge: 413,
     errors.ReceiptInvalid: 422,

@@ -1,6 +1,7 @@
 """A broker that dies by SIGKILL while the client works."""
 
 import asyncio
+import itertools
 import os
 import signal
 from collections import Counter
@@ -106,6 +107,58 @@ async def test_calls_of_a_group_keep_their_order(own_broker: Broker) -> None:
                 found += [message.text for message in messages]
                 await queue.acknowledge_batch(messages)
     assert found == [str(number) for number in range(count)]
+
+
+@pytest.mark.parametrize("groups", [1, CALLERS])
+async def test_frames_under_way_keep_the_order_of_each_group(own_broker: Broker, groups: int) -> None:
+    """Each call is a frame, and one is under way behind another when the broker dies, or the connection alone."""
+    confirmed: list[int] = []
+    """Numbers of calls."""
+    async with quintet.connect(own_broker.http_url, batch_messages=ENOUGH_ITEMS) as client:
+        await client.create_queue("groups", {"ordering": "Fifo"})
+        queue = client.queue("groups")
+        stop = asyncio.Event()
+        calls = itertools.count()
+
+        async def produce() -> None:
+            while not stop.is_set():
+                call = next(calls)
+                numbers = range(call * ENOUGH_ITEMS, (call + 1) * ENOUGH_ITEMS)
+                await queue.send_batch(
+                    [
+                        quintet.NewMessage(str(number), key=f"{call % groups}", deduplication_id=f"id-{number}")
+                        for number in numbers
+                    ]
+                )
+                confirmed.append(call)
+
+        producers = [asyncio.create_task(produce()) for _ in range(CALLERS)]
+        for kill in range(4):
+            enough = len(confirmed) + 10
+            async with asyncio.timeout(60):
+                while len(confirmed) < enough:
+                    await asyncio.wait(producers, timeout=0.001)
+            if kill % 2:
+                await _kill(own_broker)
+            else:
+                for link in list(queue._connection.links._open.values()):
+                    link.drop()
+        stop.set()
+        await asyncio.gather(*producers)
+
+        found: dict[str | None, list[int]] = {}
+        count = 0
+        async with asyncio.timeout(120):
+            while count < len(confirmed) * ENOUGH_ITEMS:
+                messages = await queue.receive_batch(1000, wait=20)
+                count += len(messages)
+                for message in messages:
+                    found.setdefault(message.key, []).append(int(message.text))
+                await queue.acknowledge_batch(messages)
+        assert await queue.receive_batch(wait=0) == []
+    assert sorted(confirmed) == list(range(len(confirmed)))
+    assert all(numbers == sorted(numbers) for numbers in found.values())
+    assert sorted(itertools.chain(*found.values())) == list(range(len(confirmed) * ENOUGH_ITEMS))
 
 
 async def test_receiving_goes_on(own_broker: Broker, queue: quintet.Queue) -> None:

@@ -10,6 +10,7 @@ import quintet
 from tests.integration.websocket.raw import (
     ACKNOWLEDGE,
     CANCEL,
+    CONFIRM,
     CREDIT,
     DELIVER,
     EXTEND,
@@ -52,6 +53,22 @@ async def test_send_that_is_repeated_over_another_connection_is_stored_once(
         assert await other.send(queue.name, [b"a", b"b"], producer=77, sequence=0) == ids
         assert await other.send(queue.name, [b"c"], producer=77, sequence=1) != ids
     await until_counts(queue, 3, 0)
+
+
+async def test_sends_are_under_way_behind_each_other_in_order(
+    broker: Broker, raw: RawClient, queue: quintet.Queue
+) -> None:
+    records = [[[b"%d" % number]] for number in range(4)]
+    for number in range(3):
+        await raw.say(SEND, number, queue.name, 77, number, records[number], number - 1 if number else None)
+    assert [(await raw.hear())[:2] for _ in range(3)] == [[CONFIRM, number] for number in range(3)]
+    async with connected(broker.http_url) as other:
+        await other.say(SEND, 1, queue.name, 77, 3, records[3], 2)
+        assert (await other.hear())[:4] == [REFUSED, 1, "OutOfOrder", 409]
+        await other.say(SEND, 2, queue.name, 77, 2, records[2])
+        await other.say(SEND, 3, queue.name, 77, 3, records[3], 2)
+        assert [(await other.hear())[:2] for _ in range(2)] == [[CONFIRM, 2], [CONFIRM, 3]]
+    await until_counts(queue, 4, 0)
 
 
 async def test_receipts_hold_over_another_connection(broker: Broker, raw: RawClient, queue: quintet.Queue) -> None:

@@ -68,6 +68,8 @@ class Send(Struct, array_like=True, tag=1):
     producer: int | None
     sequence: int
     records: Annotated[list[NewRecord], Meta(max_length=MAX_SEND)]
+    after: int | None = None
+    """A sequence of the producer that this connection is to have stored before."""
 
 
 class Receive(Struct, array_like=True, tag=2):
@@ -137,6 +139,8 @@ class SendBatch(Struct, array_like=True, tag=8):
     producer: int | None
     sequence: int
     batch: bytes
+    after: int | None = None
+    """As in Send."""
 
 
 Request = Send | Acknowledge | Release | Extend | SendBatch

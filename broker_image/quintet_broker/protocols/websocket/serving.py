@@ -20,6 +20,7 @@ from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge,
 from quintet_broker.protocols.admission import Admission
 from quintet_broker.protocols.problems import InternalError
 from quintet_broker.protocols.websocket import codec, mapping
+from quintet_broker.protocols.websocket.order import Order
 from quintet_broker.protocols.websocket.socket import Socket
 from quintet_broker.services.messages import Producer
 from quintet_broker.services.permissions import Verb
@@ -38,7 +39,8 @@ TOGETHER_BYTES = 1024 * 1024
 
 Find = Callable[[str, Verb], Awaitable[Queue]]
 """A queue by its name, for who may do that with it. Raises BrokerError."""
-Key = tuple[type, str]
+Key = tuple[type | int, str]
+"""A verb, whose requests may be served together, or a producer, whose sends may not; and a queue."""
 OF_ONE = (InvalidArgument, MessageTooLarge, QueueFull)
 """Refusals of all that one of them may have earned; nothing is stored then."""
 
@@ -55,6 +57,7 @@ class Serving:
         """That these are about."""
         self._lines: dict[Key, deque[Together]] = {}
         """What waits until what came before is answered, and more may join."""
+        self._order = Order()
         self.tasks: set[asyncio.Task[None]] = set()
 
     def take(self, frames: Sequence[codec.Request], bodies: Sequence[bytes]) -> None:
@@ -68,7 +71,7 @@ class Serving:
                 self._accept(Together(run, sum(sizes), (type(run[0]), queue)))
             else:
                 for frame, size in zip(run, sizes, strict=True):
-                    self._accept(Together([frame], size))
+                    self._accept(Together([frame], size, _line_of(frame)))
 
     def _accept(self, run: "Together") -> None:
         """Begin to serve requests; from the first one on for which there is no room, they are refused."""
@@ -93,7 +96,7 @@ class Serving:
         return len(run.frames)
 
     def _line_up(self, run: "Together") -> None:
-        """Behind others of its verb and queue, if they may be served together."""
+        """Behind others of its verb and queue, if they may be served together, or of its producer."""
         key = run.key
         if key is None:
             self._start(deque([run]))
@@ -102,7 +105,7 @@ class Serving:
         if line is None:
             line = self._lines[key] = deque()
             self._start(line, key)
-        if line and line[-1].has_room(run):
+        if line and isinstance(key[0], type) and line[-1].has_room(run):
             line[-1].add(run)
         else:
             line.append(run)
@@ -174,6 +177,7 @@ class Serving:
 
     async def _store(self, frames: Sequence[codec.Send]) -> list[codec.Confirm]:
         first = frames[0]
+        self._order.check(first)
         queue = await self._find(first.queue, "send")
         if len(frames) > 1 and not queue.stores_whole:
             return [answer for frame in frames for answer in await self._store([frame])]
@@ -185,13 +189,16 @@ class Serving:
                 # It grew meanwhile, and some shards have room and some not.
                 raise Unavailable from None
             raise
+        self._order.stored(first)
         ids = iter([one.id for one in sent])
         return [codec.Confirm(frame.id, list(islice(ids, len(frame.records)))) for frame in frames]
 
     async def _store_batch(self, frames: Sequence[codec.SendBatch]) -> list[codec.Stored | codec.Confirm]:
         [frame] = frames
+        self._order.check(frame)
         queue = await self._find(frame.queue, "send")
         stored = await queue.send_batch(frame.batch, _producer(frame))
+        self._order.stored(frame)
         if isinstance(stored, int):
             return [codec.Stored(frame.id, stored.to_bytes(16))]
         return [codec.Confirm(frame.id, [sent.id for sent in stored])]
@@ -228,7 +235,7 @@ class Together(Struct):
     size: int
     """Bytes of their frames."""
     key: Key | None = None
-    """Others of that one may be served together with them."""
+    """Of the line in which they wait for others; None where they wait for nothing."""
     messages: int = 0
     """That they are about."""
 
@@ -271,6 +278,13 @@ def _join(frames: Sequence[Any]) -> bool:
         # One without records is refused by itself.
         return all(frame.producer is None and frame.records for frame in frames)
     return isinstance(frames[0], codec.Acknowledge)
+
+
+def _line_of(frame: codec.Request) -> Key | None:
+    """Of one that is served by itself."""
+    if isinstance(frame, codec.Send | codec.SendBatch) and frame.producer is not None:
+        return frame.producer, frame.queue
+    return None
 
 
 def _producer(frame: codec.Send | codec.SendBatch) -> Producer | None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgpack
 
-from quintet_broker.errors import BrokerError
+from quintet_broker.errors import BrokerError, PoolFull
 from quintet_broker.protocols.admission import ADMISSION, HELD_BYTES, Admission
 from quintet_broker.protocols.keys import ACCESS, SETTINGS, TOPOLOGY
-from quintet_broker.protocols.websocket import connection
+from quintet_broker.protocols.websocket import connection, order
 from quintet_broker.protocols.websocket import serving as requests
 from quintet_broker.protocols.websocket import socket as sockets
 from quintet_broker.protocols.websocket.connection import Connection
@@ -52,6 +52,18 @@ class Queue:
         self.releases = asyncio.Event()
         self.releases.set()
         self.acknowledges = asyncio.Event()
+        self.stores_whole = True
+        self.sent: list[bytes] = []
+        self.refusals: list[BrokerError] = []
+        """Of the next sends."""
+        self.sends = asyncio.Event()
+
+    async def send(self, messages: list[Any], _: Any) -> list[Any]:
+        await self.sends.wait()
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.sent += [message.value for message in messages]
+        return [SimpleNamespace(id="a")] * len(messages)
 
     async def receive(self, limit: int, **_: Any) -> list[Message]:
         await asyncio.sleep(0)
@@ -126,6 +138,61 @@ async def serving(steps: Callable[[Client, Queue], Awaitable[None]]) -> None:
 async def turns() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+def sends(*numbers: int) -> list[list[Any]]:
+    """Of one producer, each behind the one before it."""
+    return [[SEND, n, "a", 77, n, [[b"%d" % n]], n - 1 if n else None] for n in numbers]
+
+
+async def test_sends_of_a_producer_are_stored_behind_each_other() -> None:
+    async def steps(client: Client, queue: Queue) -> None:
+        client.say_together(*sends(0, 1))
+        client.say(SEND, 9, "a", 78, 5, [[b"another"]])
+        await turns()
+        queue.sends.set()
+        await client.until(lambda: len(client.frames(CONFIRM)) == 3)
+        client.say_together(*sends(2))
+        await client.until(lambda: len(client.frames(CONFIRM)) == 4)
+        assert [value for value in queue.sent if value != b"another"] == [b"0", b"1", b"2"]
+
+    await serving(steps)
+
+
+async def test_no_send_is_stored_behind_one_that_is_not() -> None:
+    async def steps(client: Client, queue: Queue) -> None:
+        queue.sends.set()
+        queue.refusals.append(PoolFull())
+        client.say_together(*sends(0, 1, 2))
+        await client.until(lambda: len(client.frames(REFUSED)) == 3)
+        late = ["OutOfOrder", 409]
+        assert [frame[1:4] for frame in client.frames(REFUSED)] == [[0, "PoolFull", 429], [1, *late], [2, *late]]
+        client.say_together(*sends(0, 1, 2))
+        await client.until(lambda: len(client.frames(CONFIRM)) == 3)
+        assert queue.sent == [b"0", b"1", b"2"]
+
+    await serving(steps)
+
+
+async def test_no_send_comes_behind_what_another_connection_stored(monkeypatch: Any) -> None:
+    """Nor behind one that was stored too many producers ago: it is sent again without that."""
+    monkeypatch.setattr(order, "MOST_PRODUCERS", 2)
+
+    async def steps(client: Client, queue: Queue) -> None:
+        queue.sends.set()
+        client.say_together(*sends(1))
+        await client.until(lambda: len(client.frames(REFUSED)) == 1)
+        client.say_together(*sends(0))
+        await client.until(lambda: len(client.frames(CONFIRM)) == 1)
+        for number, name in enumerate("bc", 10):
+            client.say(SEND, number, name, 77, 0, [[b"x"]])
+        await client.until(lambda: len(client.frames(CONFIRM)) == 3)
+        client.say_together(*sends(1))
+        await client.until(lambda: len(client.frames(REFUSED)) == 2)
+        client.say(SEND, 1, "a", 77, 1, [[b"1"]])
+        await client.until(lambda: len(client.frames(CONFIRM)) == 4)
+
+    await serving(steps)
 
 
 async def test_receive_that_is_cancelled_ends_alone() -> None:
