@@ -37,7 +37,6 @@ class Pod:
     """A broker whose loop is turned by hand."""
 
     waiting_bytes = 0
-    draining = False
     owner = "broker-0"
     generation = 0
     remembers_more = True

@@ -26,7 +26,6 @@ class Bench:
 
     def __init__(self) -> None:
         self.waiting_bytes = 0
-        self.draining = False
         self.owner = "broker-0"
         self.generation = 0
         self.remembers_more = True

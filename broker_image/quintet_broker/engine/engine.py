@@ -60,6 +60,7 @@ class Engine:
         self.on_moved: Callable[[], Awaitable[None]] = _nothing
         """Called where a queue seems to have come or grown: it brings what exists in the pool by now. May raise
         Unavailable."""
+        self.draining = False
         self._routes: dict[int, Route] = {}
         self._spreads: dict[int, Spread] = {}
         """By their first shards' numbers."""
@@ -100,7 +101,10 @@ class Engine:
     async def drain(self) -> None:
         """Before `stop`: shards go to the other brokers, if there are any, and receives answer at once with what is
         there, so that all requests end soon."""
-        self._ticker.drain()
+        self.draining = True
+        self._ticker.end_waits()
+        if self._peers:
+            self._peers.end_waits()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVES_WITHIN):
                 if self._lease:

@@ -23,6 +23,9 @@ ASK_AGAIN_AFTER = 0.05
 class Pool(Protocol):
     """What a route needs of the broker that it belongs to."""
 
+    draining: bool
+    """Whether no receive waits any more."""
+
     def now(self) -> int:
         """Milliseconds since 1970."""
 
@@ -100,6 +103,8 @@ class Route:
             raise self._closed
         if isinstance(request, Receive):
             request.unheard = self.give_back
+            if self._pool.draining:
+                request.until = request.at
         if self.shard:
             self.shard.ask(request)
         else:

@@ -52,8 +52,6 @@ LOOK_LONGEST = 5 * 1000
 class Pod(Waiting, Protocol):
     """What all shards of a broker share."""
 
-    draining: bool
-    """Whether the broker is about to stop: no receive waits any more."""
     owner: str
     """The broker's name."""
     generation: int
@@ -160,12 +158,9 @@ class Shard:
         """Serve a request in one of the next ticks. Raises Overloaded, or why the shard was closed."""
         if self._closed:
             raise self._closed
-        if isinstance(request, Receive):
-            if self._pod.draining:
-                request.until = request.at
-            if self.policy.consumers != "Shared":
-                # Once its client has gone, another consumer may become active.
-                request.future.add_done_callback(lambda _: self._pod.wake(self))
+        if isinstance(request, Receive) and self.policy.consumers != "Shared":
+            # Once its client has gone, another consumer may become active.
+            request.future.add_done_callback(lambda _: self._pod.wake(self))
         self._asked.add(request)
         self._pod.wake(self)
 

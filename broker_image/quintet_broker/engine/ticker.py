@@ -57,7 +57,6 @@ class Ticker:
         self.owner = owner
         self.generation = 0
         self.waiting_bytes = 0
-        self.draining = False
         self.allowance = Allowance()
         self.remembers_more = True
         self._most_remembered = most_remembered
@@ -113,9 +112,8 @@ class Ticker:
             if not shard.taken:
                 self.wake(shard)
 
-    def drain(self) -> None:
-        """Let no receive wait any more."""
-        self.draining = True
+    def end_waits(self) -> None:
+        """Let no receive wait any longer."""
         for shard in self._shards:
             shard.end_waits(self._store.now())
 

@@ -8,7 +8,7 @@ import time
 import aiohttp
 import pytest
 
-from tests.processes import Broker
+from tests.processes import Broker, Pool
 
 FAULTY = """
 from quintet_broker.engine.shard import Shard
@@ -23,6 +23,8 @@ def fail(*_):
 main()
 """
 LONG_POLL = {"wait": "20s"}
+QUEUES = 12
+"""Of so many, each of three brokers owns some."""
 
 
 async def test_a_long_poll_does_not_hold_up_the_end(own_broker: Broker) -> None:
@@ -37,6 +39,25 @@ async def test_a_long_poll_does_not_hold_up_the_end(own_broker: Broker) -> None:
         began = time.monotonic()
         assert await asyncio.to_thread(own_broker.stop) == 0
         assert time.monotonic() - began < 15
+        for answer in await asyncio.gather(*polls):
+            assert (answer.status, await answer.json()) == (200, {"messages": []})
+
+
+async def test_nor_does_one_that_waits_at_another_broker(pool: Pool) -> None:
+    """And it is answered all the same, not cut."""
+    ends = pool.brokers[0]
+    paths = [f"{ends.http_url}/v1/queues/orders-{number}" for number in range(QUEUES)]
+    async with aiohttp.ClientSession() as session:
+        owners = set()
+        for path in paths:
+            async with session.put(path, json={}) as made:
+                owners.add((await made.json())["shards"][0]["owner"])
+        assert len(owners) == len(pool.brokers)
+        polls = [asyncio.ensure_future(session.post(f"{path}/messages:receive", json=LONG_POLL)) for path in paths]
+        for path in paths:
+            async with aiohttp.ClientSession() as later:
+                await later.get(path)
+        assert await asyncio.to_thread(ends.stop) == 0
         for answer in await asyncio.gather(*polls):
             assert (answer.status, await answer.json()) == (200, {"messages": []})
 

@@ -98,6 +98,32 @@ async def test_who_goes_is_not_waited_for(both: tuple[Broker, Broker]) -> None:
     await until(asked.future.cancelled)
 
 
+async def test_receives_that_wait_at_the_other_are_ended(both: tuple[Broker, Broker]) -> None:
+    """And what it delivered to them meanwhile is given back."""
+    one, other = both
+    receive, count = Receive(1, 10, 1000, 2000), Count(1)
+    unheard: list[Delivery] = []
+    receive.unheard = unheard.extend
+    for request in receive, count:
+        one.peers.ask(other.member, SHARD, request)
+    asked, counted = [await other.asked.get() for _ in range(2)]
+    one.peers.end_waits()
+    assert receive.future.result() == []
+    asked.answer([DELIVERY])
+    counted.answer(Counts(1, 2, 3))
+    await one.peers.settled()
+    assert unheard == [DELIVERY]
+    assert count.future.result() == Counts(1, 2, 3)
+
+
+async def test_a_receive_that_is_ended_waits_at_the_other_no_more(both: tuple[Broker, Broker]) -> None:
+    one, other = both
+    one.peers.ask(other.member, SHARD, Receive(1, 10, 1000, 2000))
+    asked = await other.asked.get()
+    one.peers.end_waits()
+    await until(asked.future.cancelled)
+
+
 async def test_before_the_end_it_is_heard_what_was_delivered(both: tuple[Broker, Broker]) -> None:
     """Though nobody waits for it any more, as answer and cancellation pass each other on the way: else it would be
     hidden for its visibility timeout."""

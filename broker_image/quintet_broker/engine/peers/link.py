@@ -12,7 +12,7 @@ from quintet_broker.engine.owners import Member
 from quintet_broker.engine.peers import wire
 from quintet_broker.engine.peers.connection import BROKEN, SPEAKS_EVERY, Connection
 from quintet_broker.engine.peers.wire import Answer, Call, Cancel, Refusal
-from quintet_broker.engine.requests import Request
+from quintet_broker.engine.requests import Receive, Request
 from quintet_broker.errors import BrokerError, NotOwner, Overloaded, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,13 @@ class Link:
             return await future
         finally:
             del self._calls[number]
+
+    def end_waits(self) -> None:
+        """Answer the receives that wait with nothing; what is on its way to them is given back."""
+        for number, request in self._requests.items():
+            if isinstance(request, Receive) and not request.future.done():
+                request.answer([])
+                self._cancel(number)
 
     async def settled(self) -> None:
         """Until all that was asked is answered: also what was cancelled, of which the other end may have delivered."""

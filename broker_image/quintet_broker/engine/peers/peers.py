@@ -81,6 +81,11 @@ class Peers:
         answers = await asyncio.gather(*(one(self._links[name]) for name in names))
         return {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
 
+    def end_waits(self) -> None:
+        """Let no receive wait at another broker any longer."""
+        for link in self._links.values():
+            link.end_waits()
+
     async def settled(self) -> None:
         """Until others have answered all that they were asked."""
         await asyncio.gather(*(link.settled() for link in self._links.values()), *self._retiring)
