@@ -281,10 +281,10 @@ def _join(frames: Sequence[Any]) -> bool:
 
 
 def _line_of(frame: codec.Request) -> Key | None:
-    """Of one that is served by itself."""
+    """Where one waits that came among others with which it may not be served together."""
     if isinstance(frame, codec.Send | codec.SendBatch) and frame.producer is not None:
         return frame.producer, frame.queue
-    return None
+    return (type(frame), frame.queue) if _join([frame]) else None
 
 
 def _producer(frame: codec.Send | codec.SendBatch) -> Producer | None:

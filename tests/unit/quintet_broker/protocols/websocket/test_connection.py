@@ -60,6 +60,7 @@ class Queue:
 
     async def send(self, messages: list[Any], _: Any) -> list[Any]:
         await self.sends.wait()
+        await asyncio.sleep(0)
         if self.refusals:
             raise self.refusals.pop(0)
         self.sent += [message.value for message in messages]
@@ -191,6 +192,27 @@ async def test_no_send_comes_behind_what_another_connection_stored(monkeypatch: 
         await client.until(lambda: len(client.frames(REFUSED)) == 2)
         client.say(SEND, 1, "a", 77, 1, [[b"1"]])
         await client.until(lambda: len(client.frames(CONFIRM)) == 4)
+
+    await serving(steps)
+
+
+async def test_sends_without_a_producer_are_stored_in_order_whatever_comes_among_them() -> None:
+    """One of a producer, or of nothing, is served beside them."""
+
+    async def steps(client: Client, queue: Queue) -> None:
+        for number in range(2):
+            client.say(SEND, number, "a", None, 0, [[b"%d" % number]])
+            await turns()
+        client.say_together(
+            [SEND, 2, "a", None, 0, [[b"2"]]],
+            [SEND, 3, "a", 77, 0, [[b"of a producer"]]],
+            [SEND, 4, "a", None, 0, []],
+            [SEND, 5, "a", None, 0, [[b"5"]]],
+        )
+        await turns()
+        queue.sends.set()
+        await client.until(lambda: len(client.frames(CONFIRM)) == 6)
+        assert [value for value in queue.sent if value != b"of a producer"] == [b"0", b"1", b"2", b"5"]
 
     await serving(steps)
 
