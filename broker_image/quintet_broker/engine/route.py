@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from quintet_broker.engine.owners import Member
 from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.requests import Delivery, GiveBack, Receive, Request
+from quintet_broker.engine.requests import Delivery, GiveBack, Receipt, Receive, Request
 from quintet_broker.engine.shard import Shard
 from quintet_broker.engine.work import Totals
 from quintet_broker.errors import BrokerError, NotOwner, Unavailable
@@ -113,8 +113,11 @@ class Route:
     def give_back(self, deliveries: list[Delivery]) -> None:
         """Undo deliveries that no consumer saw. Should it fail, they come again after their visibility timeout."""
         if deliveries:
-            back = GiveBack(self._pool.now(), [delivery.receipt for delivery in deliveries])
-            self._pool.finish(self._quietly(back))
+            self.give_back_named([delivery.receipt for delivery in deliveries])
+
+    def give_back_named(self, receipts: list[Receipt]) -> None:
+        """The same, by their receipts."""
+        self._pool.finish(self._quietly(GiveBack(self._pool.now(), receipts)))
 
     async def _quietly(self, request: Request[Any]) -> None:
         with contextlib.suppress(BrokerError):

@@ -23,7 +23,7 @@ from quintet_broker.engine.requests import (
     TellRedrives,
     sum_of,
 )
-from quintet_broker.engine.route import serve_all
+from quintet_broker.engine.route import Route, serve_all
 from quintet_broker.engine.sealed import first_id
 from quintet_broker.engine.spread import Spread
 from quintet_broker.engine.work import Totals
@@ -214,6 +214,12 @@ class Queue:
             return await self.extend([(one, 0) for one in given])
         return await self._settle(given, lambda now, held: GiveBack(now, held.receipts))
 
+    def give_back(self, given: Sequence[str | Handle]) -> None:
+        """Release what no consumer saw, without waiting for it. Should it fail, it is visible after its timeout."""
+        routes = self._routes
+        for shard, held in settling.named(routes, given).by_shard.items():
+            routes[shard].give_back_named(held.receipts)
+
     async def extend(self, given: Sequence[tuple[str | Handle, float]]) -> Results:
         """Hide messages, by their receipts, for so many seconds (0 - 43200) from now."""
         for _, seconds in given:
@@ -228,7 +234,7 @@ class Queue:
 
     async def _settle(self, given: Sequence[str | Handle], make: Callable[[int, Held], Request[Any]]) -> Results:
         """Have each shard settle what it gave the receipts of."""
-        routes = {route.number: route for route in self.spread.routes}
+        routes = self._routes
         named = settling.named(routes, given)
         now = self._now()
         answers = await serve_all([(routes[shard], make(now, held)) for shard, held in named.by_shard.items()])
@@ -237,6 +243,11 @@ class Queue:
             if answer:
                 held.spread(answer, named.places, named.results)
         return named.results
+
+    @property
+    def _routes(self) -> dict[int, Route]:
+        """By the numbers of their shards."""
+        return {route.number: route for route in self.spread.routes}
 
     async def purge(self) -> None:
         """Drop every message that was confirmed before this call: visible, in flight and delayed."""

@@ -1,10 +1,9 @@
 """Receiving: one open receive of a client, which delivers as long as it has credit."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-from quintet_broker.errors import BrokerError, TooManyInFlight
+from quintet_broker.errors import TooManyInFlight
 from quintet_broker.protocols.websocket import codec, mapping
 from quintet_broker.protocols.websocket.socket import Socket
 from quintet_broker.services.messages import Batch, Message
@@ -20,9 +19,6 @@ HELD_BYTES = 8 * 1024 * 1024
 """Of what a client was told and has not read. A receive that is given more gives it back, for others who read."""
 PAUSE = 0.02
 """Seconds, where a receive was answered before its time with nothing, as brokers do that are about to stop."""
-
-_UNDER_WAY: set[asyncio.Task[None]] = set()
-"""The loop holds its tasks weakly."""
 
 
 class Receiving:
@@ -54,10 +50,9 @@ class Receiving:
                 await self._granted.wait()
             queue, found = await self._next()
             if not self._fits(found):
-                held = [_receipt(one) for one in found]
+                queue.give_back([_receipt(one) for one in found])
                 # It keeps nothing of them while it waits.
                 del found
-                await _give_back(queue, held)
                 continue
             over = self._asked.once or not found
             self._deliver(found, over)
@@ -118,20 +113,6 @@ class Receiving:
             return codec.DeliverBatches(self._asked.id, batches, is_open)
         messages = [mapping.delivered(one) for one in part if isinstance(one, Message)]
         return codec.Deliver(self._asked.id, messages, is_open)
-
-
-async def _give_back(queue: Queue, held: list[str | Handle]) -> None:
-    """As if they had not been delivered. What fails to be is visible after its visibility timeout."""
-
-    async def release() -> None:
-        with contextlib.suppress(BrokerError):
-            await queue.release(held, delivered=False)
-
-    releasing = asyncio.create_task(release())
-    # Goes on where this is cancelled once more.
-    _UNDER_WAY.add(releasing)
-    releasing.add_done_callback(_UNDER_WAY.discard)
-    await asyncio.shield(releasing)
 
 
 def _parts(found: list[Found]) -> Iterator[list[Found]]:

@@ -49,8 +49,6 @@ class Queue:
         self.spread = SimpleNamespace(owner=None)
         self.given = 0
         self.released: list[str] = []
-        self.releases = asyncio.Event()
-        self.releases.set()
         self.acknowledges = asyncio.Event()
         self.stores_whole = True
         self.sent: list[bytes] = []
@@ -72,11 +70,8 @@ class Queue:
         self.given += len(found)
         return found
 
-    async def release(self, receipts: list[str], *, delivered: bool) -> list[BrokerError | None]:
-        assert not delivered
-        await self.releases.wait()
+    def give_back(self, receipts: list[str]) -> None:
         self.released += receipts
-        return [None] * len(receipts)
 
     async def acknowledge(self, receipts: list[str]) -> list[BrokerError | None]:
         await self.acknowledges.wait()
@@ -256,10 +251,9 @@ async def test_number_is_free_once_its_last_frame_is_read() -> None:
     await serving(steps)
 
 
-async def test_what_there_is_no_room_for_is_given_back_even_if_the_client_goes_meanwhile() -> None:
+async def test_what_there_is_no_room_for_is_given_back() -> None:
     async def steps(client: Client, queue: Queue) -> None:
         client.wire.reads = False
-        queue.releases.clear()
         client.say_together(*([RECEIVE, number, "a", 20] for number in range(4)))
         await client.until(lambda: queue.given == 16)
         await turns()
@@ -269,10 +263,9 @@ async def test_what_there_is_no_room_for_is_given_back_even_if_the_client_goes_m
         async with asyncio.timeout(30):
             await client.serving
         client.wire.read()
-        queue.releases.set()
         told = {found[1] for frame in client.frames(DELIVER) for found in frame[2]}
         assert len(told) == 8
-        await client.until(lambda: len(queue.released) == 8)
+        assert len(queue.released) == 8
         assert {*queue.released, *told} == {f"r{number}" for number in range(16)}
 
     await serving(steps)
