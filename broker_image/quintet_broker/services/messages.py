@@ -193,30 +193,37 @@ def record_of(message: NewMessage, message_id: bytes, deduplication_id: str | No
 
 def message_of(record: Record, receipt: str, deliveries: int, first_received: int, is_in_flight: bool) -> Message:
     """What a consumer gets of a record."""
-    own: dict[str, bytes] = {}
-    headers = []
-    system = []
-    for pair in record.headers:
-        if not pair[0].startswith(names.OWN):
-            headers.append(pair)
-        elif pair[0] in names.OF_ENGINE:
-            own[pair[0]] = pair[1]
-        else:
-            system.append((pair[0][len(names.OWN) :], pair[1]))
+    headers, system, own = told_apart(record.headers)
     message_id = id_text(own.pop(names.ID))
     return Message(
         message_id,
         receipt,
         record.value,
         record.key,
-        tuple(headers),
-        tuple(system),
+        headers,
+        system,
         record.timestamp,
         (_number(own, names.FIRST_RECEIVED_AT) if own else None) or first_received,
         deliveries,
         *(_of_engine(own) if own else _NOTHING_MORE),
         is_in_flight,
     )
+
+
+def told_apart(headers: Sequence[tuple[str, bytes]]) -> tuple[Headers, Headers, dict[str, bytes]]:
+    """A producer's headers; those that a face keeps, by the names that it has for them; the engine's."""
+    producers = []
+    faces = []
+    engines = {}
+    for pair in headers:
+        name, value = pair
+        if not name.startswith(names.OWN):
+            producers.append(pair)
+        elif name in names.OF_ENGINE:
+            engines[name] = value
+        else:
+            faces.append((name[len(names.OWN) :], value))
+    return tuple(producers), tuple(faces), engines
 
 
 _OfEngine = tuple[DeadLetter | None, int | None, int | None, int | None, str | None]

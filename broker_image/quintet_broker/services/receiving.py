@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.headers import OWN
 from quintet_broker.engine.record import Headers
 from quintet_broker.engine.requests import Delivery, Receive
 from quintet_broker.engine.sealed import Sealed
 from quintet_broker.engine.selector import compiled
 from quintet_broker.errors import InvalidArgument
 from quintet_broker.services import receipts
-from quintet_broker.services.messages import Batch, Message, id_texts, message_of
+from quintet_broker.services.messages import Batch, Message, id_texts, message_of, told_apart
 from quintet_broker.services.settling import MAX_VISIBILITY
 
 MAX_RECEIVE = 1000
@@ -80,7 +79,6 @@ def messages_of(shard: int, delivery: Delivery) -> list[Message]:
 def _messages_of_sealed(batch: Sealed, named: Sequence[str], delivery: Delivery) -> list[Message]:
     """Of a batch without an order, in which the engine keeps nothing of a single message."""
     messages = []
-    told_apart = _told_apart if batch.is_faces else _all_of_producer
     before: Sequence[tuple[str, bytes]] = []
     headers: Headers = ()
     system: Headers = ()
@@ -88,7 +86,7 @@ def _messages_of_sealed(batch: Sealed, named: Sequence[str], delivery: Delivery)
         if content.headers != before:
             # Many have the same.
             before = content.headers
-            headers, system = told_apart(before)
+            headers, system, _ = told_apart(before)
         messages.append(
             Message(
                 message_id,
@@ -103,18 +101,6 @@ def _messages_of_sealed(batch: Sealed, named: Sequence[str], delivery: Delivery)
             )
         )
     return messages
-
-
-def _all_of_producer(headers: Sequence[tuple[str, bytes]]) -> tuple[Headers, Headers]:
-    return tuple(headers), ()
-
-
-def _told_apart(headers: Sequence[tuple[str, bytes]]) -> tuple[Headers, Headers]:
-    """A producer's headers, and those that a face keeps, by the names that it has for them."""
-    return (
-        tuple([pair for pair in headers if not pair[0].startswith(OWN)]),
-        tuple([(name[len(OWN) :], value) for name, value in headers if name.startswith(OWN)]),
-    )
 
 
 def batch_of(shard: int, delivery: Delivery) -> Batch | None:
