@@ -52,7 +52,7 @@ class Reader(Protocol):
 
 
 class Deduplication:
-    """What a shard remembers: about 25 bytes an id, and 32 a run. `now` is an argument."""
+    """What a shard remembers: about 30 bytes an id, and 32 a run. `now` is an argument."""
 
     def __init__(self, stored: Sequence[int] = ()) -> None:
         """`stored`: the buckets that there may be, in order. `fetch` is to load all before anything is looked up."""
@@ -140,7 +140,8 @@ class Deduplication:
         """Load the next bucket. Raises Unavailable."""
         if not self._is_sized:
             sizes = await store.bucket_sizes(shard, self._stored)
-            self._hashes = Hashes(sum(sizes) // HASH_BYTES)
+            # As many cells again, so that what comes next makes no other index at once.
+            self._hashes = Hashes(2 * sum(sizes) // HASH_BYTES)
             self._is_sized = True
         if self._stored:
             for _ in self._load(self._stored[0], await store.bucket(shard, self._stored[0])):

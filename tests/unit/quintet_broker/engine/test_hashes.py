@@ -14,6 +14,7 @@ few = st.binary(min_size=HASH_BYTES, max_size=HASH_BYTES) | st.integers(0, 5).ma
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashes, "_CHUNK", 8)
     monkeypatch.setattr(hashes, "_LEAST_CELLS", 2)
+    monkeypatch.setattr(hashes, "_CELLS_AT_ONCE", 5)
 
 
 @given(st.integers(0, 20), st.lists(st.tuples(st.lists(few, min_size=1, max_size=30), st.integers(0, 40))))
