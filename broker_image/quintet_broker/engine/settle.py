@@ -1,6 +1,6 @@
 """Settle: what is asked about records that were delivered, by their receipts. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from quintet_broker.engine.requests import Acknowledge, Extend, Receipt
@@ -13,23 +13,37 @@ Results = list[BrokerError | None]
 
 def acknowledge(state: State, request: Acknowledge) -> Results:
     results: Results = []
-    for receipt in _together(request.receipts):
-        results += _settle(state.cursor(receipt[0]).acknowledge, receipt)
+    for receipts in _neighbours(request.receipts):
+        results += _settle_all(state.cursor(receipts[0][0]).acknowledge, receipts)
     return results
 
 
-def _together(receipts: Iterable[Receipt]) -> Iterator[Receipt]:
-    """Of deliveries that were neighbours, one for all."""
-    log = offset = nonce = count = 0
+def _neighbours(receipts: Iterable[Receipt]) -> Iterator[list[Receipt]]:
+    """Those that follow each other in one log under one nonce."""
+    found: list[Receipt] = []
+    following = None
     for receipt in receipts:
-        if receipt[:3] == (log, offset + count, nonce):
-            count += receipt[3]
-            continue
-        if count:
-            yield log, offset, nonce, count
         log, offset, nonce, count = receipt
-    if count:
-        yield log, offset, nonce, count
+        if found and (log, offset, nonce) != following:
+            yield found
+            found = []
+        found.append(receipt)
+        following = log, offset + count, nonce
+    if found:
+        yield found
+
+
+def _settle_all(verb: Callable[..., None], receipts: Sequence[Receipt]) -> Results:
+    """Neighbours at once; where they were not delivered as one, each by itself."""
+    _, offset, nonce, _ = receipts[0]
+    if len(receipts) > 1:
+        count = sum([receipt[3] for receipt in receipts])
+        try:
+            verb(offset, nonce, count)
+        except BrokerError:
+            return [result for receipt in receipts for result in _settle(verb, receipt)]
+        return [None] * count
+    return _settle(verb, receipts[0])
 
 
 def extend(state: State, request: Extend, now: int) -> Results:

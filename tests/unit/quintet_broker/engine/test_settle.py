@@ -3,7 +3,10 @@
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from quintet_broker.engine import settle
+from quintet_broker.engine.cursor import Cursor
 from quintet_broker.engine.delayed import Delayed
 from quintet_broker.engine.lane import Lane
 from quintet_broker.engine.producers import Producers
@@ -30,6 +33,22 @@ def test_neighbours_are_settled_together_and_each_has_its_result() -> None:
     one_by_one = [(0, offset, NONCE, 1) for offset in range(5)]
     assert acknowledge(state, *one_by_one, (0, 5, NONCE, 3), (0, 9, NONCE, 1)) == [None] * 9
     assert (state.cursor(0).acknowledged_to, state.in_flight) == (8, 1)
+
+
+def test_neighbours_of_several_deliveries_are_settled_each_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = delivered(10)
+    state.cursor(0).deliver(10, 5, 0, 1000, NONCE)
+    counts: list[int] = []
+    settled = Cursor.acknowledge
+
+    def counted(cursor: Cursor, offset: int, nonce: int, count: int = 1) -> None:
+        counts.append(count)
+        settled(cursor, offset, nonce, count)
+
+    monkeypatch.setattr(Cursor, "acknowledge", counted)
+    assert acknowledge(state, (0, 0, NONCE, 10), (0, 10, NONCE, 5)) == [None] * 15
+    assert counts == [15, 10, 5]
+    assert (state.cursor(0).acknowledged_to, state.in_flight) == (15, 0)
 
 
 def test_one_that_does_not_hold_keeps_no_neighbour_from_being_settled() -> None:
