@@ -21,22 +21,21 @@ NULLS_BYTES = 2 * 1024 * 1024
 Found = TypeVar("Found", bound=Struct)
 
 
-class Exchange:
+class Exchange(Struct, frozen=True, gc=False):
     """One request and its answer."""
 
-    def __init__(self, action: str, body: bytes) -> None:
-        self.action = action
-        self._body = body
+    action: str
+    body: bytes
 
     @property
     def fits_xml(self) -> bool:
         """Whether no text in it can have a character that XML cannot hold: JSON escapes them, or they are not ASCII."""
-        return b"\\" not in self._body and self._body.isascii()
+        return b"\\" not in self.body and self.body.isascii()
 
     def read(self, kind: type[Found], names: Names) -> Found:
         """The input of the operation. Raises AwsError."""
         try:
-            return _decode(self._body or b"{}", kind)
+            return _decode(self.body or b"{}", kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise misread(error) from error
 

@@ -1,19 +1,22 @@
 """Operations on messages that were received: delete them, and change how long they stay hidden."""
 
+from collections.abc import Sequence
+
 from quintet_broker.errors import BrokerError, ReceiptInvalid, ReceiptStale
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER, AwsError
 from quintet_broker.protocols.sqs import batch, bounds, codec
 from quintet_broker.protocols.sqs.call import Call
 from quintet_broker.protocols.sqs.errors import RECEIPT_INVALID
 from quintet_broker.services.queue import Queue
-from quintet_broker.services.settling import MAX_VISIBILITY
+from quintet_broker.services.settling import MAX_VISIBILITY, Results
 
 _NOT_HELD = "Message does not exist or is not available for visibility timeout change"
 
 
 async def delete_message(_: Call, queue: Queue, asked: codec.DeleteMessage) -> None:
     """Settle a message for good."""
-    (error,) = await _deleted(queue, [asked.receipt_handle])
+    receipts = [asked.receipt_handle]
+    (error,) = _deleted(queue, receipts, await queue.acknowledge(receipts))
     if error:
         raise error
 
@@ -21,15 +24,15 @@ async def delete_message(_: Call, queue: Queue, asked: codec.DeleteMessage) -> N
 async def delete_message_batch(_: Call, queue: Queue, asked: codec.DeleteMessageBatch) -> codec.BatchResult:
     """Settle up to ten messages."""
     batch.check(asked.entries, "DeleteMessageBatchRequestEntry")
-    return batch.settled(asked.entries, await _deleted(queue, [entry.receipt_handle for entry in asked.entries]))
+    receipts = [entry.receipt_handle for entry in asked.entries]
+    return batch.settled(asked.entries, _deleted(queue, receipts, await queue.acknowledge(receipts)))
 
 
-async def _deleted(found: Queue, receipts: list[str]) -> list[AwsError | BrokerError | None]:
+def _deleted(queue: Queue, receipts: Sequence[str], results: Results) -> list[AwsError | BrokerError | None]:
     """As AWS has it, an old receipt deletes nothing, and is an error in a FIFO queue alone."""
-    results = await found.acknowledge(receipts)
     if not any(results):
         return [*results]
-    if found.spec.ordering == "Standard":
+    if queue.spec.ordering == "Standard":
         results = [None if isinstance(error, ReceiptStale) else error for error in results]
     return [_refused(*one, "The receipt handle has expired") for one in zip(receipts, results, strict=True)]
 
