@@ -18,7 +18,7 @@ class ChoosyClaim(Claim):
         """Raises InvalidArgument where the selector is none, or costs too much."""
         super().__init__(receive, state, policy, now, nonce)
         self.goes_on = False
-        """Whether it ended since it computed for long enough, before it had looked at all that is there."""
+        """Whether it ended since the tick took long enough, before it had looked at all that is there."""
         self._text = receive.selector
         self._selector = None if receive.selector is None else compiled(receive.selector)
         if self._selector:

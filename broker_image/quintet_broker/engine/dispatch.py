@@ -67,5 +67,5 @@ class Dispatch:
             kind = OrderedClaim if self._policy.ordered else SelectiveClaim
             return kind(receive, self._state, self._policy, self._now, nonce, self._allowance)
         if self._policy.ordered:
-            return OrderedClaim(receive, self._state, self._policy, self._now, nonce)
+            return OrderedClaim(receive, self._state, self._policy, self._now, nonce, self._allowance)
         return Claim(receive, self._state, self._policy, self._now, nonce)

@@ -148,9 +148,12 @@ class Groups:
         """What waits in batches that begin before an offset does so record by record; these batches."""
         batches = self.parked.take_before(end)
         for batch in batches:
-            for offset, group in enumerate(batch.groups, batch.offset):
-                self.wait(offset, group)
+            self._wait_one_by_one(batch)
         return batches
+
+    def _wait_one_by_one(self, batch: Batch) -> None:
+        for offset, group in enumerate(batch.groups, batch.offset):
+            self.wait(offset, group)
 
     def wait(self, offset: int, group: Group) -> None:
         """A record is due that may not be delivered yet."""
@@ -207,7 +210,9 @@ class Groups:
 
     def touch_all(self) -> None:
         """The cursor was moved."""
-        self.unpark()
+        for batch in self.parked.take_before(math.inf):
+            if batch.end > self._cursor.acknowledged_to:
+                self._wait_one_by_one(batch)
         for offset in [*self._held, *self._waits]:
             self.touch(offset)
 

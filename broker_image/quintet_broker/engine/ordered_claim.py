@@ -51,7 +51,7 @@ class OrderedClaim(ChoosyClaim):
         while parked and not self._ends:
             if self._selector:
                 self._unpark(lane, ahead, math.inf)
-                return
+                continue
             batch, mixed = ahead.groups.next_parked(self._mine), parked.mixed
             if batch is None or batch.sealed is None or (mixed and mixed.offset < batch.offset):
                 if mixed is None:
@@ -66,7 +66,14 @@ class OrderedClaim(ChoosyClaim):
                 ahead.deliver_parked(batch, count)
 
     def _unpark(self, lane: Lane, ahead: GroupAhead, end: float) -> None:
-        ahead.unpark(end)
+        """Let what begins before an offset wait record by record: one batch, and more as far as the tick has time."""
+        parked = ahead.groups.parked
+        ahead.unpark(parked.first.end)
+        while parked and parked.first.offset < end:
+            if self._allowance.is_used_up:
+                self.goes_on = True
+                return
+            ahead.unpark(parked.first.end)
         self._take_waiting(lane, ahead)
 
     def _deliver_waited(self, lane: Lane) -> None:

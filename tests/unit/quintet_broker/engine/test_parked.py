@@ -1,5 +1,6 @@
 """Batches that wait whole in a queue that keeps an order: each group comes in order, whatever is settled when."""
 
+import math
 from collections import Counter, defaultdict
 
 import pytest
@@ -11,6 +12,7 @@ from quintet_broker.engine import group_ahead
 from quintet_broker.engine.record import Record, encode
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive
 from quintet_broker.engine.sealed import seal
+from quintet_broker.engine.selector import Allowance
 from quintet_broker.engine.shard import Shard
 from tests.unit.shard_bench import HOUR, POLICY, Bench
 
@@ -45,12 +47,14 @@ class Traffic:
         else:
             await self.bench.ask(self.shard, Append(now, records, [None] * len(records)))
 
-    async def receive(self, limit: int) -> int:
+    async def receive(self, limit: int, selector: str | None = None) -> int:
         """How many came; they are the next of their groups, of which nothing is in flight."""
         busy = {record.key for delivery in self.held for record in delivery.records}
         now = self.bench.store.now()
-        request = Receive(now, limit, HOUR, now)
-        await self.bench.ask(self.shard, request)
+        request = Receive(now, limit, HOUR, now, selector)
+        self.shard.ask(request)
+        while not request.future.done():
+            await self.bench.turn()
         for delivery in request.future.result():
             assert not any(record.key in busy for record in delivery.records), "of a group that is busy"
             self.held.append(delivery)
@@ -94,6 +98,11 @@ class Traffic:
             self.held.append(delivery.part(0, kept))
         receipt = delivery.part(kept, delivery.count - kept).receipt
         await self.bench.ask(self.shard, GiveBack(self.bench.store.now(), [receipt]))
+
+    async def purge(self) -> None:
+        await self.bench.ask(self.shard, Purge(self.bench.store.now()))
+        self.settled = Counter({group: len(numbers) for group, numbers in self.sent.items()})
+        self.held.clear()
 
     async def drain(self) -> None:
         while await self.receive(50) or self.held:
@@ -207,6 +216,39 @@ async def test_selectors_look_at_each_record() -> None:
     assert await traffic.receive(10) == 1
 
 
+async def test_a_selector_opens_what_waits_whole_part_by_part() -> None:
+    """A turn of the event loop would else be as long as all of it takes."""
+    traffic = Traffic()
+    traffic.bench.allowance = Allowance(0)
+    await traffic.send([1, 2])
+    await traffic.receive(2)
+    for _ in range(5):
+        await traffic.send([1, 2])
+    assert await traffic.receive(10) == 0
+    groups = traffic.shard.lanes[0].groups
+    assert groups
+    now = traffic.bench.store.now()
+    request = Receive(now, 10, HOUR, now, "key == '2'")
+    traffic.shard.ask(request)
+    for left in 8, 6, 4, 2, 0:
+        assert not request.future.done()
+        await traffic.bench.turn_one(traffic.shard)
+        assert groups.parked.records == left
+    await traffic.bench.turn()
+    assert request.future.result() == []
+
+
+async def test_what_waits_whole_is_free_once_it_is_purged() -> None:
+    traffic = Traffic()
+    for _ in range(3):
+        await traffic.send([1, 2])
+        await traffic.receive(1)
+    await traffic.purge()
+    await traffic.send([2, 1])
+    assert await traffic.receive(10) == 2
+    assert traffic.opened == 0
+
+
 async def test_what_waits_whole_does_so_when_something_before_it_comes_again() -> None:
     traffic = Traffic()
     await traffic.send([1, 2])
@@ -288,6 +330,8 @@ steps = st.lists(
         st.tuples(st.just("release"), st.none()),
         st.tuples(st.just("release last"), st.integers(1, 4)),
         st.tuples(st.just("let go"), st.none()),
+        st.tuples(st.just("select"), st.integers(0, 3)),
+        st.tuples(st.just("purge"), st.none()),
     ),
     max_size=40,
 )
@@ -295,11 +339,13 @@ steps = st.lists(
 
 @pytest.mark.parametrize("waiting", [group_ahead.WAITING_BYTES, 200, 0])
 @settings(max_examples=150, deadline=None)
-@given(some=steps)
-async def test_every_group_comes_in_order(waiting: int, some: list[tuple[str, object]]) -> None:
+@given(some=steps, seconds=st.sampled_from([0.0, math.inf]))
+async def test_every_group_comes_in_order(waiting: int, some: list[tuple[str, object]], seconds: float) -> None:
+    """With as many seconds for a turn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(group_ahead, "WAITING_BYTES", waiting)
         traffic = Traffic()
+        traffic.bench.allowance = Allowance(seconds)
         for step, what in some:
             if step in ("send", "singles"):
                 assert isinstance(what, list)
@@ -317,6 +363,10 @@ async def test_every_group_comes_in_order(waiting: int, some: list[tuple[str, ob
             elif step == "release last" and traffic.held:
                 assert isinstance(what, int)
                 await traffic.release_last(what)
+            elif step == "select":
+                await traffic.receive(3, f"key == '{what}'")
+            elif step == "purge":
+                await traffic.purge()
             elif step == "let go":
                 traffic.shard.let_go()
         await traffic.drain()
