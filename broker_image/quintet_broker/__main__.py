@@ -14,7 +14,7 @@ from aiohttp.http import HttpProcessingError
 
 from quintet_broker import allocator, capacity
 from quintet_broker.engine.engine import Engine, Membership
-from quintet_broker.engine.owners import Member
+from quintet_broker.engine.pool.owners import Member
 from quintet_broker.protocols.connections import Connection, Connections, Site
 from quintet_broker.protocols.lane import LANE, LaneConnection
 from quintet_broker.services.access import Access

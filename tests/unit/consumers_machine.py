@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from msgspec import structs
 
-from quintet_broker.engine.consumers import GRACE
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.records.record import Record
 from quintet_broker.engine.requests import Acknowledge, Append, CloseConsumer, Extend, Receive, Request
-from quintet_broker.engine.shard import Shard
+from quintet_broker.engine.shards.shard import Shard
+from quintet_broker.engine.state.consumers import GRACE
 from quintet_broker.errors import QueueInUse
 from quintet_broker.store.tick import Outcome
 from tests.unit.each import One, each

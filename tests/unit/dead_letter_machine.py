@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, rule
 from msgspec import structs
 
-from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
-from quintet_broker.engine.mover import Movers
-from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.record import Headers
-from quintet_broker.engine.redriver import HIDDEN
+from quintet_broker.engine.pool.mover import Movers
+from quintet_broker.engine.records.headers import EXPIRES_AT, PRIORITY
+from quintet_broker.engine.records.record import Headers
 from quintet_broker.engine.requests import Request, StartRedrive, StopRedrive
-from quintet_broker.engine.shard import Shard
+from quintet_broker.engine.shards.redriver import HIDDEN
+from quintet_broker.engine.shards.shard import Shard
+from quintet_broker.engine.state.policy import Policy
 from quintet_broker.errors import QueueFull
 from tests.unit.each import One
 from tests.unit.shard_bench import HOUR, POLICY, Bench

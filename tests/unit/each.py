@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.records.record import Record
 from quintet_broker.engine.requests import Delivery, Receipt
 
 

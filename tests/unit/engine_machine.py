@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 from msgspec import structs
 
-from quintet_broker.engine.headers import EXPIRES_AT, PRIORITY
-from quintet_broker.engine.log import SEGMENT_MAX_AGE
-from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
-from quintet_broker.engine.record import Headers, Record, encode
+from quintet_broker.engine.lanes.log import SEGMENT_MAX_AGE
+from quintet_broker.engine.lanes.read_ahead import READ_AHEAD_BYTES
+from quintet_broker.engine.records.headers import EXPIRES_AT, PRIORITY
+from quintet_broker.engine.records.record import Headers, Record, encode
+from quintet_broker.engine.records.sealed import seal
+from quintet_broker.engine.records.selector import Allowance
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Extend, GiveBack, Purge, Receive, Request
-from quintet_broker.engine.rewriter import PAUSE
-from quintet_broker.engine.sealed import seal
-from quintet_broker.engine.selector import Allowance
-from quintet_broker.engine.shard import Shard
+from quintet_broker.engine.shards.rewriter import PAUSE
+from quintet_broker.engine.shards.shard import Shard
+from quintet_broker.engine.state.policy import Policy
 from quintet_broker.errors import QueueFull, ReceiptStale, TooManyInFlight
 from quintet_broker.store.redis import Store
 from quintet_broker.store.tick import Outcome

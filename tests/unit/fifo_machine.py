@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from msgspec import structs
 
-from quintet_broker.engine.deduplication import BUCKET, WINDOW, Sent
-from quintet_broker.engine.headers import ID
-from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.record import Record, encode
-from quintet_broker.engine.requests import Acknowledge, Append, Receive
-from quintet_broker.engine.sealed import seal
+from quintet_broker.engine.records.headers import ID
+from quintet_broker.engine.records.record import Record, encode
+from quintet_broker.engine.records.sealed import seal
+from quintet_broker.engine.requests import Acknowledge, Append, Receive, Sent
+from quintet_broker.engine.state.deduplication import BUCKET, WINDOW
+from quintet_broker.engine.state.policy import Policy
 from tests.unit.engine_machine import POLICY, VISIBILITY, EngineMachine
 from tests.unit.model import Held, Model
 

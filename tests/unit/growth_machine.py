@@ -8,16 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from msgspec import structs
 
-from quintet_broker.engine.deduplication import Sent
-from quintet_broker.engine.hashes import HASH_BYTES
-from quintet_broker.engine.headers import ID
-from quintet_broker.engine.joiner import join
-from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.record import Record
-from quintet_broker.engine.requests import Append, Delivery, Recall, Receive, Request, Settled, Split
-from quintet_broker.engine.route import Pool, Route
-from quintet_broker.engine.shard import Shard
-from quintet_broker.engine.spread import Grown, Spread
+from quintet_broker.engine.pool.joiner import join
+from quintet_broker.engine.pool.route import Pool, Route
+from quintet_broker.engine.pool.spread import Grown, Spread
+from quintet_broker.engine.records.headers import ID
+from quintet_broker.engine.records.record import Record
+from quintet_broker.engine.requests import Append, Delivery, Recall, Receive, Request, Sent, Settled, Split
+from quintet_broker.engine.shards.shard import Shard
+from quintet_broker.engine.state.hashes import HASH_BYTES
+from quintet_broker.engine.state.policy import Policy
 from quintet_broker.errors import Unavailable
 from tests.unit.each import One, each
 from tests.unit.shard_bench import HOUR, POLICY, Bench

@@ -5,13 +5,13 @@ import math
 from collections.abc import Coroutine, Iterable
 from typing import Any, cast
 
-from quintet_broker.engine.mover import Movers
-from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.read_ahead import READ_AHEAD_BYTES
-from quintet_broker.engine.record import Headers, Record
+from quintet_broker.engine.lanes.read_ahead import READ_AHEAD_BYTES
+from quintet_broker.engine.pool.mover import Movers
+from quintet_broker.engine.records.record import Headers, Record
+from quintet_broker.engine.records.selector import Allowance
 from quintet_broker.engine.requests import Acknowledge, Append, Delivery, Receive, Request
-from quintet_broker.engine.selector import Allowance
-from quintet_broker.engine.shard import Shard
+from quintet_broker.engine.shards.shard import Shard
+from quintet_broker.engine.state.policy import Policy
 from quintet_broker.errors import BrokerError
 from quintet_broker.store.redis import Store
 from tests.unit.each import One, each

@@ -7,17 +7,17 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
-from quintet_broker.engine.joiner import join
-from quintet_broker.engine.lease import Found, Lease
-from quintet_broker.engine.mover import Movers
-from quintet_broker.engine.owners import Member, Owners
 from quintet_broker.engine.peers.peers import Peers
-from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.pool.joiner import join
+from quintet_broker.engine.pool.lease import Found, Lease
+from quintet_broker.engine.pool.mover import Movers
+from quintet_broker.engine.pool.owners import Member, Owners
+from quintet_broker.engine.pool.route import Route
+from quintet_broker.engine.pool.spread import Grown, Spread
+from quintet_broker.engine.pool.ticker import REMEMBERED_BYTES, Ticker
 from quintet_broker.engine.requests import Request
-from quintet_broker.engine.route import Route
-from quintet_broker.engine.shard import Shard
-from quintet_broker.engine.spread import Grown, Spread
-from quintet_broker.engine.ticker import REMEMBERED_BYTES, Ticker
+from quintet_broker.engine.shards.shard import Shard
+from quintet_broker.engine.state.policy import Policy
 from quintet_broker.errors import BrokerError, NotOwner
 from quintet_broker.store.keys import POOL
 from quintet_broker.store.members import Members

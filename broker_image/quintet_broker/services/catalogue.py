@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from quintet_broker.engine.engine import Engine
-from quintet_broker.engine.spread import Grown
+from quintet_broker.engine.pool.spread import Grown
 from quintet_broker.errors import QueueNotFound, Unavailable
 from quintet_broker.services.extras import Extras
 from quintet_broker.services.queue import Queue

@@ -18,8 +18,8 @@ from msgspec import Struct, structs
 from quintet_api.queue import Deduplication, MessageCounts, QueueSpec
 from quintet_api.topology import Entry, EntryStatus, PodStatus, StorageStatus, TopologyDocument, TopologyStatus
 from quintet_broker.engine.engine import Engine
+from quintet_broker.engine.pool.spread import Grown
 from quintet_broker.engine.requests import Counts, sum_of
-from quintet_broker.engine.spread import Grown
 from quintet_broker.errors import (
     BrokerError,
     DataConflict,

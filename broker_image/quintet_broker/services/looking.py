@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from quintet_broker.engine.pool.route import Route
 from quintet_broker.engine.requests import Peek, Tail
-from quintet_broker.engine.route import Route
 from quintet_broker.errors import InvalidArgument
 from quintet_broker.services import receipts
 from quintet_broker.services.messages import Message, Peeked, Tailed, message_of

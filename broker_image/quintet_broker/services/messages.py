@@ -8,9 +8,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from quintet_broker.engine import headers as names
-from quintet_broker.engine.record import Headers, Record
-from quintet_broker.engine.sealed import PRODUCER_BITS, SEQUENCE_BITS
+from quintet_broker.engine.records import headers as names
+from quintet_broker.engine.records.record import Headers, Record
+from quintet_broker.engine.records.sealed import PRODUCER_BITS, SEQUENCE_BITS
 
 _ID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
 _LAST_DIGITS = [f"{byte:02x}" for byte in range(256)]

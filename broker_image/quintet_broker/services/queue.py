@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, Unpack
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine import deduplication
-from quintet_broker.engine.redrive import all_together, shares, together
+from quintet_broker.engine import requests
+from quintet_broker.engine.pool.route import Route, serve_all
+from quintet_broker.engine.pool.spread import Spread
+from quintet_broker.engine.records.sealed import first_id
 from quintet_broker.engine.requests import (
     Acknowledge,
     CloseConsumer,
@@ -23,10 +25,8 @@ from quintet_broker.engine.requests import (
     TellRedrives,
     sum_of,
 )
-from quintet_broker.engine.route import Route, serve_all
-from quintet_broker.engine.sealed import first_id
-from quintet_broker.engine.spread import Spread
-from quintet_broker.engine.work import Totals
+from quintet_broker.engine.shards.work import Totals
+from quintet_broker.engine.state.redrive import all_together, shares, together
 from quintet_broker.errors import InvalidArgument
 from quintet_broker.services import looking, receiving, sending, settling
 from quintet_broker.services.extras import Extras
@@ -298,5 +298,5 @@ class Queue:
         return all_together(told)
 
 
-def _sent(stored: deduplication.Sent) -> Sent:
+def _sent(stored: requests.Sent) -> Sent:
     return Sent(id_text(stored.id), stored.sequence)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.record import Headers
+from quintet_broker.engine.records.record import Headers
+from quintet_broker.engine.records.sealed import Sealed
+from quintet_broker.engine.records.selector import compiled
 from quintet_broker.engine.requests import Delivery, Receive
-from quintet_broker.engine.sealed import Sealed
-from quintet_broker.engine.selector import compiled
 from quintet_broker.errors import InvalidArgument
 from quintet_broker.services import receipts
 from quintet_broker.services.messages import Batch, Message, id_texts, message_of, told_apart

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.hashes import HASH_BYTES
-from quintet_broker.engine.headers import DEDUPLICATION_ID, OWN
-from quintet_broker.engine.record import Headers
+from quintet_broker.engine.records.headers import DEDUPLICATION_ID, OWN
+from quintet_broker.engine.records.record import Headers
+from quintet_broker.engine.records.sealed import MOST_HEADERS, MOST_RECORDS, NotABatch, Sealed, seal, seal_composed
 from quintet_broker.engine.requests import Append
-from quintet_broker.engine.sealed import MOST_HEADERS, MOST_RECORDS, NotABatch, Sealed, seal, seal_composed
+from quintet_broker.engine.state.hashes import HASH_BYTES
 from quintet_broker.errors import InvalidArgument, MessageTooLarge
 from quintet_broker.services.messages import Content, NewMessage, Producer, ids_from, new_names, record_of
 

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.policy import Policy
+from quintet_broker.engine.state.policy import Policy
 from quintet_broker.errors import InvalidArgument
 
 Patch = dict[str, Any]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from quintet_broker.engine import rewriter
+from quintet_broker.engine.shards import rewriter
 from quintet_broker.store.redis import Store
 from tests.processes import RedisServer
 from tests.unit.engine_machine import EngineMachine

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from quintet_broker.engine.lease import Found, Lease
-from quintet_broker.engine.owners import Member
+from quintet_broker.engine.pool.lease import Found, Lease
+from quintet_broker.engine.pool.owners import Member
 from quintet_broker.errors import NameInUse
 from quintet_broker.store.members import Members
 from tests.processes import RedisServer

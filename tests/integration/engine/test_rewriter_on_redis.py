@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from quintet_broker.engine.log import SEGMENT_MAX_AGE
-from quintet_broker.engine.rewriter import PAUSE
+from quintet_broker.engine.lanes.log import SEGMENT_MAX_AGE
+from quintet_broker.engine.shards.rewriter import PAUSE
 from quintet_broker.store.redis import Store
 from tests.processes import RedisServer
 from tests.unit.fake_store import FaultyStore

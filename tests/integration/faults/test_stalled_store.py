@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from quintet.client import Client
-from quintet_broker.engine.ticker import PATIENCE
+from quintet_broker.engine.pool.ticker import PATIENCE
 from quintet_broker.protocols.admission import HELD_BYTES
 from quintet_broker.protocols.connections import UNFINISHED_BYTES
 from tests.integration.faults.system import stopped

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from quintet_broker.engine.owners import Member, Owners
 from quintet_broker.engine.peers import connection, link, listener
 from quintet_broker.engine.peers.connection import Connection
 from quintet_broker.engine.peers.peers import Peers
 from quintet_broker.engine.peers.wire import Call
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.pool.owners import Member, Owners
+from quintet_broker.engine.records.record import Record
 from quintet_broker.engine.requests import Append, Count, Counts, Delivery, Purge, Receive, Request
 from quintet_broker.errors import BrokerError, NotOwner, QueueFull, Unavailable
 from tests.processes import free_port

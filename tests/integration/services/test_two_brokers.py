@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from quintet_broker.engine.engine import Engine, Membership
-from quintet_broker.engine.owners import Member
+from quintet_broker.engine.pool.owners import Member
 from quintet_broker.services.messages import NewMessage, Producer
 from quintet_broker.services.topology import Topology
 from quintet_broker.store.members import Members

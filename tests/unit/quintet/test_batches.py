@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import quintet
 from quintet import batches, frames, receipts
 from quintet.message import Message, Run, ids
-from quintet_broker.engine import sealed
+from quintet_broker.engine.records import sealed
 from quintet_broker.services import receipts as broker_receipts
 from tests import raw_batches
 from tests.unit.quintet.fake_broker import FakeBroker, speaking

@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import Raw
 
-from quintet_broker.engine.owners import Member
 from quintet_broker.engine.peers import wire
 from quintet_broker.engine.peers.connection import BROKEN, SPEAKS_EVERY, Connection
 from quintet_broker.engine.peers.wire import Answer, Call, Cancel, Refusal
+from quintet_broker.engine.pool.owners import Member
 from quintet_broker.engine.requests import Receive, Request
 from quintet_broker.errors import BrokerError, NotOwner, Overloaded, Unavailable
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from msgspec import Raw
 
-from quintet_broker.engine.owners import Member, Owners
 from quintet_broker.engine.peers.link import Link
 from quintet_broker.engine.peers.listener import Listener, Verb
+from quintet_broker.engine.pool.owners import Member, Owners
 from quintet_broker.engine.requests import Request
 from quintet_broker.errors import BrokerError, NotOwner
 

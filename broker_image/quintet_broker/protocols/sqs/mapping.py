@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.record import Headers
+from quintet_broker.engine.records.record import Headers
 from quintet_broker.errors import MessageTooLarge
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, MISSING_PARAMETER, AwsError
 from quintet_broker.protocols.aws.text import NOT_XML, fits_xml

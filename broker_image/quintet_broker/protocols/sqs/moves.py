@@ -6,8 +6,8 @@ import binascii
 import msgspec
 from msgspec import Struct
 
-from quintet_broker.engine.redrive import REMEMBERED
 from quintet_broker.engine.requests import Progress
+from quintet_broker.engine.state.redrive import REMEMBERED
 from quintet_broker.errors import QueueNotFound
 from quintet_broker.protocols.aws.errors import INVALID_VALUE, AwsError
 from quintet_broker.protocols.sqs import bounds, codec, errors, names, redrive

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from quintet_broker.engine.sealed import told_count
+from quintet_broker.engine.records.sealed import told_count
 from quintet_broker.errors import BrokerError, InvalidArgument, MessageTooLarge, Overloaded, QueueFull, Unavailable
 from quintet_broker.protocols.admission import Admission
 from quintet_broker.protocols.problems import InternalError

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from quintet_broker.engine import group_ahead, mover, rewriter
 from quintet_broker.engine.engine import Engine
-from quintet_broker.engine.policy import Policy
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.lanes import group_ahead
+from quintet_broker.engine.pool import mover
+from quintet_broker.engine.records.record import Record
 from quintet_broker.engine.requests import Acknowledge, Append, Count, Receive
+from quintet_broker.engine.shards import rewriter
+from quintet_broker.engine.state.policy import Policy
 from quintet_broker.errors import QueueNotFound
 from quintet_broker.store.redis import Store
 from tests.unit.engine_machine import EngineMachine

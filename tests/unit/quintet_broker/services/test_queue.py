@@ -5,10 +5,10 @@ from typing import cast
 import pytest
 
 from quintet_api.queue import QueueSpec
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.pool.route import Pool, Route
+from quintet_broker.engine.pool.spread import Spread
+from quintet_broker.engine.records.record import Record
 from quintet_broker.engine.requests import Delivery, Receive
-from quintet_broker.engine.route import Pool, Route
-from quintet_broker.engine.spread import Spread
 from quintet_broker.services.queue import Queue
 
 NOW = 100_000

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as some
 
-from quintet_broker.engine.record import decode
+from quintet_broker.engine.records.record import decode
+from quintet_broker.engine.records.sealed import Sealed, is_intact, is_sealed
 from quintet_broker.engine.requests import Delivery
-from quintet_broker.engine.sealed import Sealed, is_intact, is_sealed
 from quintet_broker.services import receipts, receiving, sending
 from quintet_broker.services.messages import NewMessage, id_text, id_texts, ids_from, message_of
 

@@ -9,7 +9,7 @@ import pytest
 from quintet_broker import errors
 from quintet_broker.engine import requests
 from quintet_broker.engine.peers import wire
-from quintet_broker.engine.record import Record
+from quintet_broker.engine.records.record import Record
 from quintet_broker.engine.requests import Acknowledge, Append, Count, Counts, Delivery, Extend, Purge, Receive, Request
 from quintet_broker.errors import BrokerError, QueueFull, ReceiptStale, Unavailable
 

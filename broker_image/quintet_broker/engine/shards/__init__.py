@@ -1,0 +1,1 @@
+"""A shard under its owner: what a tick does, and what is read beside it."""
