@@ -20,7 +20,7 @@ from quintet_broker.engine.requests import Append, Recall, Receive, Request, Sen
 from quintet_broker.engine.state.jump import hash_of, places_of
 from quintet_broker.engine.state.policy import Policy
 from quintet_broker.engine.state.producers import IDLE
-from quintet_broker.errors import BrokerError, KeyMoved, Unavailable
+from quintet_broker.errors import BrokerError, KeyMoved, QueueFull, Unavailable
 
 Answer = TypeVar("Answer")
 Stored = dict[int, Sent | None]
@@ -104,6 +104,7 @@ class Spread:
         # It may grow meanwhile: each shard is told by how many its part was chosen.
         count = len(self.routes)
         parts = self._parts(append, left, count)
+        self._check_shares(append, parts)
         outcomes = await asyncio.gather(
             *(self._store(append, part, shard, count) for shard, part in parts.items()), return_exceptions=True
         )
@@ -129,6 +130,21 @@ class Spread:
             else:
                 parts.setdefault(places_of(hashed, count)[-1], []).append(place)
         return parts
+
+    def _check_shares(self, append: Append, parts: dict[int, list[int]]) -> None:
+        """Raises QueueFull where a part is more than its shard can ever hold. As nothing is stored yet, a client may
+        send fewer at once; had others stored theirs, it could but repeat the same for ever."""
+        share = self.policy.of_shard([route.number for route in self.routes], 0)
+        if append.is_moved or (share.messages is None and share.bytes is None):
+            return
+        for part in parts.values():
+            if share.messages is not None and len(part) > share.messages:
+                raise QueueFull(
+                    f"{len(part)} messages go to one shard, whose part of limits.messages is {share.messages}."
+                )
+            size = sum([append.records[place].size for place in part])
+            if share.bytes is not None and size > share.bytes:
+                raise QueueFull(f"{size} bytes go to one shard, whose part of limits.bytes is {share.bytes}.")
 
     def _hash(self, append: Append, place: int) -> int | None:
         return hash_of(append.records[place], append.producer, append.sequences[place], self.policy.ordered)
