@@ -111,8 +111,10 @@ class UnderWay(Generic[Item, Result]):
         self.lane = lane
         self.request = request
         self.pauses = pauses()
-        self.behind: UnderWay[Item, Result] | None = None
-        """With which the last attempt was said."""
+        self.pause: asyncio.TimerHandle | None = None
+        """Until the next attempt."""
+        self.after: UnderWay[Item, Result] | None = None
+        """The one behind which the last attempt was to be done."""
         self.uncertain = False
         """Whether an attempt may have been stored of which no answer came."""
 
@@ -120,7 +122,7 @@ class UnderWay(Generic[Item, Result]):
 class Coalescer(Generic[Item, Result]):
     """The calls of one verb on one queue.
 
-    `post` makes one attempt to say a request's body, and the body, if there is one, behind which it is to be done: it
+    `post` makes one attempt to say a request's body, and the body, if there is one, after which it is to be done: it
     raises QuintetError, or tells later how it went, by OutOfOrder where the other one was not done.
     """
 
@@ -293,13 +295,13 @@ class Coalescer(Generic[Item, Result]):
 
     def _attempt(self, found: UnderWay[Item, Result]) -> None:
         answered = partial(self._answered, found)
-        found.behind = self._before(found)
+        found.pause, found.after = None, self._one_before(found)
         try:
-            self._post(found.request.body, found.behind and found.behind.request.body, answered)
+            self._post(found.request.body, found.after and found.after.request.body, answered)
         except QuintetError as error:
             asyncio.get_running_loop().call_soon(answered, error)
 
-    def _before(self, found: UnderWay[Item, Result]) -> UnderWay[Item, Result] | None:
+    def _one_before(self, found: UnderWay[Item, Result]) -> UnderWay[Item, Result] | None:
         """Where an order is kept, the one that began before it."""
         before = None
         if self._gathering.in_order:
@@ -315,7 +317,7 @@ class Coalescer(Generic[Item, Result]):
     def _answered(self, found: UnderWay[Item, Result], answer: Any) -> None:
         if not self._is_under_way(found):
             return
-        if isinstance(answer, OutOfOrder) and found.behind is not self._before(found):
+        if isinstance(answer, OutOfOrder) and found.after is not self._one_before(found):
             # That one has failed for good.
             self._try_again(found)
             return
@@ -347,6 +349,9 @@ class Coalescer(Generic[Item, Result]):
 
     def _end(self, found: UnderWay[Item, Result]) -> None:
         del self._under_way[found.lane]
+        # What was refused because of it need not wait any more.
+        if following := next((one for one in self._under_way.values() if one.after is found and one.pause), None):
+            self._try_again(following)
         if self._apart or self._waiting:
             self._begin()
         elif not self._under_way:
@@ -357,9 +362,11 @@ class Coalescer(Generic[Item, Result]):
             if isinstance(error, UNCERTAIN) or not found.uncertain:
                 _note(found.calls, error)
             found.uncertain = found.uncertain or isinstance(error, UNCERTAIN)
-        asyncio.get_running_loop().call_later(next(found.pauses), self._try_again, found)
+        found.pause = asyncio.get_running_loop().call_later(next(found.pauses), self._try_again, found)
 
     def _try_again(self, found: UnderWay[Item, Result]) -> None:
+        if found.pause:
+            found.pause.cancel()
         if not self._is_under_way(found):
             return
         if all(call.over for call in found.calls):

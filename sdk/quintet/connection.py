@@ -98,9 +98,9 @@ class Connection:
         return self._gathers(queue, Gathering())
 
     def _gathers(self, queue: str, gathering: Gathering) -> Coalescer[Any, Any]:
-        def post(request: Any, before: Any, answered: Answered) -> None:
+        def post(request: Any, after: Any, answered: Answered) -> None:
             if gathering.in_order:
-                request.after = None if before is None else before.sequence
+                request.after = None if after is None else after.sequence
             self.links.ask(queue, request, answered)
 
         made: Coalescer[Any, Any] = Coalescer(post, gathering)

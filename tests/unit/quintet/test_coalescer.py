@@ -55,11 +55,11 @@ class Model:
         producer = 0 if self._in_order else lane
         return Request(json.dumps([producer, next(self._sequences), *items]).encode(), lambda ids: ids)
 
-    def post(self, body: bytes, before: bytes | None, answered: Answered) -> None:
-        task = asyncio.ensure_future(self._store(body, before))
+    def post(self, body: bytes, after: bytes | None, answered: Answered) -> None:
+        task = asyncio.ensure_future(self._store(body, after))
         task.add_done_callback(lambda done: answered(done.exception() or done.result()))
 
-    async def _store(self, body: bytes, before: bytes | None) -> list[str]:
+    async def _store(self, body: bytes, after: bytes | None) -> list[str]:
         self.bodies.append(body)
         self.posted.set()
         await asyncio.sleep(0)
@@ -70,26 +70,26 @@ class Model:
         if fate == "request lost":
             raise ConnectionLost
         if fate == "late":
-            self._late.append((body, before))
+            self._late.append((body, after))
             raise ConnectionLost
         if fate == "pool full":
             raise PoolFull
         if fate == "gone":
             raise QueueNotFound
-        ids = self._keep(body, before)
+        ids = self._keep(body, after)
         await asyncio.sleep(0)
         if fate == "answer lost":
             raise ConnectionLost
         return ids
 
-    def _keep_late(self, body: bytes, before: bytes | None) -> None:
+    def _keep_late(self, body: bytes, after: bytes | None) -> None:
         # Nobody hears whether it is refused.
         with contextlib.suppress(QuintetError):
-            self._keep(body, before)
+            self._keep(body, after)
 
-    def _keep(self, body: bytes, before: bytes | None) -> list[str]:
+    def _keep(self, body: bytes, after: bytes | None) -> list[str]:
         producer, sequence, *items = json.loads(body)
-        if before is not None and before not in self._kept:
+        if after is not None and after not in self._kept:
             raise OutOfOrder
         if BAD in items:
             raise InvalidArgument
@@ -239,6 +239,17 @@ async def test_enough_is_asked_in_another_lane_meanwhile() -> None:
         one.close()
 
 
+async def test_what_was_refused_for_the_one_before_it_goes_again_as_soon_as_that_is_stored() -> None:
+    model = Model(["request lost"], 1000, in_order=True)
+    lots = coalescer.ENOUGH_ITEMS
+    gathered = Coalescer[str, str](model.post, Gathering(messages=lots, lanes=2, in_order=True))
+    first, second = (asyncio.ensure_future(gathered.ask(model.encode, [name] * lots, 1, within=30)) for name in "ab")
+    await first
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert second.done()
+
+
 @pytest.mark.parametrize(("lanes", "in_order"), [(1, False), (2, False), (2, True), (3, True)])
 async def test_one_lane_or_several_in_order_keep_the_order_of_the_calls(lanes: int, in_order: bool) -> None:
     """Where the first request has to be repeated."""
@@ -348,7 +359,7 @@ async def test_call_that_is_alone_is_said_in_its_own_turn() -> None:
     model = Model([], 100)
     gathered = Coalescer[str, str](model.post, Gathering())
     posted: list[object] = []
-    gathered._post = lambda body, before, answered: posted.append(body)
+    gathered._post = lambda body, after, answered: posted.append(body)
     asking = gathered.ask(model.encode, ["a"], 1, 60)
     asking.send(None)
     assert len(posted) == 1
