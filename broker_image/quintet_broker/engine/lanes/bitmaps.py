@@ -12,6 +12,8 @@ class Bitmaps:
         self._bitmaps: dict[int, bytearray] = {}
         self.changed: set[int] = set()
         """Bitmaps that were changed or dropped; for who stores them, to be cleared."""
+        self._lowest = 0
+        """None below it is there."""
 
     def __contains__(self, number: int) -> bool:
         bits = self._bitmaps.get(number // BITMAP_OFFSETS)
@@ -48,7 +50,10 @@ class Bitmaps:
 
     def drop_below(self, number: int) -> None:
         """Forget the bitmaps of which each number is lower."""
-        for bitmap in [bitmap for bitmap in self._bitmaps if bitmap < number // BITMAP_OFFSETS]:
+        if number // BITMAP_OFFSETS == self._lowest:
+            return
+        self._lowest = number // BITMAP_OFFSETS
+        for bitmap in [bitmap for bitmap in self._bitmaps if bitmap < self._lowest]:
             del self._bitmaps[bitmap]
             self.changed.add(bitmap)
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import groupby, islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -39,10 +39,21 @@ TOGETHER_BYTES = 1024 * 1024
 
 Find = Callable[[str, Verb], Awaitable[Queue]]
 """A queue by its name, for who may do that with it. Raises BrokerError."""
-Key = tuple[type | int, str]
-"""A verb, whose requests may be served together, or a producer, whose sends may not; and a queue."""
 OF_ONE = (InvalidArgument, MessageTooLarge, QueueFull)
 """Refusals of all that one of them may have earned; nothing is stored then."""
+
+
+class Key(NamedTuple):
+    """Of a line: requests that are served one after the other."""
+
+    of: type | int
+    """A verb, or a producer."""
+    queue: str
+
+    @property
+    def joins(self) -> bool:
+        """Whether those that wait may be served together. Sends of a producer may not."""
+        return isinstance(self.of, type)
 
 
 class Serving:
@@ -55,7 +66,7 @@ class Serving:
         self._under_way = 0
         self._messages = 0
         """That these are about."""
-        self._lines: dict[Key, deque[Together]] = {}
+        self._lines: dict[Key, deque[Joined]] = {}
         """What waits until what came before is answered, and more may join."""
         self._order = Order()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -68,12 +79,12 @@ class Serving:
             sizes = list(map(len, bodies[at : at + len(run)]))
             at += len(run)
             if _join(run):
-                self._accept(Together(run, sum(sizes), (type(run[0]), queue)))
+                self._accept(Joined(run, sum(sizes), Key(type(run[0]), queue)))
             else:
                 for frame, size in zip(run, sizes, strict=True):
-                    self._accept(Together([frame], size, _line_of(frame)))
+                    self._accept(Joined([frame], size, _line_of(frame)))
 
-    def _accept(self, run: "Together") -> None:
+    def _accept(self, run: "Joined") -> None:
         """Begin to serve requests; from the first one on for which there is no room, they are refused."""
         try:
             self._enter(run)
@@ -83,11 +94,11 @@ class Serving:
         else:
             self._line_up(run)
 
-    def _accept_first(self, run: "Together") -> int:
+    def _accept_first(self, run: "Joined") -> int:
         """Of those that find no room together, as many as there is room for; how many."""
         size = run.size // len(run.frames)
         for place, frame in enumerate(run.frames):
-            one = Together([frame], size, run.key)
+            one = Joined([frame], size, run.key)
             try:
                 self._enter(one)
             except Overloaded:
@@ -95,7 +106,7 @@ class Serving:
             self._line_up(one)
         return len(run.frames)
 
-    def _line_up(self, run: "Together") -> None:
+    def _line_up(self, run: "Joined") -> None:
         """Behind others of its verb and queue, if they may be served together, or of its producer."""
         key = run.key
         if key is None:
@@ -105,12 +116,12 @@ class Serving:
         if line is None:
             line = self._lines[key] = deque()
             self._start(line, key)
-        if line and isinstance(key[0], type) and line[-1].has_room(run):
+        if line and key.joins and line[-1].has_room(run):
             line[-1].add(run)
         else:
             line.append(run)
 
-    def _enter(self, run: "Together") -> None:
+    def _enter(self, run: "Joined") -> None:
         """Raises Overloaded."""
         run.messages = _COUNTS[type(run.frames[0])](run.frames)
         if self._under_way + len(run.frames) > REQUESTS_MAX:
@@ -121,18 +132,18 @@ class Serving:
         self._under_way += len(run.frames)
         self._messages += run.messages
 
-    def _start(self, line: "deque[Together]", key: Key | None = None) -> None:
+    def _start(self, line: "deque[Joined]", key: Key | None = None) -> None:
         task = asyncio.create_task(self._serve_line(line, key))
         self.tasks.add(task)
         task.add_done_callback(partial(self._ended, line))
 
-    def _ended(self, line: "deque[Together]", task: asyncio.Task[None]) -> None:
+    def _ended(self, line: "deque[Joined]", task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         # What it was cancelled before.
-        for together in line:
-            self._admission.give_back(together.size)
+        for joined in line:
+            self._admission.give_back(joined.size)
 
-    async def _serve_line(self, line: "deque[Together]", key: Key | None) -> None:
+    async def _serve_line(self, line: "deque[Joined]", key: Key | None) -> None:
         """One after the other, so that what is sent in order is stored in order."""
         try:
             while line:
@@ -141,22 +152,22 @@ class Serving:
             if key:
                 del self._lines[key]
 
-    async def _serve(self, together: "Together") -> None:
-        count = len(together.frames)
+    async def _serve(self, joined: "Joined") -> None:
+        count = len(joined.frames)
         try:
             try:
-                answers = await self._answers(together.frames)
+                answers = await self._answers(joined.frames)
             finally:
                 # Who does not read answers takes no room of others.
-                self._admission.give_back(together.size)
-                together.frames.clear()
+                self._admission.give_back(joined.size)
+                joined.frames.clear()
             self._socket.write(codec.encode_all(answers))
             await self._socket.room()
         except ConnectionError:
             logger.debug("a client went before it was answered")
         finally:
             self._under_way -= count
-            self._messages -= together.messages
+            self._messages -= joined.messages
 
     async def _answers(self, frames: Sequence[Any]) -> list[Any]:
         """One for each."""
@@ -228,8 +239,8 @@ class Serving:
         return [codec.Settled(frame.id, mapping.results(await queue.extend(wanted)))]
 
 
-class Together(Struct):
-    """Requests of one verb and queue."""
+class Joined(Struct):
+    """Requests of one verb and queue that are served as one."""
 
     frames: list[Any]
     size: int
@@ -239,10 +250,10 @@ class Together(Struct):
     messages: int = 0
     """That they are about."""
 
-    def has_room(self, more: "Together") -> bool:
+    def has_room(self, more: "Joined") -> bool:
         return self.size + more.size <= TOGETHER_BYTES and self.messages + more.messages <= MAX_SEND
 
-    def add(self, more: "Together") -> None:
+    def add(self, more: "Joined") -> None:
         self.frames += more.frames
         self.size += more.size
         self.messages += more.messages
@@ -283,8 +294,8 @@ def _join(frames: Sequence[Any]) -> bool:
 def _line_of(frame: codec.Request) -> Key | None:
     """Where one waits that came among others with which it may not be served together."""
     if isinstance(frame, codec.Send | codec.SendBatch) and frame.producer is not None:
-        return frame.producer, frame.queue
-    return (type(frame), frame.queue) if _join([frame]) else None
+        return Key(frame.producer, frame.queue)
+    return Key(type(frame), frame.queue) if _join([frame]) else None
 
 
 def _producer(frame: codec.Send | codec.SendBatch) -> Producer | None:
