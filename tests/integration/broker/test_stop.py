@@ -11,8 +11,8 @@ import pytest
 from tests.processes import Broker, Pool
 
 FAULTY = """
-from quintet_broker.engine.shard import Shard
-from quintet_broker.engine.lease import Lease
+from quintet_broker.engine.shards.shard import Shard
+from quintet_broker.engine.pool.lease import Lease
 from quintet_broker.services.catalogue import Catalogue
 from quintet_broker.__main__ import main
 
