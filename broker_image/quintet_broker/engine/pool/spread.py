@@ -134,16 +134,15 @@ class Spread:
     def _check_shares(self, append: Append, parts: dict[int, list[int]]) -> None:
         """Raises QueueFull where a part is more than its shard can ever hold. As nothing is stored yet, a client may
         send fewer at once; had others stored theirs, it could but repeat the same for ever."""
-        share = self.policy.of_shard([route.number for route in self.routes], 0)
-        if append.is_moved or (share.messages is None and share.bytes is None):
+        if append.is_moved or (self.policy.messages is None and self.policy.bytes is None):
             return
+        share = self.policy.of_shard([route.number for route in self.routes], 0)
         for part in parts.values():
             if share.messages is not None and len(part) > share.messages:
                 raise QueueFull(
                     f"{len(part)} messages go to one shard, whose part of limits.messages is {share.messages}."
                 )
-            size = sum([append.records[place].size for place in part])
-            if share.bytes is not None and size > share.bytes:
+            if share.bytes is not None and (size := sum([append.records[place].size for place in part])) > share.bytes:
                 raise QueueFull(f"{size} bytes go to one shard, whose part of limits.bytes is {share.bytes}.")
 
     def _hash(self, append: Append, place: int) -> int | None:
